@@ -1,0 +1,434 @@
+//! What goes into the ledger's statements and comes out of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::blob_path::BlobPath;
+use crate::clock::UnixMillis;
+use crate::file_state::{FileState, Outcome};
+use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::retry::Failure;
+use crate::work_message::Lane;
+
+/// An index as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexRecord {
+    /// Its name.
+    pub id: IndexId,
+    /// `false` while paused: nothing is claimed.
+    pub active: bool,
+    /// Settings as the index was made with: source, embedding model, dimensions.
+    pub settings: serde_json::Value,
+    /// When it was added.
+    pub created_at: UnixMillis,
+}
+
+/// One reported change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The blob that may have changed, appeared or vanished.
+    pub path: BlobPath,
+    /// Who reports it: `scan`, `watch`, `event`, `run`; for the history.
+    pub reason: &'static str,
+    /// The queue that its wake-up takes. A pending file keeps the more urgent one.
+    pub lane: Lane,
+    /// Wait this long for more changes before the file becomes due.
+    pub debounce: Duration,
+    /// The order that the source gave the event. A hint for people; never a reason to drop an event.
+    pub sequencer: Option<String>,
+    /// The path that the blob had before.
+    pub renamed_from: Option<BlobPath>,
+    /// A removal that waits for approval.
+    pub hold: bool,
+    /// The run that asked for it.
+    pub run: Option<RunId>,
+}
+
+impl Change {
+    /// A change on a lane with nothing special about it.
+    #[must_use]
+    pub fn new(path: BlobPath, reason: &'static str, lane: Lane) -> Self {
+        Self {
+            path,
+            reason,
+            lane,
+            debounce: Duration::ZERO,
+            sequencer: None,
+            renamed_from: None,
+            hold: false,
+            run: None,
+        }
+    }
+}
+
+/// What an enqueue made of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The row.
+    pub file_id: FileId,
+    /// Its `desired_seq` now.
+    pub seq: i64,
+    /// Its state now.
+    pub state: FileState,
+}
+
+/// A file to wake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueFile {
+    /// The index.
+    pub index: IndexId,
+    /// The row.
+    pub file_id: FileId,
+    /// Its path.
+    pub path: BlobPath,
+    /// Its `desired_seq`.
+    pub seq: i64,
+    /// The queue to use.
+    pub lane: Lane,
+}
+
+/// A worker asks for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// The index.
+    pub index: IndexId,
+    /// The row.
+    pub file_id: FileId,
+    /// Made by the worker, so that a lost reply can be read back.
+    pub claim_id: ClaimId,
+    /// The worker; leases are renewed per owner.
+    pub owner: String,
+    /// How long the claim lasts without renewal.
+    pub lease: Duration,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The caller holds the file.
+    Claimed(Box<Claim>),
+    /// Nothing to do: no such row, held by another, not due, index paused, or already settled.
+    NotClaimable,
+}
+
+/// A held file, with what the attempt needs to know of its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What identifies the hold in later statements.
+    pub hold: Hold,
+    /// The blob.
+    pub path: BlobPath,
+    /// The `desired_seq` that this attempt will apply.
+    pub seq: i64,
+    /// This attempt's number, from 1.
+    pub attempts: u32,
+    /// Charged failures since the file was first seen.
+    pub failure_count: u32,
+    /// PUBLISHING: the version is committed, only `prev_claim` has to be removed.
+    pub dirty: bool,
+    /// The claim whose points search shows.
+    pub live_claim: Option<ClaimId>,
+    /// The claim whose points are to be removed.
+    pub prev_claim: Option<ClaimId>,
+    /// What the live version was made from and how.
+    pub version: Option<Version>,
+    /// Where the blob was before.
+    pub renamed_from: Option<FileId>,
+    /// When the oldest unapplied change was reported.
+    pub enqueued_at: UnixMillis,
+    /// The run that asked.
+    pub run: Option<RunId>,
+}
+
+/// Proof of holding a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Hold {
+    /// The index.
+    pub index: IndexId,
+    /// The row.
+    pub file_id: FileId,
+    /// The attempt.
+    pub claim_id: ClaimId,
+    /// Its number in the total order of the file's claims.
+    pub fence: i64,
+}
+
+/// What a version of a file was made from and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The source's version tag.
+    pub etag: String,
+    /// Hash of the blob's bytes; equal bytes need no new points.
+    pub content_hash: String,
+    /// Fingerprint of converter, chunker and model settings; another fingerprint means that the file is made again.
+    pub pipeline: String,
+    /// Size of the blob in bytes.
+    pub size: u64,
+    /// Points of the version.
+    pub chunks: u32,
+}
+
+/// A new version to publish.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    /// Who commits.
+    pub hold: Hold,
+    /// What it is.
+    pub change: CommitChange,
+    /// Timings and counts for the history, as a JSON object.
+    pub detail: serde_json::Value,
+}
+
+/// How a commit changes what search shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitChange {
+    /// Show this claim's points.
+    Replace(Version),
+    /// The content is the same: keep the points that are shown, note the new tag.
+    Keep(Version),
+    /// Show nothing: the blob is gone.
+    Remove,
+    /// Show nothing: not indexed by policy. The version has no chunks.
+    Skip(Version, Failure),
+}
+
+impl CommitChange {
+    /// What the file will be.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Replace(_) | Self::Keep(_) => Outcome::Indexed,
+            Self::Remove => Outcome::Deleted,
+            Self::Skip(..) => Outcome::Skipped,
+        }
+    }
+}
+
+/// The answer to a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// Search shows the new version.
+    Committed(Committed),
+    /// The claim is no longer held; nothing changed.
+    Lost,
+}
+
+/// What is left to do after a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The claim whose points are to be removed before the release.
+    pub prev_claim: Option<ClaimId>,
+    /// The state after the release, when nothing was left to remove and the release happened at once.
+    pub released: Option<FileState>,
+}
+
+/// The answer to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseOutcome {
+    /// The file's state now.
+    Released(FileState),
+    /// The claim is no longer held; nothing changed.
+    Lost,
+}
+
+/// A worker gives up an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fail {
+    /// Who gives up.
+    pub hold: Hold,
+    /// Why.
+    pub failure: Failure,
+    /// Wait before the next attempt.
+    pub delay: Duration,
+    /// Attempts after which a transient failure is final.
+    pub max_attempts: u32,
+    /// The version tag of the blob that failed, if it was seen: the same content is not tried again by itself.
+    pub etag: Option<String>,
+}
+
+/// The answer to a fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailOutcome {
+    /// The file's state now: PENDING or FAILED.
+    Given(FileState),
+    /// The claim is no longer held; nothing changed.
+    Lost,
+}
+
+/// When and how claims are swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepPolicy {
+    /// Longest time that one attempt may take, renewals or not.
+    pub stale_after: Duration,
+    /// Wait before the next attempt.
+    pub delay: Duration,
+    /// Attempts after which the file is FAILED.
+    pub max_attempts: u32,
+}
+
+/// A claim that was taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// The row.
+    pub file_id: FileId,
+    /// The index.
+    pub index: IndexId,
+    /// Its path.
+    pub path: BlobPath,
+    /// The attempt that is dead now.
+    pub claim_id: ClaimId,
+    /// The worker that held it.
+    pub owner: String,
+    /// The file's state now.
+    pub state: FileState,
+}
+
+/// A claim that was given up and may have left points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeadClaim {
+    /// The row.
+    pub file_id: FileId,
+    /// The attempt.
+    pub claim_id: ClaimId,
+}
+
+/// A file's row as people and programs see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRow {
+    /// The row.
+    pub file_id: FileId,
+    /// The blob.
+    pub path: BlobPath,
+    /// Where it is in its life.
+    pub state: FileState,
+    /// Changes reported so far.
+    pub desired_seq: i64,
+    /// The change that the current or last attempt took on.
+    pub claimed_seq: i64,
+    /// The change that search shows.
+    pub applied_seq: i64,
+    /// Claims so far.
+    pub fence: i64,
+    /// Attempts at the pending change.
+    pub attempts: u32,
+    /// Charged failures since the file was first seen.
+    pub failure_count: u32,
+    /// Earliest time of the next attempt.
+    pub not_before: UnixMillis,
+    /// The worker that holds it.
+    pub owner: Option<String>,
+    /// The attempt that holds it.
+    pub claim_id: Option<ClaimId>,
+    /// When the hold ends without renewal.
+    pub lease_until: Option<UnixMillis>,
+    /// The claim whose points search shows.
+    pub live_claim: Option<ClaimId>,
+    /// The claim whose points wait for removal.
+    pub prev_claim: Option<ClaimId>,
+    /// What the settled version was made from; `None` before the first commit.
+    pub version: Option<Version>,
+    /// The last failure, or the reason for SKIPPED; cleared by success.
+    pub last_error: Option<Failure>,
+    /// When the oldest unapplied change was reported.
+    pub enqueued_at: UnixMillis,
+    /// When the row last changed.
+    pub updated_at: UnixMillis,
+    /// The run that last asked for it.
+    pub run: Option<RunId>,
+}
+
+/// Which files to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileFilter {
+    /// Only these states; empty means all but DELETED.
+    pub states: Vec<FileState>,
+    /// Only paths that start with this text.
+    pub prefix: String,
+    /// Only paths after this one.
+    pub after: Option<BlobPath>,
+}
+
+/// What the reconciler needs to know of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFile {
+    /// The blob.
+    pub path: BlobPath,
+    /// Where it is in its life.
+    pub state: FileState,
+    /// The source's version tag when the file last settled (success, skip or failure).
+    pub etag: Option<String>,
+    /// Fingerprint of the settings that the settled version was made with.
+    pub pipeline: Option<String>,
+}
+
+/// One line of a file's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: UnixMillis,
+    /// What: `enqueued`, `claimed`, `committed`, `released`, `failed`, `swept`, `retried`, `approved`, `rejected`.
+    pub event: String,
+    /// The file's state after it.
+    pub state: FileState,
+    /// The change that it is about.
+    pub seq: i64,
+    /// The attempt.
+    pub claim_id: Option<ClaimId>,
+    /// Timings, counts, reason or failure, as a JSON object.
+    pub detail: serde_json::Value,
+}
+
+/// Numbers about an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexStats {
+    /// Files per state; states with none are left out.
+    pub by_state: std::collections::BTreeMap<FileState, u64>,
+    /// Points of all live versions.
+    pub chunks: u64,
+    /// Bytes of all live versions' blobs.
+    pub bytes: u64,
+    /// PENDING and running files.
+    pub backlog: u64,
+    /// When the oldest change that is not yet applied was reported, of files that are PENDING or running.
+    pub oldest_pending_at: Option<UnixMillis>,
+    /// The earliest time that a PENDING file becomes due.
+    pub next_due_at: Option<UnixMillis>,
+}
+
+/// Why a run exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// The source was listed and compared with the ledger.
+    Scan,
+    /// Changes as they were reported.
+    Events,
+    /// Failed files were tried again.
+    Retry,
+    /// Everything is made again.
+    Full,
+}
+
+/// A run and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run.
+    pub id: RunId,
+    /// The index.
+    pub index: IndexId,
+    /// Why it exists.
+    pub kind: RunKind,
+    /// When it was opened.
+    pub opened_at: UnixMillis,
+    /// When its last file settled.
+    pub completed_at: Option<UnixMillis>,
+    /// Is everything that it wants enqueued?
+    pub sealed: bool,
+    /// Files that it enqueued.
+    pub total: u64,
+    /// Files that a later run took over before they settled.
+    pub superseded: u64,
+    /// Its files per state.
+    pub by_state: std::collections::BTreeMap<FileState, u64>,
+}

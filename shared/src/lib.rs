@@ -1,0 +1,19 @@
+//! Vocabulary of both services, and the backends behind it.
+//!
+//! This crate knows neither the control plane nor the index processors. It holds what they agree on: ids, the
+//! file's lifecycle, the wake-up message, and one narrow trait per outside system ([`ledger::Ledger`],
+//! [`queue::Queue`], [`vectors::Vectors`], [`embedder::Embedder`], [`blobs::Blobs`], [`clock::Clock`]). Each
+//! trait has a conformance suite that every backend passes, doubles included.
+
+pub mod blob_path;
+pub mod blobs;
+pub mod clock;
+pub mod embedder;
+pub mod file_state;
+pub mod ids;
+pub mod ledger;
+pub mod queue;
+pub mod retry;
+pub mod shutdown;
+pub mod vectors;
+pub mod work_message;

@@ -1,0 +1,59 @@
+//! Which failures are worth another try, and when.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a failure says about trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// The same content will fail again: FAILED at once.
+    Permanent,
+    /// May pass by itself: tried again with backoff, the attempt counts.
+    Transient,
+    /// A dependency is down or asks to wait: tried again with backoff, the attempt is not charged to the file.
+    Throttled,
+}
+
+/// A failure of one step, as it is stored and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Failure {
+    /// Stable name for metrics and filters, in snake case: `too_large`, `embedder_unavailable`.
+    pub code: String,
+    /// What happened and what to do, for people. Never holds a secret.
+    pub message: String,
+    /// Whether to try again.
+    pub class: FailureClass,
+    /// How long the dependency asked us to wait, if it did.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure that the same content would repeat.
+    pub fn permanent(code: &str, message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Permanent, code, message)
+    }
+
+    /// A failure that may pass by itself.
+    pub fn transient(code: &str, message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Transient, code, message)
+    }
+
+    /// A dependency that is down or asks to wait.
+    pub fn throttled(code: &str, message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Throttled, code, message)
+    }
+
+    /// Adds the wait that the dependency asked for.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    fn new(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), class, retry_after: None }
+    }
+}

@@ -1,0 +1,172 @@
+//! The vector store: points by claim.
+//!
+//! Points are written under ids that no other attempt uses and removed only by claim, so a late or repeated request of a
+//! dead attempt can neither damage nor remove a live version. Which claim is live is the ledger's business: search
+//! here returns hits of any claim, and the caller keeps those that are live ([`crate::ledger::Ledger::live_claims`]).
+
+pub mod conformance;
+pub mod edge;
+pub mod memory;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::blob_path::BlobPath;
+use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+
+/// Why a vector store call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VectorsError {
+    /// The store is unreachable, overloaded or out of space; whether the call took effect is unknown. Repeating it is
+    /// safe.
+    #[error("vector store unavailable: {0}")]
+    Unavailable(String),
+    /// The store holds vectors of another shape than the index wants.
+    #[error(
+        "the vector store holds {found}, the index wants {wanted}: start with the settings that the index was made with, \
+         or make a new index"
+    )]
+    Mismatch {
+        /// What is stored.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// The request makes no sense to the store; repeating it will not help.
+    #[error("vector store refused the request: {0}")]
+    Refused(String),
+}
+
+/// A sparse vector: ascending indices, one value each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SparseVector {
+    /// Dimensions that are not zero.
+    pub indices: Vec<u32>,
+    /// Their values.
+    pub values: Vec<f32>,
+}
+
+/// What is stored of a chunk beside its vectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The file.
+    pub file_id: FileId,
+    /// The attempt that wrote the point.
+    pub claim: ClaimId,
+    /// The blob.
+    pub path: BlobPath,
+    /// The chunk's place in the file, from 0.
+    pub ordinal: u32,
+    /// Identity of the embedded text.
+    pub chunk_hash: ChunkHash,
+    /// Headings above the chunk, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heading_path: Vec<String>,
+    /// The chunk.
+    pub text: String,
+    /// Where the chunk starts in the file's Markdown, in bytes.
+    pub start: u64,
+    /// Where it ends, in bytes, exclusive.
+    pub end: u64,
+    /// The page or slide that it starts on, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// The blob's type.
+    pub mime: String,
+    /// The blob's version tag.
+    pub etag: String,
+}
+
+/// A chunk with its vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// [`PointId::of`] the claim and ordinal.
+    pub id: PointId,
+    /// What is stored beside the vectors.
+    pub payload: Payload,
+    /// Dense vector, when the index has an embedding model. Normalised by the store (cosine).
+    pub dense: Option<Vec<f32>>,
+    /// Term weights; the store applies the inverse document frequency.
+    pub bm25: SparseVector,
+}
+
+/// How to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchMode {
+    /// Nearest dense vectors.
+    Vector,
+    /// BM25 over terms.
+    FullText,
+    /// Both, merged by reciprocal rank fusion.
+    Hybrid,
+}
+
+/// A query in the store's terms.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Query {
+    /// Nearest dense vectors by cosine.
+    Vector(Vec<f32>),
+    /// BM25.
+    FullText(SparseVector),
+    /// Both, merged by reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
+    Hybrid(Vec<f32>, SparseVector),
+}
+
+/// What to return.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchRequest {
+    /// What to look for.
+    pub query: Query,
+    /// Most hits to return.
+    pub limit: usize,
+    /// Hits to leave out from the start.
+    pub offset: usize,
+    /// Only this file's points.
+    pub file: Option<FileId>,
+}
+
+/// A point that matches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The point.
+    pub id: PointId,
+    /// Greater is better; comparable within one answer only.
+    pub score: f32,
+    /// What is stored beside the vectors.
+    pub payload: Payload,
+}
+
+/// One collection: the points of one index and embedding generation.
+#[async_trait]
+pub trait Vectors: Send + Sync + 'static {
+    /// Dimensions of the dense vectors; `None` when the collection has none.
+    fn dense_size(&self) -> Option<usize>;
+
+    /// Writes points. When this returns `Ok`, they are found by searches and survive the death of process and machine.
+    /// After an error some, all or none may be there. Writing the same points again is harmless.
+    async fn upsert(&self, points: Vec<Point>) -> Result<(), VectorsError>;
+
+    /// Removes every point of the given claims. Claims without points are fine.
+    async fn delete_claims(&self, claims: &[ClaimId]) -> Result<(), VectorsError>;
+
+    /// Dense vectors stored under any claim, live or dead, for these chunk hashes. Hashes that are not found are left out.
+    async fn find_dense(&self, hashes: &[ChunkHash]) -> Result<HashMap<ChunkHash, Vec<f32>>, VectorsError>;
+
+    /// The best points, best first. A point matches FullText only if it shares a term with the query.
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError>;
+
+    /// Every distinct claim that has points, for the scrub.
+    async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError>;
+
+    /// Points in the collection.
+    async fn count(&self) -> Result<u64, VectorsError>;
+
+    /// Upkeep that the backend wants from time to time (merging, indexing); may take seconds. Searches go on.
+    async fn maintain(&self) -> Result<(), VectorsError>;
+
+    /// Makes everything durable and closes the collection; later calls fail. Idempotent.
+    async fn close(&self) -> Result<(), VectorsError>;
+}
