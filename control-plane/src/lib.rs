@@ -1,1 +1,14 @@
-//! Under construction.
+//! The control plane: notices that blobs changed, records it in the ledger, wakes workers, and repairs what was missed.
+//!
+//! A change walks from [`intake`] through [`reconcile`] into the ledger; [`dispatch`] wakes a worker for it; [`upkeep`]
+//! sweeps dead attempts, scrubs dead points and compares source and ledger from time to time. [`search`] and [`http`]
+//! are what applications hold in their hands.
+
+pub mod dispatch;
+pub mod http;
+pub mod intake;
+pub mod metrics;
+pub mod reconcile;
+pub mod reconciler;
+pub mod search;
+pub mod upkeep;

@@ -15,8 +15,8 @@ pub struct BlobMeta {
     pub path: BlobPath,
     /// Changes whenever the content may have changed.
     pub etag: String,
-    /// Survives a rename and changes with the content; lets a listing recognise a renamed blob. `None` when the source has
-    /// nothing of the kind.
+    /// Survives a rename and changes with the content; lets a listing recognise a renamed blob. The tag is then the
+    /// identity, a hyphen, and what a rename changes. `None` when the source has nothing of the kind.
     pub identity: Option<String>,
     /// Size in bytes.
     pub size: u64,

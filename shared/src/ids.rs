@@ -174,6 +174,12 @@ impl PointId {
     }
 }
 
+/// Identity of a blob's bytes: their BLAKE3 hash, in hexadecimal.
+#[must_use]
+pub fn content_hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 /// Identity of a chunk's text within an index: the first 16 bytes of its BLAKE3 hash, as 32 hexadecimal digits in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

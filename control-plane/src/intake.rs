@@ -1,0 +1,3 @@
+//! Where changes are noticed. What comes in is a hint that something at a path may have changed, nothing more.
+
+pub mod folder;

@@ -1,0 +1,167 @@
+//! Runs the comparison of [`crate::reconcile`] on a real source and ledger, and records its plan.
+
+use std::sync::Arc;
+
+use shared::blobs::{BlobError, Blobs};
+use shared::file_state::FileState;
+use shared::ids::{IndexId, RunId};
+use shared::ledger::{Ledger, LedgerError, RunKind};
+use shared::work_message::Lane;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
+
+use crate::metrics::Metrics;
+use crate::reconcile::{DeletionGuard, Plan, plan};
+
+/// Changes recorded per transaction: bounds the ledger's longest write.
+const ENQUEUE_BATCH: usize = 1000;
+
+/// Why a comparison was not possible. Nothing was concluded from it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The source could not be listed.
+    #[error("the source cannot be listed: {0}")]
+    Source(#[from] BlobError),
+    /// The ledger could not be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Compares one index with its source.
+pub struct Reconciler {
+    /// The index.
+    pub index: IndexId,
+    /// Its source.
+    pub blobs: Arc<dyn Blobs>,
+    /// What is known.
+    pub ledger: Arc<dyn Ledger>,
+    /// Fingerprint of the settings that files are made with.
+    pub pipeline: String,
+    /// When removals wait for approval.
+    pub guard: DeletionGuard,
+    /// Wakes the dispatcher.
+    pub nudge: Arc<Notify>,
+    /// What to count.
+    pub metrics: Arc<Metrics>,
+    /// One comparison at a time: two at once would only enqueue the same changes twice.
+    pub turn: Mutex<()>,
+}
+
+impl Reconciler {
+    /// Compares everything.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub async fn everything(&self, reason: &'static str) -> Result<Plan, ReconcileError> {
+        self.scopes(&[String::new()], Lane::Bulk, reason).await
+    }
+
+    /// Compares what is at or below each of the given prefixes.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub async fn scopes(
+        &self,
+        prefixes: &[String],
+        lane: Lane,
+        reason: &'static str,
+    ) -> Result<Plan, ReconcileError> {
+        let _turn = self.turn.lock().await;
+        let started = Instant::now();
+        let result = self.compare(prefixes, lane, reason).await;
+        self.metrics.reconcile_seconds.observe(started.elapsed().as_secs_f64());
+        let outcome = if result.is_ok() { "ok" } else { "failed" };
+        self.metrics.reconciliations.with_label_values(&[outcome]).inc();
+        result
+    }
+
+    async fn compare(
+        &self,
+        prefixes: &[String],
+        lane: Lane,
+        reason: &'static str,
+    ) -> Result<Plan, ReconcileError> {
+        let (mut listed, mut known) = (Vec::new(), Vec::new());
+        for prefix in outermost(prefixes) {
+            listed.extend(self.blobs.list(prefix).await?);
+            known.extend(self.ledger.known_files(&self.index, prefix).await?);
+        }
+        let whole = prefixes.iter().any(String::is_empty);
+        let index_size = if whole { known.len() } else { self.index_size().await? };
+        let mut plan = plan(&listed, &known, &self.pipeline, index_size, self.guard, lane, reason);
+        self.record(&mut plan, if whole { RunKind::Scan } else { RunKind::Events }).await?;
+        Ok(plan)
+    }
+
+    async fn index_size(&self) -> Result<usize, LedgerError> {
+        let stats = self.ledger.stats(&self.index).await?;
+        let files: u64 = stats
+            .by_state
+            .iter()
+            .filter(|(state, _)| **state != FileState::Deleted)
+            .map(|(_, count)| count)
+            .sum();
+        Ok(usize::try_from(files).unwrap_or(usize::MAX))
+    }
+
+    async fn record(&self, plan: &mut Plan, kind: RunKind) -> Result<(), LedgerError> {
+        if plan.changes.is_empty() {
+            return Ok(());
+        }
+        let run = RunId::generate();
+        self.ledger.open_run(&self.index, run, kind).await?;
+        for change in &mut plan.changes {
+            change.run = Some(run);
+        }
+        for batch in plan.changes.chunks(ENQUEUE_BATCH) {
+            self.ledger.enqueue(&self.index, batch).await?;
+            self.nudge.notify_one();
+        }
+        self.ledger.seal_run(run).await?;
+        for (kind, count) in [
+            ("added", plan.added),
+            ("changed", plan.changed),
+            ("renamed", plan.renamed),
+            ("removed", plan.removed - plan.held),
+            ("held", plan.held),
+        ] {
+            self.metrics.changes.with_label_values(&[kind]).inc_by(count as u64);
+        }
+        tracing::info!(
+            index.id = %self.index,
+            run.id = %run,
+            "recorded {} added, {} changed, {} renamed, {} removed ({} held), {} unchanged",
+            plan.added, plan.changed, plan.renamed, plan.removed, plan.held, plan.unchanged,
+        );
+        Ok(())
+    }
+}
+
+/// The prefixes without those that lie below another one.
+fn outermost(prefixes: &[String]) -> Vec<&str> {
+    let mut sorted: Vec<&str> = prefixes.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut kept: Vec<&str> = Vec::new();
+    for prefix in sorted {
+        let below = kept.iter().any(|outer| {
+            outer.is_empty() || prefix.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+        });
+        if !below {
+            kept.push(prefix);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_below_others_are_dropped() {
+        let prefixes = ["b", "a/x", "a", "a-b", "a/x/y", "b"].map(str::to_owned);
+        assert_eq!(outermost(&prefixes), ["a", "a-b", "b"]);
+        assert_eq!(outermost(&["x".to_owned(), String::new()]), [""]);
+    }
+}

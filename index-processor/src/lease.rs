@@ -1,0 +1,161 @@
+//! Keeps the leases of running attempts, and fences attempts whose lease is lost.
+//!
+//! One task renews every lease of this worker. An attempt is told to stop when the ledger no longer lists its claim, or
+//! when no renewal succeeded until shortly before the lease runs out: then another worker may hold the file soon, and
+//! whatever this attempt still did would be wasted. (It would be harmless, too: the ledger refuses its commit.)
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use shared::ids::ClaimId;
+use shared::ledger::Ledger;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The times of a lease.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseSettings {
+    /// How long a claim lasts without renewal.
+    pub lease: Duration,
+    /// Between renewals.
+    pub renew_every: Duration,
+    /// An attempt stops this long before its lease runs out.
+    pub margin: Duration,
+}
+
+impl Default for LeaseSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            renew_every: Duration::from_secs(15),
+            margin: Duration::from_secs(10),
+        }
+    }
+}
+
+struct Held {
+    /// Counted from before the request that granted it, so never later than the ledger's own deadline.
+    until: Instant,
+    lost: CancellationToken,
+}
+
+/// The leases of one worker.
+pub struct Leases {
+    owner: String,
+    ledger: Arc<dyn Ledger>,
+    settings: LeaseSettings,
+    held: Mutex<HashMap<ClaimId, Held>>,
+}
+
+/// A lease under renewal; dropping it ends the renewal.
+pub struct Lease {
+    leases: Arc<Leases>,
+    claim: ClaimId,
+    lost: CancellationToken,
+}
+
+impl Lease {
+    /// Returns when the lease is lost.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.held().remove(&self.claim);
+    }
+}
+
+impl Leases {
+    /// No leases yet.
+    #[must_use]
+    pub fn new(owner: String, ledger: Arc<dyn Ledger>, settings: LeaseSettings) -> Self {
+        Self { owner, ledger, settings, held: Mutex::default() }
+    }
+
+    /// How long a new claim lasts.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.settings.lease
+    }
+
+    /// Keeps a claim that was asked for at `asked_at`.
+    #[must_use]
+    pub fn keep(self: &Arc<Self>, claim: ClaimId, asked_at: Instant) -> Lease {
+        let lost = CancellationToken::new();
+        let until = asked_at + self.settings.lease;
+        self.held().insert(claim, Held { until, lost: lost.clone() });
+        Lease { leases: Arc::clone(self), claim, lost }
+    }
+
+    /// Claims that are kept now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held().len()
+    }
+
+    /// Is nothing kept?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held().is_empty()
+    }
+
+    /// Renews until told to stop and nothing is held.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let tick = self.settings.renew_every.min(self.settings.margin / 2).max(Duration::from_millis(1));
+        let mut renew_at = Instant::now() + self.settings.renew_every;
+        while !(stop.is_cancelled() && self.is_empty()) {
+            tokio::time::sleep(tick).await;
+            if Instant::now() >= renew_at {
+                renew_at = Instant::now() + self.settings.renew_every;
+                self.renew().await;
+            }
+            self.fence_overdue();
+        }
+    }
+
+    async fn renew(&self) {
+        // Claims made while the request is on its way are not in its answer and must not be taken for lost.
+        let asked_for: Vec<ClaimId> = self.held().keys().copied().collect();
+        if asked_for.is_empty() {
+            return;
+        }
+        let asked_at = Instant::now();
+        let answer =
+            tokio::time::timeout(self.settings.margin, self.ledger.renew(&self.owner, self.settings.lease)).await;
+        match answer {
+            Ok(Ok(renewed)) => self.apply(&asked_for, &renewed.into_iter().collect(), asked_at),
+            Ok(Err(error)) => tracing::warn!(%error, "leases were not renewed, trying again"),
+            Err(_elapsed) => tracing::warn!("the ledger did not answer a renewal in time, trying again"),
+        }
+    }
+
+    fn apply(&self, asked_for: &[ClaimId], renewed: &HashSet<ClaimId>, asked_at: Instant) {
+        let mut held = self.held();
+        for claim in asked_for {
+            let Some(lease) = held.get_mut(claim) else { continue };
+            if renewed.contains(claim) {
+                lease.until = asked_at + self.settings.lease;
+            } else {
+                tracing::warn!(claim.id = %claim, "lost a claim: it was swept or settled elsewhere");
+                lease.lost.cancel();
+            }
+        }
+    }
+
+    fn fence_overdue(&self) {
+        let now = Instant::now();
+        for (claim, lease) in self.held().iter() {
+            if now + self.settings.margin >= lease.until && !lease.lost.is_cancelled() {
+                tracing::warn!(claim.id = %claim, "stopping an attempt whose lease could not be renewed");
+                lease.lost.cancel();
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<ClaimId, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,116 @@
+//! Every metric of the index processor, declared once.
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+/// Seconds from half a millisecond to ten minutes.
+const STEP_BUCKETS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0];
+
+/// What the index processor counts.
+pub struct Metrics {
+    /// Attempts that hold a file now.
+    pub in_flight: IntGauge,
+    /// Attempts that ended, by `outcome`: `indexed`, `kept`, `skipped`, `deleted`, `cleaned`, `retried`, `failed`, `lost`.
+    pub attempts: IntCounterVec,
+    /// Failures by `code`.
+    pub failures: IntCounterVec,
+    /// Time to convert a blob to Markdown, by document `kind`.
+    pub file_markdown_seconds: HistogramVec,
+    /// Time to get the dense vectors of a file.
+    pub embedding_seconds: Histogram,
+    /// Time of an attempt that indexed a file, from claim to commit.
+    pub file_indexing_seconds: Histogram,
+    /// Time of an attempt that removed a file.
+    pub file_deletion_seconds: Histogram,
+    /// Time to write a file's points.
+    pub chunks_upsert_seconds: Histogram,
+    /// Time to remove a claim's points.
+    pub chunks_delete_seconds: Histogram,
+    /// From the report of a change to the commit that made it searchable.
+    pub event_to_searchable_seconds: Histogram,
+    /// Points written.
+    pub chunks_upserted: IntCounter,
+    /// Chunks whose dense vector was taken from the store instead of being embedded again.
+    pub chunks_reused: IntCounter,
+    /// Chunks sent to the embedder.
+    pub chunks_embedded: IntCounter,
+    /// Tokens that the embedder charged.
+    pub embedding_tokens: IntCounter,
+    /// Bytes read from the source.
+    pub bytes_read: IntCounter,
+    /// Wake-ups for files that had nothing to do.
+    pub idle_wakeups: IntCounter,
+}
+
+impl Metrics {
+    /// Declares the metrics in `registry`.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let metric = IntCounter::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
+            let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
+            let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(STEP_BUCKETS.to_vec()))?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let file_markdown_seconds = HistogramVec::new(
+            HistogramOpts::new("longshore_file_markdown_seconds", "Time to convert a blob to Markdown")
+                .buckets(STEP_BUCKETS.to_vec()),
+            &["kind"],
+        )?;
+        registry.register(Box::new(file_markdown_seconds.clone()))?;
+        let in_flight = IntGauge::new("longshore_attempts_in_flight", "Attempts that hold a file now")?;
+        registry.register(Box::new(in_flight.clone()))?;
+        Ok(Self {
+            in_flight,
+            attempts: counters("longshore_attempts_total", "Attempts that ended, by outcome", "outcome")?,
+            failures: counters("longshore_failures_total", "Failed attempts, by code", "code")?,
+            file_markdown_seconds,
+            embedding_seconds: seconds(
+                "longshore_embedding_seconds",
+                "Time to get the dense vectors of a file",
+            )?,
+            file_indexing_seconds: seconds(
+                "longshore_file_indexing_seconds",
+                "Time of an attempt that indexed a file, from claim to commit",
+            )?,
+            file_deletion_seconds: seconds(
+                "longshore_file_deletion_seconds",
+                "Time of an attempt that removed a file",
+            )?,
+            chunks_upsert_seconds: seconds(
+                "longshore_chunks_upsert_seconds",
+                "Time to write the points of a file",
+            )?,
+            chunks_delete_seconds: seconds(
+                "longshore_chunks_delete_seconds",
+                "Time to remove the points of a claim",
+            )?,
+            event_to_searchable_seconds: seconds(
+                "longshore_event_to_searchable_seconds",
+                "From the report of a change to the commit that made it searchable",
+            )?,
+            chunks_upserted: counter("longshore_chunks_upserted_total", "Points written")?,
+            chunks_reused: counter(
+                "longshore_chunks_reused_total",
+                "Chunks whose dense vector was found in the store",
+            )?,
+            chunks_embedded: counter("longshore_chunks_embedded_total", "Chunks sent to the embedder")?,
+            embedding_tokens: counter("longshore_embedding_tokens_total", "Tokens that the embedder charged")?,
+            bytes_read: counter("longshore_bytes_read_total", "Bytes read from the source")?,
+            idle_wakeups: counter("longshore_idle_wakeups_total", "Wake-ups of files with nothing to do")?,
+        })
+    }
+}

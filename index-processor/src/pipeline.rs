@@ -1,0 +1,220 @@
+//! The steps from blob to points, in order.
+//!
+//! Nothing here decides what search shows: points are written under the attempt's own claim and stay invisible until the
+//! commit that follows.
+
+mod chunk;
+mod convert;
+mod embed;
+mod fetch;
+mod remove;
+mod upsert;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::blobs::{BlobMeta, Blobs};
+use shared::embedder::Embedder;
+use shared::embedder::bm25::Bm25;
+use shared::ledger::{Claim, CommitChange, Version};
+use shared::retry::Failure;
+use shared::vectors::Vectors;
+use tokio::sync::{RwLock, Semaphore};
+use tokio::time::Instant;
+
+use crate::chunk::ChunkSettings;
+use crate::metrics::Metrics;
+use crate::session::{self, Session};
+use crate::settle::Attempt;
+
+/// Bytes that one permit of [`Pipeline::memory`] stands for.
+const PERMIT_BYTES: u64 = 1024;
+/// A file is counted as so many times its size while it is worked on: bytes, Markdown, chunks, vectors.
+const SIZE_FACTOR: u64 = 4;
+/// From this attempt on a file is converted while no other is: it may be what killed the process.
+const SOLO_FROM_ATTEMPT: u32 = 3;
+
+/// How files are made into points.
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// Largest blob in bytes; larger ones are SKIPPED.
+    pub max_file_bytes: u64,
+    /// Memory for files in work, in bytes: a slow dependency slows intake, never memory.
+    pub memory_bytes: u64,
+    /// Conversions at a time.
+    pub cpu_slots: usize,
+    /// How documents are cut.
+    pub chunk: ChunkSettings,
+}
+
+/// The steps and what they need.
+pub struct Pipeline {
+    blobs: Arc<dyn Blobs>,
+    vectors: Arc<dyn Vectors>,
+    embedder: Option<Arc<dyn Embedder>>,
+    bm25: Arc<Bm25>,
+    settings: PipelineSettings,
+    fingerprint: String,
+    cpu: Semaphore,
+    memory: Semaphore,
+    solo: RwLock<()>,
+    metrics: Arc<Metrics>,
+}
+
+/// Milliseconds by step and counts, for the history.
+#[derive(Debug, Default)]
+pub struct Report {
+    fields: BTreeMap<&'static str, serde_json::Value>,
+}
+
+impl Report {
+    /// Notes a value.
+    pub fn note(&mut self, name: &'static str, value: impl Into<serde_json::Value>) {
+        self.fields.insert(name, value.into());
+    }
+
+    /// Notes the time since `started`, in milliseconds with microseconds, and returns it.
+    pub fn time(&mut self, name: &'static str, started: Instant) -> Duration {
+        let took = started.elapsed();
+        self.note(name, (took.as_secs_f64() * 1e6).round() / 1e3);
+        took
+    }
+
+    /// The fields as a JSON object.
+    #[must_use]
+    pub fn into_json(self) -> serde_json::Value {
+        self.fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<serde_json::Map<_, _>>().into()
+    }
+}
+
+/// Why a step ended the attempt.
+enum Stop {
+    /// There is nothing to index, and that is the result.
+    Skip(Failure),
+    /// The attempt failed.
+    Fail(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Fail(failure)
+    }
+}
+
+impl Pipeline {
+    /// A pipeline. Semantic chunking needs an embedder: without one it cuts recursively.
+    #[must_use]
+    pub fn new(
+        blobs: Arc<dyn Blobs>,
+        vectors: Arc<dyn Vectors>,
+        embedder: Option<Arc<dyn Embedder>>,
+        bm25: Arc<Bm25>,
+        settings: PipelineSettings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let fingerprint = fingerprint(&settings, embedder.as_deref(), &bm25);
+        let permits = usize::try_from(settings.memory_bytes / PERMIT_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            blobs,
+            vectors,
+            embedder,
+            bm25,
+            fingerprint,
+            cpu: Semaphore::new(settings.cpu_slots.max(1)),
+            memory: Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)),
+            solo: RwLock::new(()),
+            settings,
+            metrics,
+        }
+    }
+
+    /// Looks at the blob and decides what the claim calls for.
+    pub async fn look(&self, claim: &Claim) -> Session {
+        let head = self.blobs.head(&claim.path).await;
+        session::decide(claim, head, &self.fingerprint, self.settings.max_file_bytes)
+    }
+
+    /// Makes the blob's points under the claim.
+    pub async fn process(&self, claim: &Claim, meta: &BlobMeta, report: &mut Report) -> Attempt {
+        let version = |chunks| Version {
+            chunks,
+            ..session::without_chunks(meta.etag.clone(), &self.fingerprint, meta.size)
+        };
+        match self.steps(claim, meta, report).await {
+            Ok(change) => Attempt::Ready(change),
+            Err(Stop::Skip(failure)) => Attempt::Ready(CommitChange::Skip(version(0), failure)),
+            Err(Stop::Fail(failure)) => {
+                // Only what the content itself caused is remembered with the content.
+                let etag = (failure.code != "changed_while_read").then(|| meta.etag.clone());
+                Attempt::Failed { failure, etag }
+            }
+        }
+    }
+
+    async fn steps(&self, claim: &Claim, meta: &BlobMeta, report: &mut Report) -> Result<CommitChange, Stop> {
+        let _memory = self.reserve(meta.size).await?;
+        let started = Instant::now();
+        let fetched = self.fetch(meta).await?;
+        report.time("fetch_ms", started);
+        if let Some(kept) =
+            session::same_content(claim, &fetched.blob.meta, &fetched.content_hash, &self.fingerprint)
+        {
+            return Ok(CommitChange::Keep(kept));
+        }
+        let version = Version {
+            etag: fetched.blob.meta.etag.clone(),
+            content_hash: fetched.content_hash,
+            pipeline: self.fingerprint.clone(),
+            size: fetched.blob.bytes.len() as u64,
+            chunks: 0,
+        };
+        let cut = {
+            // A file that may have killed the process is converted while no other one is.
+            let _alone = if claim.attempts >= SOLO_FROM_ATTEMPT { Some(self.solo.write().await) } else { None };
+            let _among_others = if claim.attempts < SOLO_FROM_ATTEMPT { Some(self.solo.read().await) } else { None };
+            self.convert_and_chunk(fetched.blob, report).await?
+        };
+        let cut = self.chunk_by_meaning(cut, report).await?;
+        if cut.chunks.is_empty() {
+            return Err(Stop::Skip(Failure::permanent("empty", "the document has no text to index")));
+        }
+        let dense = self.embed(&cut, report).await?;
+        let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
+        self.upsert(claim, &version.etag, cut, dense, report).await?;
+        Ok(CommitChange::Replace(Version { chunks, ..version }))
+    }
+
+    /// Waits until there is memory for a file of this size; a file larger than all of it has it alone.
+    async fn reserve(&self, size: u64) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
+        let total = (self.settings.memory_bytes / PERMIT_BYTES).max(1);
+        let wanted = (size.saturating_mul(SIZE_FACTOR) / PERMIT_BYTES).clamp(1, total);
+        self.memory
+            .acquire_many(u32::try_from(wanted).unwrap_or(u32::MAX))
+            .await
+            .map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))
+    }
+}
+
+/// Everything that decides what points a blob becomes. A file whose fingerprint differs is made again.
+fn fingerprint(settings: &PipelineSettings, embedder: Option<&dyn Embedder>, bm25: &Bm25) -> String {
+    let parts = [
+        crate::convert::fingerprint().to_owned(),
+        crate::chunk::fingerprint(&settings.chunk),
+        format!("bm25 {}", bm25.language()),
+        embedder.map_or_else(|| "no dense vectors".to_owned(), |embedder| format!("model {}", embedder.model())),
+        format!("steps {STEPS_VERSION}"),
+    ];
+    shared::ids::ChunkHash::of(&parts.join("\n")).to_string()[..16].to_owned()
+}
+
+/// Raise it when the steps themselves make other points of the same document.
+const STEPS_VERSION: u32 = 1;
+
+impl Pipeline {
+    /// Fingerprint of the settings that files are made with.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
