@@ -1,0 +1,243 @@
+//! The command line, with the environment variables that stand in for its flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::file_state::FileState;
+use shared::ids::IndexId;
+
+/// Keeps a searchable index true to a folder of documents.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Where the index is.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
+    #[arg(long, env = "LONGSHORE_LOG", default_value = "error,longshore=warn", global = true)]
+    pub(crate) log: String,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the index is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataArgs {
+    /// Folder that holds the index: the ledger, the vectors, nothing else.
+    #[arg(long, env = "LONGSHORE_DATA_DIR", default_value = ".longshore", value_name = "FOLDER", global = true)]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Index a folder, keep the index true to it, and serve search over HTTP.
+    Up(Box<UpArgs>),
+    /// Search the index.
+    Search(SearchArgs),
+    /// List the files that the index knows.
+    Files(FilesArgs),
+    /// Show the index, or one file with its history.
+    Status(StatusArgs),
+    /// Try failed files again.
+    Retry(RetryArgs),
+    /// Decide on removals that wait for approval.
+    Approve(ApproveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// The folder of documents.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    /// Stop when the index equals the folder, print a summary, and exit: 0 when nothing failed, 3 otherwise.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Address for HTTP; port 0 takes a free one. With --once, HTTP is off unless this is given.
+    #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Name of the index [default: the folder's name].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<IndexId>,
+
+    #[command(flatten)]
+    pub(crate) embedding: EmbeddingArgs,
+
+    #[command(flatten)]
+    pub(crate) chunk: ChunkArgs,
+
+    /// Language of the full-text search: its stop words and word stems.
+    #[arg(long, env = "LONGSHORE_LANGUAGE", default_value = "english")]
+    pub(crate) language: String,
+
+    /// Larger files are skipped; in MiB.
+    #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) max_file_size: u64,
+
+    /// Files in work at a time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) slots: u16,
+
+    /// Attempts after which a file is FAILED.
+    #[arg(long, env = "FILE_INDEXING_MAX_RETRIES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) max_retries: u32,
+
+    /// Longest time that one attempt at a file may take.
+    #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    pub(crate) stale_timeout: u64,
+
+    /// Time between full comparisons of folder and index.
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) reconcile_every: u64,
+
+    /// With --once: give up when nothing could be done for this long, for example because the embedding endpoint is down.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) patience: u64,
+}
+
+/// Dense vectors, next to full-text search.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Embedding model (without one, search is full-text only)")]
+pub(crate) struct EmbeddingArgs {
+    /// Base URL of an OpenAI-compatible endpoint, for example http://localhost:11434/v1 (Ollama).
+    #[arg(long, env = "EMBEDDING_URL", value_name = "URL", requires = "embedding_model")]
+    pub(crate) embedding_url: Option<String>,
+
+    /// Model, for example text-embedding-3-small; on Azure OpenAI the deployment.
+    #[arg(long, env = "EMBEDDING_MODEL", value_name = "MODEL", requires = "embedding_url")]
+    pub(crate) embedding_model: Option<String>,
+
+    /// Key of the endpoint. Give it as the environment variable: a command line can be read by others.
+    #[arg(long, env = "EMBEDDING_API_KEY", value_name = "KEY", hide_env_values = true, default_value = "")]
+    pub(crate) embedding_api_key: String,
+
+    /// Ask the model for vectors of this size.
+    #[arg(long, env = "EMBEDDING_DIMENSIONS", value_name = "N")]
+    pub(crate) embedding_dimensions: Option<u32>,
+
+    /// Version of the Azure OpenAI API; setting it selects Azure's form of URL and key.
+    #[arg(long, env = "EMBEDDING_AZURE_API_VERSION", value_name = "VERSION")]
+    pub(crate) embedding_azure_api_version: Option<String>,
+
+    /// Most texts in one request.
+    #[arg(long, env = "EMBEDDING_BATCH_SIZE", default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2048))]
+    pub(crate) embedding_batch_size: u16,
+
+    /// Most requests at a time.
+    #[arg(long, env = "EMBEDDING_MAX_IN_FLIGHT", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) embedding_max_in_flight: u16,
+}
+
+/// How documents are cut.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Chunks")]
+pub(crate) struct ChunkArgs {
+    /// Largest chunk.
+    #[arg(long, env = "CHUNK_SIZE", default_value_t = 512, value_name = "N")]
+    pub(crate) chunk_size: usize,
+
+    /// How much of a chunk the next one repeats.
+    #[arg(long, env = "CHUNK_OVERLAP", default_value_t = 64, value_name = "N")]
+    pub(crate) chunk_overlap: usize,
+
+    /// What the two are counted in.
+    #[arg(long, env = "CHUNK_UNIT", value_enum, default_value = "tokens")]
+    pub(crate) chunk_unit: ChunkUnit,
+
+    /// How: by the document's type, recursively at paragraphs and sentences, or by meaning (needs an embedding model).
+    #[arg(long, env = "CHUNK_STRATEGY", value_enum, default_value = "auto")]
+    pub(crate) chunk_strategy: ChunkStrategy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChunkUnit {
+    Tokens,
+    Characters,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChunkStrategy {
+    Auto,
+    Recursive,
+    Semantic,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// What to look for.
+    pub(crate) query: String,
+
+    /// How [default: hybrid with an embedding model, else full_text].
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+
+    /// Most results.
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub(crate) limit: usize,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// Nearest in meaning.
+    Vector,
+    /// Sharing words (BM25).
+    FullText,
+    /// Both, merged by rank.
+    Hybrid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    /// Only files in these states, for example FAILED,SKIPPED.
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub(crate) status: Vec<FileState>,
+
+    /// Only paths that start with this.
+    #[arg(long, default_value = "")]
+    pub(crate) prefix: String,
+
+    /// Print JSON, one file a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// A file, as `longshore files` prints it.
+    pub(crate) path: Option<String>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// Only this file [default: all that failed].
+    pub(crate) path: Option<String>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// Keep the files in the index instead of removing them.
+    #[arg(long)]
+    pub(crate) reject: bool,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,187 @@
+//! Wires an embedded index by hand, in order: ledger, vectors, embedder, search. `up` adds what moves.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use control_plane::http::Api;
+use control_plane::reconcile::DeletionGuard;
+use control_plane::reconciler::Reconciler;
+use control_plane::search::Search;
+use prometheus::Registry;
+use serde::{Deserialize, Serialize};
+use shared::blobs::Blobs;
+use shared::blobs::folder::Folder;
+use shared::clock::{Clock, SystemClock};
+use shared::embedder::Embedder;
+use shared::embedder::batching::{Batcher, BatchSettings};
+use shared::embedder::bm25::Bm25;
+use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
+use shared::ids::IndexId;
+use shared::ledger::sqlite::SqliteLedger;
+use shared::ledger::{IndexRecord, Ledger};
+use shared::secret::Secret;
+use shared::shutdown::Tasks;
+use shared::vectors::Vectors;
+use tokio::sync::{Mutex, Notify};
+
+use crate::data_dir::DataDir;
+use crate::lazy_vectors::LazyVectors;
+
+/// What an embedded index was made with; kept in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IndexSettings {
+    /// The folder, absolute.
+    pub(crate) source: PathBuf,
+    /// Language of the full-text search.
+    pub(crate) language: String,
+    /// The model, if there is one.
+    pub(crate) embedding: Option<ModelSettings>,
+}
+
+/// A model and its endpoint, without the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ModelSettings {
+    pub(crate) url: String,
+    pub(crate) model: String,
+    /// Size of its vectors, as it answered when the index was made.
+    pub(crate) dimensions: usize,
+    pub(crate) azure_api_version: Option<String>,
+}
+
+/// An index in a data folder, with everything that answers questions about it.
+pub(crate) struct Embedded {
+    pub(crate) index: IndexId,
+    pub(crate) settings: IndexSettings,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) vectors: Arc<dyn Vectors>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    pub(crate) bm25: Arc<Bm25>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: Arc<control_plane::metrics::Metrics>,
+    /// Wakes the dispatcher.
+    pub(crate) nudge: Arc<Notify>,
+    /// The embedder's tasks.
+    pub(crate) tasks: Tasks,
+    pub(crate) data: DataDir,
+}
+
+/// Opens the ledger of a data folder.
+pub(crate) async fn open_ledger(data: &DataDir, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<SqliteLedger>> {
+    let (path, clock) = (data.ledger(), Arc::clone(clock));
+    Ok(tokio::task::spawn_blocking(move || SqliteLedger::open(&path, clock)).await??)
+}
+
+/// The index of a data folder, as `longshore up` last ran it.
+pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ledger = open_ledger(&data, &clock).await?;
+    let mut indexes = ledger.indexes().await?;
+    let Some(record) = indexes.pop() else {
+        bail!("the data folder holds no index yet: run `longshore up DIR` first");
+    };
+    let settings = stored_settings(&record)?;
+    // The same variable that `up` takes the key from; only searches by meaning need it.
+    let key = std::env::var_os("EMBEDDING_API_KEY").unwrap_or_default();
+    let embedding = settings.embedding.as_ref().map(|model| EmbeddingSettings {
+        azure_api_version: model.azure_api_version.clone(),
+        ..EmbeddingSettings::new(&model.url, &model.model, Secret::new(&key.to_string_lossy()))
+    });
+    assemble(data, clock, ledger, record.id, settings, embedding)
+}
+
+/// What a record was made with.
+pub(crate) fn stored_settings(record: &IndexRecord) -> anyhow::Result<IndexSettings> {
+    serde_json::from_value(record.settings.clone())
+        .with_context(|| format!("the settings of index {} cannot be read: it was made by another build", record.id))
+}
+
+/// Puts the parts together.
+pub(crate) fn assemble(
+    data: DataDir,
+    clock: Arc<dyn Clock>,
+    ledger: Arc<dyn Ledger>,
+    index: IndexId,
+    settings: IndexSettings,
+    embedding: Option<EmbeddingSettings>,
+) -> anyhow::Result<Embedded> {
+    let tasks = Tasks::new();
+    let registry = Registry::new();
+    let metrics = Arc::new(control_plane::metrics::Metrics::register(&registry)?);
+    let dense_size = settings.embedding.as_ref().map(|model| model.dimensions);
+    let vectors = Arc::new(LazyVectors::new(data.vectors(), dense_size));
+    let embedder = embedding.map(|settings| batched(&settings, &tasks)).transpose()?;
+    let blobs = folder(&settings.source, &data)?;
+    Ok(Embedded {
+        bm25: Arc::new(Bm25::new(&settings.language)?),
+        index,
+        settings,
+        ledger,
+        vectors,
+        blobs,
+        embedder,
+        clock,
+        registry,
+        metrics,
+        nudge: Arc::new(Notify::new()),
+        tasks,
+        data,
+    })
+}
+
+fn batched(settings: &EmbeddingSettings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Embedder>> {
+    let openai = Arc::new(OpenAiEmbedder::new(settings.clone())?);
+    Ok(Arc::new(Batcher::start(openai, BatchSettings::of(settings), tasks)))
+}
+
+/// The source folder; the data folder is left out when it lies inside.
+fn folder(root: &Path, data: &DataDir) -> anyhow::Result<Arc<dyn Blobs>> {
+    Ok(Arc::new(Folder::open(root)?.excluding(vec![data.absolute()?])))
+}
+
+impl Embedded {
+    /// Compares source and ledger with files made as `pipeline` says.
+    pub(crate) fn reconciler(&self, pipeline: &str) -> Arc<Reconciler> {
+        Arc::new(Reconciler {
+            index: self.index.clone(),
+            blobs: Arc::clone(&self.blobs),
+            ledger: Arc::clone(&self.ledger),
+            pipeline: pipeline.to_owned(),
+            guard: DeletionGuard::default(),
+            nudge: Arc::clone(&self.nudge),
+            metrics: Arc::clone(&self.metrics),
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// What the HTTP handlers work on.
+    pub(crate) fn api_with(&self, reconciler: Arc<Reconciler>) -> Arc<Api> {
+        Arc::new(Api {
+            index: self.index.clone(),
+            ledger: Arc::clone(&self.ledger),
+            search: Search {
+                index: self.index.clone(),
+                ledger: Arc::clone(&self.ledger),
+                vectors: Arc::clone(&self.vectors),
+                embedder: self.embedder.clone(),
+                bm25: Arc::clone(&self.bm25),
+                metrics: Arc::clone(&self.metrics),
+            },
+            reconciler,
+            nudge: Arc::clone(&self.nudge),
+            clock: Arc::clone(&self.clock),
+            registry: self.registry.clone(),
+            metrics: Arc::clone(&self.metrics),
+        })
+    }
+
+    /// Closes the index, everything written.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        self.tasks.drain(std::time::Duration::from_secs(5)).await;
+        self.vectors.close().await?;
+        self.data.withdraw();
+        Ok(())
+    }
+}
