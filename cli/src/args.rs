@@ -16,7 +16,12 @@ pub(crate) struct Cli {
     pub(crate) data: DataArgs,
 
     /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
-    #[arg(long, env = "LONGSHORE_LOG", default_value = "error,longshore=warn", global = true)]
+    #[arg(
+        long,
+        env = "LONGSHORE_LOG",
+        default_value = "error,longshore=warn",
+        global = true
+    )]
     pub(crate) log: String,
 
     #[command(subcommand)]
@@ -27,7 +32,13 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DataArgs {
     /// Folder that holds the index: the ledger, the vectors, nothing else.
-    #[arg(long, env = "LONGSHORE_DATA_DIR", default_value = ".longshore", value_name = "FOLDER", global = true)]
+    #[arg(
+        long,
+        env = "LONGSHORE_DATA_DIR",
+        default_value = ".longshore",
+        value_name = "FOLDER",
+        global = true
+    )]
     pub(crate) data_dir: PathBuf,
 }
 
@@ -109,11 +120,22 @@ pub(crate) struct EmbeddingArgs {
     pub(crate) embedding_url: Option<String>,
 
     /// Model, for example text-embedding-3-small; on Azure OpenAI the deployment.
-    #[arg(long, env = "EMBEDDING_MODEL", value_name = "MODEL", requires = "embedding_url")]
+    #[arg(
+        long,
+        env = "EMBEDDING_MODEL",
+        value_name = "MODEL",
+        requires = "embedding_url"
+    )]
     pub(crate) embedding_model: Option<String>,
 
     /// Key of the endpoint. Give it as the environment variable: a command line can be read by others.
-    #[arg(long, env = "EMBEDDING_API_KEY", value_name = "KEY", hide_env_values = true, default_value = "")]
+    #[arg(
+        long,
+        env = "EMBEDDING_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        default_value = ""
+    )]
     pub(crate) embedding_api_key: String,
 
     /// Ask the model for vectors of this size.

@@ -37,16 +37,26 @@ impl Client {
                 let embedded = embedded::reopen(folder).await?;
                 let router = control_plane::http::router(embedded.api()?);
                 let index = embedded.index.as_str().to_owned();
-                let way = Way::Here { router, embedded: Box::new(embedded) };
-                Ok(Self { base: Url::parse("http://index.invalid/")?, index, way })
+                let way = Way::Here {
+                    router,
+                    embedded: Box::new(embedded),
+                };
+                Ok(Self {
+                    base: Url::parse("http://index.invalid/")?,
+                    index,
+                    way,
+                })
             }
             Holder::Other(running) => {
                 let folder = data.data_dir.display();
                 let Some(url) = running.and_then(|running| running.url) else {
-                    bail!("the data folder {folder} is in use by a process that does not serve HTTP: wait until it has ended");
+                    bail!(
+                        "the data folder {folder} is in use by a process that does not serve HTTP: wait until it has ended"
+                    );
                 };
                 let mut client = Self {
-                    base: Url::parse(&url).with_context(|| format!("{folder} names a strange address, {url}"))?,
+                    base: Url::parse(&url)
+                        .with_context(|| format!("{folder} names a strange address, {url}"))?,
                     index: String::new(),
                     way: Way::Http(reqwest::Client::builder().no_proxy().build()?),
                 };
@@ -113,21 +123,34 @@ impl Client {
                     Some(body) => request.json(&body),
                     None => request,
                 };
-                let answer = request.send().await.context("the running longshore does not answer")?;
+                let answer = request
+                    .send()
+                    .await
+                    .context("the running longshore does not answer")?;
                 let ok = answer.status().is_success();
-                (ok, answer.bytes().await.context("the running longshore broke off its answer")?.to_vec())
+                (
+                    ok,
+                    answer
+                        .bytes()
+                        .await
+                        .context("the running longshore broke off its answer")?
+                        .to_vec(),
+                )
             }
             Way::Here { router, .. } => {
                 let uri = url[reqwest::Position::BeforePath..].to_owned();
                 let request = Request::builder().method(method).uri(uri);
                 let request = match body {
-                    Some(body) => {
-                        request.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))
-                    }
+                    Some(body) => request
+                        .header(CONTENT_TYPE, "application/json")
+                        .body(Body::from(body.to_string())),
                     None => request.body(Body::empty()),
                 }?;
                 let answer = router.clone().oneshot(request).await?;
-                (answer.status().is_success(), to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await?.to_vec())
+                (
+                    answer.status().is_success(),
+                    to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await?.to_vec(),
+                )
             }
         };
         if !ok {

@@ -44,7 +44,10 @@ impl DataDir {
                 Ok(data)
             }
             Holder::Other(running) => {
-                let who = running.map_or_else(|| "another process".to_owned(), |by| format!("process {}", by.pid));
+                let who = running.map_or_else(
+                    || "another process".to_owned(),
+                    |by| format!("process {}", by.pid),
+                );
                 bail!(
                     "the data folder {} is in use by {who}: stop it, or choose another folder with --data-dir",
                     path.display()
@@ -72,7 +75,10 @@ impl DataDir {
             .open(path.join(LOCK))
             .map_err(|error| unusable(path, error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Holder::Us(Self { path: path.to_path_buf(), _lock: lock })),
+            Ok(()) => Ok(Holder::Us(Self {
+                path: path.to_path_buf(),
+                _lock: lock,
+            })),
             Err(TryLockError::WouldBlock) => Ok(Holder::Other(running(path))),
             Err(TryLockError::Error(error)) => Err(unusable(path, error)),
         }
@@ -90,12 +96,17 @@ impl DataDir {
 
     /// The folder itself, as an absolute path without links.
     pub(crate) fn absolute(&self) -> anyhow::Result<PathBuf> {
-        self.path.canonicalize().with_context(|| format!("the data folder {} vanished", self.path.display()))
+        self.path
+            .canonicalize()
+            .with_context(|| format!("the data folder {} vanished", self.path.display()))
     }
 
     /// Tells the other commands where this process listens.
     pub(crate) fn announce(&self, url: Option<String>) -> anyhow::Result<()> {
-        let running = Running { pid: std::process::id(), url };
+        let running = Running {
+            pid: std::process::id(),
+            url,
+        };
         self.write(RUNNING, &serde_json::to_vec(&running)?)
     }
 
@@ -136,5 +147,8 @@ fn unusable(path: &Path, error: io::Error) -> anyhow::Error {
         }
         _ => "choose another folder with --data-dir",
     };
-    anyhow::Error::new(error).context(format!("the data folder {} cannot be used; {advice}", path.display()))
+    anyhow::Error::new(error).context(format!(
+        "the data folder {} cannot be used; {advice}",
+        path.display()
+    ))
 }

@@ -14,7 +14,7 @@ use shared::blobs::Blobs;
 use shared::blobs::folder::Folder;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::Embedder;
-use shared::embedder::batching::{Batcher, BatchSettings};
+use shared::embedder::batching::{BatchSettings, Batcher};
 use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
@@ -94,8 +94,12 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
 
 /// What a record was made with.
 pub(crate) fn stored_settings(record: &IndexRecord) -> anyhow::Result<IndexSettings> {
-    serde_json::from_value(record.settings.clone())
-        .with_context(|| format!("the settings of index {} cannot be read: it was made by another build", record.id))
+    serde_json::from_value(record.settings.clone()).with_context(|| {
+        format!(
+            "the settings of index {} cannot be read: it was made by another build",
+            record.id
+        )
+    })
 }
 
 /// Puts the parts together.
@@ -133,7 +137,11 @@ pub(crate) fn assemble(
 
 fn batched(settings: &EmbeddingSettings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Embedder>> {
     let openai = Arc::new(OpenAiEmbedder::new(settings.clone())?);
-    Ok(Arc::new(Batcher::start(openai, BatchSettings::of(settings), tasks)))
+    Ok(Arc::new(Batcher::start(
+        openai,
+        BatchSettings::of(settings),
+        tasks,
+    )))
 }
 
 /// The source folder; the data folder is left out when it lies inside.

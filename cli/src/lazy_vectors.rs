@@ -19,7 +19,11 @@ pub(crate) struct LazyVectors {
 
 impl LazyVectors {
     pub(crate) fn new(folder: PathBuf, dense_size: Option<usize>) -> Self {
-        Self { folder, dense_size, opened: OnceCell::new() }
+        Self {
+            folder,
+            dense_size,
+            opened: OnceCell::new(),
+        }
     }
 
     async fn edge(&self) -> Result<&Arc<EdgeVectors>, VectorsError> {

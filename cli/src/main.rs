@@ -56,8 +56,10 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
 
 fn start_logging(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(output::LogWriter::default).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(output::LogWriter::default)
+        .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         // Only possible when a test harness has set one: that one then shows the logs.
     }

@@ -43,7 +43,10 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 /// Columns of the terminal that standard output goes to; 100 when it goes elsewhere.
 pub(crate) fn width() -> usize {
-    Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(40, 120)
+    Term::stdout()
+        .size_checked()
+        .map_or(100, |(_, columns)| usize::from(columns))
+        .clamp(40, 120)
 }
 
 /// Logs on standard error, above the bars.
@@ -73,7 +76,11 @@ impl Drop for LogWriter {
 
 /// A count with the right form of its noun.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{} {noun}s", grouped(count))
+    }
 }
 
 /// `1234567` as `1,234,567`.
@@ -105,7 +112,11 @@ pub(crate) fn span(millis: i64) -> String {
 /// `how long ago` for a table.
 pub(crate) fn ago(now: i64, at: i64) -> String {
     let passed = (now - at).max(0);
-    if passed < 1000 { "just now".to_owned() } else { format!("{} ago", span(passed)) }
+    if passed < 1000 {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", span(passed))
+    }
 }
 
 /// Bytes as people say them.
@@ -119,7 +130,13 @@ mod tests {
 
     #[test]
     fn numbers_for_people() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567]
+                .map(grouped)
+                .each_ref()
+                .map(String::as_str)
+        );
         assert_eq!(plural(1, "file"), "1 file");
         assert_eq!(plural(2000, "file"), "2,000 files");
         let spans = [850, 12_340, 250_000, 11_100_000, 187_200_000].map(span);

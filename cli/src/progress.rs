@@ -35,7 +35,10 @@ struct Counts {
 fn counts(stats: &IndexStats) -> Counts {
     let of = |state| stats.by_state.get(&state).copied().unwrap_or(0);
     Counts {
-        done: of(FileState::Indexed) + of(FileState::Skipped) + of(FileState::Failed) + of(FileState::Deleted),
+        done: of(FileState::Indexed)
+            + of(FileState::Skipped)
+            + of(FileState::Failed)
+            + of(FileState::Deleted),
         failed: of(FileState::Failed),
         backlog: stats.backlog,
         chunks: stats.chunks,
@@ -49,11 +52,21 @@ impl Progress {
         let bar = is_watched().then(|| {
             let bar = bars().add(ProgressBar::new(counts.backlog));
             let style = ProgressStyle::with_template("{spinner:.cyan} [{bar:30.cyan/blue}] {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
+            bar.set_style(
+                style
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("━╸─"),
+            );
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Self { started: now, settled_before: counts.done, total: counts.backlog, bar, last_line: now }
+        Self {
+            started: now,
+            settled_before: counts.done,
+            total: counts.backlog,
+            bar,
+            last_line: now,
+        }
     }
 
     /// Shows where things are; `trouble` is what holds things up, if anything does.
@@ -82,10 +95,18 @@ impl Progress {
 
 fn describe(done: u64, total: u64, counts: Counts, elapsed: Duration, trouble: Option<&str>) -> String {
     let done = done.min(total);
-    let mut text = format!("{}/{} files · {}", grouped(done), grouped(total), plural(counts.chunks, "chunk"));
+    let mut text = format!(
+        "{}/{} files · {}",
+        grouped(done),
+        grouped(total),
+        plural(counts.chunks, "chunk")
+    );
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     if done > 0 && millis > 200 {
-        text.push_str(&format!(" · {} files/s", grouped(done.saturating_mul(1000) / millis)));
+        text.push_str(&format!(
+            " · {} files/s",
+            grouped(done.saturating_mul(1000) / millis)
+        ));
         if counts.backlog > 0 {
             let left = i64::try_from(millis.saturating_mul(counts.backlog) / done).unwrap_or(i64::MAX);
             text.push_str(&format!(" · {} left", span(left)));
@@ -106,13 +127,32 @@ mod tests {
 
     #[test]
     fn the_line_says_what_one_wants_to_know() {
-        let counts = Counts { done: 300, failed: 2, backlog: 100, chunks: 4000 };
-        let text = describe(300, 400, counts, Duration::from_secs(3), Some("embedder_throttled"));
+        let counts = Counts {
+            done: 300,
+            failed: 2,
+            backlog: 100,
+            chunks: 4000,
+        };
+        let text = describe(
+            300,
+            400,
+            counts,
+            Duration::from_secs(3),
+            Some("embedder_throttled"),
+        );
         assert_eq!(
             text,
             "300/400 files · 4,000 chunks · 100 files/s · 1.0 s left · 2 failed · waiting: embedder_throttled"
         );
-        let start = Counts { done: 0, failed: 0, backlog: 400, chunks: 0 };
-        assert_eq!(describe(0, 400, start, Duration::from_secs(3), None), "0/400 files · 0 chunks");
+        let start = Counts {
+            done: 0,
+            failed: 0,
+            backlog: 400,
+            chunks: 0,
+        };
+        assert_eq!(
+            describe(0, 400, start, Duration::from_secs(3), None),
+            "0/400 files · 0 chunks"
+        );
     }
 }

@@ -63,9 +63,9 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
 /// The absolute path of a folder that can be listed.
 fn readable_folder(dir: &Path) -> anyhow::Result<PathBuf> {
     let shown = dir.display();
-    let absolute = dir
-        .canonicalize()
-        .with_context(|| format!("the folder {shown} cannot be opened: check the path, and that this account may enter it"))?;
+    let absolute = dir.canonicalize().with_context(|| {
+        format!("the folder {shown} cannot be opened: check the path, and that this account may enter it")
+    })?;
     if !absolute.is_dir() {
         bail!("{shown} is not a folder: give the folder that holds the documents");
     }
@@ -122,15 +122,24 @@ fn embedding_settings(args: &EmbeddingArgs) -> Option<EmbeddingSettings> {
 async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Embedded> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ledger = embedded::open_ledger(&folder, &clock).await?;
-    let index = args.name.clone().unwrap_or_else(|| {
-        IndexId::from_free_text(&root.file_name().unwrap_or_default().to_string_lossy())
-    });
+    let index = args
+        .name
+        .clone()
+        .unwrap_or_else(|| IndexId::from_free_text(&root.file_name().unwrap_or_default().to_string_lossy()));
     let embedding = embedding_settings(&args.embedding);
     let stored = ledger.indexes().await?.into_iter().next();
     let settings = match stored {
         Some(record) => {
             let stored = embedded::stored_settings(&record)?;
-            check_same(&record.id, &index, &stored, root, args, embedding.as_ref(), folder.ledger().parent())?;
+            check_same(
+                &record.id,
+                &index,
+                &stored,
+                root,
+                args,
+                embedding.as_ref(),
+                folder.ledger().parent(),
+            )?;
             stored
         }
         None => {
@@ -138,11 +147,16 @@ async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Emb
                 Some(settings) => Some(ask_model(settings).await?),
                 None => None,
             };
-            let settings =
-                IndexSettings { source: root.to_path_buf(), language: args.language.clone(), embedding };
+            let settings = IndexSettings {
+                source: root.to_path_buf(),
+                language: args.language.clone(),
+                embedding,
+            };
             // Refuse a language that is not known before anything is written.
             shared::embedder::bm25::Bm25::new(&settings.language)?;
-            ledger.ensure_index(&index, &serde_json::to_value(&settings)?).await?;
+            ledger
+                .ensure_index(&index, &serde_json::to_value(&settings)?)
+                .await?;
             settings
         }
     };
@@ -184,12 +198,19 @@ fn check_same(
         return refuse("the name", stored_name.as_str(), name.as_str());
     }
     if stored.source != root {
-        return refuse("the source", &stored.source.display().to_string(), &root.display().to_string());
+        return refuse(
+            "the source",
+            &stored.source.display().to_string(),
+            &root.display().to_string(),
+        );
     }
     if stored.language != args.language {
         return refuse("the language", &stored.language, &args.language);
     }
-    let before = stored.embedding.as_ref().map_or("none", |model| model.model.as_str());
+    let before = stored
+        .embedding
+        .as_ref()
+        .map_or("none", |model| model.model.as_str());
     let now = embedding.map_or("none", |settings| settings.model.as_str());
     if before != now {
         return refuse("the embedding model", before, now);
@@ -234,7 +255,11 @@ impl Up {
             ledger: Arc::clone(&embedded.ledger),
             queue: Arc::clone(&queue) as _,
             pipeline: Arc::clone(&pipeline),
-            leases: Arc::new(Leases::new(owner.clone(), Arc::clone(&embedded.ledger), LeaseSettings::default())),
+            leases: Arc::new(Leases::new(
+                owner.clone(),
+                Arc::clone(&embedded.ledger),
+                LeaseSettings::default(),
+            )),
             owner,
             settings: WorkerSettings {
                 slots: usize::from(args.slots),
@@ -265,11 +290,24 @@ impl Up {
             metrics: Arc::clone(&embedded.metrics),
             settings: UpkeepSettings {
                 reconcile_every: Duration::from_secs(args.reconcile_every),
-                sweep: SweepPolicy { stale_after, max_attempts: args.max_retries, ..defaults.sweep },
+                sweep: SweepPolicy {
+                    stale_after,
+                    max_attempts: args.max_retries,
+                    ..defaults.sweep
+                },
                 ..defaults
             },
         };
-        Ok(Self { embedded, pipeline, worker, dispatcher, reconciler, upkeep, metrics, settled })
+        Ok(Self {
+            embedded,
+            pipeline,
+            worker,
+            dispatcher,
+            reconciler,
+            upkeep,
+            metrics,
+            settled,
+        })
     }
 
     async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<u8> {
@@ -277,28 +315,57 @@ impl Up {
         stop_on_signal(&tasks);
         let watch = if args.once { None } else { self.watch() };
         // The data folder is ours alone, so whoever held files here before is dead.
-        let all = SweepPolicy { stale_after: Duration::ZERO, delay: Duration::ZERO, ..self.upkeep.settings.sweep };
+        let all = SweepPolicy {
+            stale_after: Duration::ZERO,
+            delay: Duration::ZERO,
+            ..self.upkeep.settings.sweep
+        };
         self.upkeep.sweep(all).await?;
 
-        let Self { embedded, worker, dispatcher, reconciler, upkeep, metrics, settled, pipeline } = self;
+        let Self {
+            embedded,
+            worker,
+            dispatcher,
+            reconciler,
+            upkeep,
+            metrics,
+            settled,
+            pipeline,
+        } = self;
         let worker = tasks.spawn(worker.run(tasks.stopping()));
         tasks.spawn(dispatcher.run(tasks.stopping()));
         upkeep.start(&tasks);
-        let url = listener.as_ref().map(TcpListener::local_addr).transpose()?.map(|at| format!("http://{at}"));
+        let url = listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?
+            .map(|at| format!("http://{at}"));
         embedded.data.announce(url.clone())?;
         if let Some(listener) = listener {
             let api = embedded.api_with(Arc::clone(&reconciler));
             tasks.spawn(http::serve(listener, api, tasks.stopping()));
         }
         if let Some(url) = &url {
-            note(&format!("index {} · {url}/indexes/{}/search?q=…", embedded.index, embedded.index));
+            note(&format!(
+                "index {} · {url}/indexes/{}/search?q=…",
+                embedded.index, embedded.index
+            ));
         }
-        let view = View { embedded: &embedded, reconciler: &reconciler, metrics: &metrics, settled: &settled };
+        let view = View {
+            embedded: &embedded,
+            reconciler: &reconciler,
+            metrics: &metrics,
+            settled: &settled,
+        };
         let code = if args.once {
             view.once(&tasks, Duration::from_secs(args.patience)).await
         } else {
             if let Some(watch) = watch {
-                tasks.spawn(watch.run(Arc::clone(&reconciler), WatchSettings::default(), tasks.stopping()));
+                tasks.spawn(watch.run(
+                    Arc::clone(&reconciler),
+                    WatchSettings::default(),
+                    tasks.stopping(),
+                ));
             }
             view.follow(&tasks, &upkeep).await
         };
@@ -374,7 +441,8 @@ impl View<'_> {
         if !plan.changes.is_empty() || self.stats().await?.backlog > 0 {
             self.catch_up(tasks, None).await?;
         }
-        self.summary(&self.stats().await?, plan.unchanged as u64, started).await?;
+        self.summary(&self.stats().await?, plan.unchanged as u64, started)
+            .await?;
         note("watching for changes; stop with Ctrl-C");
         while !stop.is_cancelled() {
             tokio::select! {
@@ -415,7 +483,11 @@ impl View<'_> {
             if stop.is_cancelled() || patience.is_some_and(|patience| stuck >= patience) {
                 break false;
             }
-            let trouble = if stuck > Duration::from_secs(2) { self.trouble().await? } else { None };
+            let trouble = if stuck > Duration::from_secs(2) {
+                self.trouble().await?
+            } else {
+                None
+            };
             progress.update(&stats, trouble.as_deref());
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -430,15 +502,28 @@ impl View<'_> {
     /// A number that moves when work gets done.
     fn movement(&self) -> u64 {
         let done = ["indexed", "kept", "skipped", "deleted", "cleaned", "failed"];
-        let ended: u64 = done.iter().map(|end| self.metrics.attempts.with_label_values(&[end]).get()).sum();
+        let ended: u64 = done
+            .iter()
+            .map(|end| self.metrics.attempts.with_label_values(&[end]).get())
+            .sum();
         ended + self.metrics.chunks_embedded.get() + self.metrics.chunks_upserted.get()
     }
 
     /// Why a pending file waits.
     async fn trouble(&self) -> anyhow::Result<Option<String>> {
-        let pending = FileFilter { states: vec![FileState::Pending], ..FileFilter::default() };
-        let waiting = self.embedded.ledger.files(&self.embedded.index, &pending, 1).await?;
-        Ok(waiting.into_iter().find_map(|file| file.last_error).map(|failure| failure.to_string()))
+        let pending = FileFilter {
+            states: vec![FileState::Pending],
+            ..FileFilter::default()
+        };
+        let waiting = self
+            .embedded
+            .ledger
+            .files(&self.embedded.index, &pending, 1)
+            .await?;
+        Ok(waiting
+            .into_iter()
+            .find_map(|file| file.last_error)
+            .map(|failure| failure.to_string()))
     }
 
     async fn stats(&self) -> anyhow::Result<IndexStats> {
@@ -477,9 +562,19 @@ impl View<'_> {
 
     async fn list_failures(&self) -> anyhow::Result<()> {
         const SHOWN: u32 = 10;
-        let failed = FileFilter { states: vec![FileState::Failed], ..FileFilter::default() };
-        for file in self.embedded.ledger.files(&self.embedded.index, &failed, SHOWN).await? {
-            let why = file.last_error.map_or_else(String::new, |failure| failure.to_string());
+        let failed = FileFilter {
+            states: vec![FileState::Failed],
+            ..FileFilter::default()
+        };
+        for file in self
+            .embedded
+            .ledger
+            .files(&self.embedded.index, &failed, SHOWN)
+            .await?
+        {
+            let why = file
+                .last_error
+                .map_or_else(String::new, |failure| failure.to_string());
             note(&format!("  failed  {}  {why}", file.path));
         }
         note("  all of them: `longshore files --status FAILED`; try again: `longshore retry`");
@@ -489,7 +584,9 @@ impl View<'_> {
 
 /// Does search show everything that the folder holds and nothing else?
 fn is_complete(stats: &IndexStats) -> bool {
-    [FileState::Failed, FileState::AwaitingApproval].iter().all(|state| !stats.by_state.contains_key(state))
+    [FileState::Failed, FileState::AwaitingApproval]
+        .iter()
+        .all(|state| !stats.by_state.contains_key(state))
 }
 
 /// Ctrl-C or SIGTERM ends the process in order; a second one at once.

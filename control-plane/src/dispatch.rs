@@ -31,7 +31,11 @@ pub struct DispatchSettings {
 
 impl Default for DispatchSettings {
     fn default() -> Self {
-        Self { window: 1000, rewake_after: Duration::from_secs(60), poll: Duration::from_millis(250) }
+        Self {
+            window: 1000,
+            rewake_after: Duration::from_secs(60),
+            poll: Duration::from_millis(250),
+        }
     }
 }
 
@@ -76,7 +80,10 @@ impl Dispatcher {
     /// # Errors
     /// When the ledger fails. A wake-up that the queue refuses is left for the next pass.
     pub async fn pass(&self) -> Result<usize, shared::ledger::LedgerError> {
-        let due = self.ledger.due(self.settings.window, self.settings.rewake_after).await?;
+        let due = self
+            .ledger
+            .due(self.settings.window, self.settings.rewake_after)
+            .await?;
         let confirmed: Vec<WorkMessage> = futures::stream::iter(due)
             .map(|file| self.publish(file))
             .buffer_unordered(PUBLISHES_IN_FLIGHT)

@@ -51,7 +51,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/indexes", get(runs::indexes))
         .route("/indexes/{index}", get(runs::index))
-        .route("/indexes/{index}/search", get(search::by_url).post(search::by_body))
+        .route(
+            "/indexes/{index}/search",
+            get(search::by_url).post(search::by_body),
+        )
         .route("/indexes/{index}/files", get(files::list))
         .route("/indexes/{index}/files/{*path}", get(files::one))
         .route("/indexes/{index}/run", post(runs::start))
@@ -67,5 +70,7 @@ pub fn router(api: Arc<Api>) -> Router {
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(api)).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, router(api))
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }

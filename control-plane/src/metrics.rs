@@ -3,7 +3,9 @@
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Seconds from a millisecond to a minute.
-const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const LATENCY_BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
 
 /// What the control plane counts.
 pub struct Metrics {
@@ -55,29 +57,53 @@ impl Metrics {
             Ok(metric)
         };
         let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
-            let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()))?;
+            let metric =
+                Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()))?;
             registry.register(Box::new(metric.clone()))?;
             Ok(metric)
         };
         Ok(Self {
             woken: counter("longshore_wakeups_total", "Wake-ups that the queue confirmed")?,
-            changes: counters("longshore_changes_total", "Changes recorded in the ledger, by kind", "kind")?,
-            swept: counter("longshore_swept_total", "Attempts taken from a worker that died or froze")?,
-            scrubbed: counter("longshore_scrubbed_claims_total", "Dead claims whose points were removed")?,
+            changes: counters(
+                "longshore_changes_total",
+                "Changes recorded in the ledger, by kind",
+                "kind",
+            )?,
+            swept: counter(
+                "longshore_swept_total",
+                "Attempts taken from a worker that died or froze",
+            )?,
+            scrubbed: counter(
+                "longshore_scrubbed_claims_total",
+                "Dead claims whose points were removed",
+            )?,
             reconciliations: counters(
                 "longshore_reconciliations_total",
                 "Comparisons of source and ledger, by outcome",
                 "outcome",
             )?,
-            reconcile_seconds: seconds("longshore_reconcile_seconds", "Time of one comparison of source and ledger")?,
-            search_seconds: seconds("longshore_search_seconds", "Time of one search, from request to answer")?,
-            vector_query_seconds: seconds("longshore_vector_query_seconds", "Time of one query to the vector store")?,
+            reconcile_seconds: seconds(
+                "longshore_reconcile_seconds",
+                "Time of one comparison of source and ledger",
+            )?,
+            search_seconds: seconds(
+                "longshore_search_seconds",
+                "Time of one search, from request to answer",
+            )?,
+            vector_query_seconds: seconds(
+                "longshore_vector_query_seconds",
+                "Time of one query to the vector store",
+            )?,
             stale_hits: counter(
                 "longshore_stale_hits_total",
                 "Search hits left out because their claim is not live",
             )?,
             files: gauges("longshore_files", "Files by index and state", &["index", "state"])?,
-            backlog: gauges("longshore_backlog", "Pending and running files by index", &["index"])?,
+            backlog: gauges(
+                "longshore_backlog",
+                "Pending and running files by index",
+                &["index"],
+            )?,
             oldest_pending_seconds: gauges(
                 "longshore_oldest_pending_seconds",
                 "Age of the oldest change that is not applied, by index",

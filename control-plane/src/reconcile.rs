@@ -23,7 +23,10 @@ pub struct DeletionGuard {
 
 impl Default for DeletionGuard {
     fn default() -> Self {
-        Self { files: 10, share: 0.10 }
+        Self {
+            files: 10,
+            share: 0.10,
+        }
     }
 }
 
@@ -70,10 +73,9 @@ pub fn error_tag(error: &BlobError) -> String {
     match error {
         BlobError::NotABlob { code, .. } => format!("!{code}"),
         BlobError::Denied(_) => "!denied".to_owned(),
-        BlobError::NotFound
-        | BlobError::Changed
-        | BlobError::TooLarge { .. }
-        | BlobError::Unavailable(_) => "!unknown".to_owned(),
+        BlobError::NotFound | BlobError::Changed | BlobError::TooLarge { .. } | BlobError::Unavailable(_) => {
+            "!unknown".to_owned()
+        }
     }
 }
 
@@ -106,34 +108,54 @@ pub fn plan(
         .filter(|file| !unlisted.iter().any(|folder| file.path.is_under(folder)))
         .filter(|file| removal_is_news(file.state))
         .collect();
-    let mut gone_by_tag: BTreeMap<&str, &BlobPath> =
-        gone.iter().filter_map(|file| Some((file.etag.as_deref()?, &file.path))).collect();
+    let mut gone_by_tag: BTreeMap<&str, &BlobPath> = gone
+        .iter()
+        .filter_map(|file| Some((file.etag.as_deref()?, &file.path)))
+        .collect();
 
     let (mut renames, mut additions, mut edits) = (Vec::new(), Vec::new(), Vec::new());
     for entry in listed {
         let change = || Change::new(entry.path.clone(), reason, lane);
         match known_by_path.get(&entry.path) {
             None => match take_renamed(entry, &mut gone_by_tag) {
-                Some(from) => renames.push(Change { renamed_from: Some(from), ..change() }),
+                Some(from) => renames.push(Change {
+                    renamed_from: Some(from),
+                    ..change()
+                }),
                 None => additions.push(change()),
             },
             Some(file) if is_news(file, &tag_of(entry), pipeline) => edits.push(change()),
             Some(_) => plan.unchanged += 1,
         }
     }
-    let moved: HashSet<&BlobPath> = renames.iter().filter_map(|change| change.renamed_from.as_ref()).collect();
+    let moved: HashSet<&BlobPath> = renames
+        .iter()
+        .filter_map(|change| change.renamed_from.as_ref())
+        .collect();
     gone.retain(|file| !moved.contains(&file.path));
     // Removals that already wait count again, so that a trickle cannot pass below the guard.
-    let waiting = known.iter().filter(|file| file.state == FileState::AwaitingApproval).count();
+    let waiting = known
+        .iter()
+        .filter(|file| file.state == FileState::AwaitingApproval)
+        .count();
     let hold = guard.holds(gone.len() + waiting, index_size);
-    let removals = gone.iter().map(|file| Change { hold, ..Change::new(file.path.clone(), reason, lane) });
+    let removals = gone.iter().map(|file| Change {
+        hold,
+        ..Change::new(file.path.clone(), reason, lane)
+    });
 
     plan.added = additions.len();
     plan.changed = edits.len();
     plan.renamed = renames.len();
     plan.removed = gone.len();
     plan.held = if hold { gone.len() } else { 0 };
-    plan.changes = renames.iter().chain(&additions).chain(&edits).cloned().chain(removals).collect();
+    plan.changes = renames
+        .iter()
+        .chain(&additions)
+        .chain(&edits)
+        .cloned()
+        .chain(removals)
+        .collect();
     plan
 }
 
@@ -170,7 +192,10 @@ fn take_renamed(entry: &Listed, gone_by_tag: &mut BTreeMap<&str, &BlobPath>) -> 
     let identity = entry.meta.as_ref().ok()?.identity.as_deref()?;
     let (tag, path) = gone_by_tag.range(identity..).next()?;
     // A tag is the identity, a hyphen, and what a rename changes.
-    if !tag.strip_prefix(identity).is_some_and(|rest| rest.starts_with('-')) {
+    if !tag
+        .strip_prefix(identity)
+        .is_some_and(|rest| rest.starts_with('-'))
+    {
         return None;
     }
     let (tag, path) = (*tag, (*path).clone());

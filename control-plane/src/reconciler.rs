@@ -69,7 +69,9 @@ impl Reconciler {
         let _turn = self.turn.lock().await;
         let started = Instant::now();
         let result = self.compare(prefixes, lane, reason).await;
-        self.metrics.reconcile_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics
+            .reconcile_seconds
+            .observe(started.elapsed().as_secs_f64());
         let outcome = if result.is_ok() { "ok" } else { "failed" };
         self.metrics.reconciliations.with_label_values(&[outcome]).inc();
         result
@@ -87,9 +89,22 @@ impl Reconciler {
             known.extend(self.ledger.known_files(&self.index, prefix).await?);
         }
         let whole = prefixes.iter().any(String::is_empty);
-        let index_size = if whole { known.len() } else { self.index_size().await? };
-        let mut plan = plan(&listed, &known, &self.pipeline, index_size, self.guard, lane, reason);
-        self.record(&mut plan, if whole { RunKind::Scan } else { RunKind::Events }).await?;
+        let index_size = if whole {
+            known.len()
+        } else {
+            self.index_size().await?
+        };
+        let mut plan = plan(
+            &listed,
+            &known,
+            &self.pipeline,
+            index_size,
+            self.guard,
+            lane,
+            reason,
+        );
+        self.record(&mut plan, if whole { RunKind::Scan } else { RunKind::Events })
+            .await?;
         Ok(plan)
     }
 
@@ -125,7 +140,10 @@ impl Reconciler {
             ("removed", plan.removed - plan.held),
             ("held", plan.held),
         ] {
-            self.metrics.changes.with_label_values(&[kind]).inc_by(count as u64);
+            self.metrics
+                .changes
+                .with_label_values(&[kind])
+                .inc_by(count as u64);
         }
         tracing::info!(
             index.id = %self.index,
@@ -145,7 +163,10 @@ fn outermost(prefixes: &[String]) -> Vec<&str> {
     let mut kept: Vec<&str> = Vec::new();
     for prefix in sorted {
         let below = kept.iter().any(|outer| {
-            outer.is_empty() || prefix.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+            outer.is_empty()
+                || prefix
+                    .strip_prefix(outer)
+                    .is_some_and(|rest| rest.starts_with('/'))
         });
         if !below {
             kept.push(prefix);

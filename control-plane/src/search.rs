@@ -130,8 +130,13 @@ impl Search {
         let mode = self.mode(wanted)?;
         let query = self.query(mode, &wanted.query).await?;
         let hits = self.live_hits(&query, wanted.limit).await?;
-        let hits = hits.into_iter().map(|hit| self.present(hit, &wanted.query)).collect();
-        self.metrics.search_seconds.observe(started.elapsed().as_secs_f64());
+        let hits = hits
+            .into_iter()
+            .map(|hit| self.present(hit, &wanted.query))
+            .collect();
+        self.metrics
+            .search_seconds
+            .observe(started.elapsed().as_secs_f64());
         Ok(SearchAnswer { mode, hits })
     }
 
@@ -160,9 +165,12 @@ impl Search {
 
     async fn query(&self, mode: SearchMode, text: &str) -> Result<Query, SearchError> {
         let dense = match (&self.embedder, mode) {
-            (Some(embedder), SearchMode::Vector | SearchMode::Hybrid) => {
-                embedder.embed(&[text.to_owned()]).await?.vectors.pop().unwrap_or_default()
-            }
+            (Some(embedder), SearchMode::Vector | SearchMode::Hybrid) => embedder
+                .embed(&[text.to_owned()])
+                .await?
+                .vectors
+                .pop()
+                .unwrap_or_default(),
             (_, SearchMode::FullText) | (None, _) => Vec::new(),
         };
         Ok(match mode {
@@ -195,14 +203,25 @@ impl Search {
         // More than half a million hits that are not live: the scrub has work to do. Show what there is.
         let hits = self.fetch(query, fetch).await?;
         let live = self.live_claims(&hits).await?;
-        Ok(hits.into_iter().filter(|hit| is_live(hit, &live)).take(limit).collect())
+        Ok(hits
+            .into_iter()
+            .filter(|hit| is_live(hit, &live))
+            .take(limit)
+            .collect())
     }
 
     async fn fetch(&self, query: &Query, limit: usize) -> Result<Vec<Hit>, SearchError> {
         let started = Instant::now();
-        let request = SearchRequest { query: query.clone(), limit, offset: 0, file: None };
+        let request = SearchRequest {
+            query: query.clone(),
+            limit,
+            offset: 0,
+            file: None,
+        };
         let hits = self.vectors.search(request).await?;
-        self.metrics.vector_query_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics
+            .vector_query_seconds
+            .observe(started.elapsed().as_secs_f64());
         Ok(hits)
     }
 
@@ -259,15 +278,23 @@ fn snippet(text: &str, matches: &[Range<usize>]) -> (String, Vec<Range<usize>>) 
         .take(SNIPPET_CHARS / 4)
         .filter(|(_, c)| c.is_whitespace())
         .last()
-        .map_or(if first <= SNIPPET_CHARS / 4 { 0 } else { first }, |(at, c)| at + c.len_utf8());
-    let end = text[start..].char_indices().nth(SNIPPET_CHARS).map_or(text.len(), |(at, _)| start + at);
+        .map_or(if first <= SNIPPET_CHARS / 4 { 0 } else { first }, |(at, c)| {
+            at + c.len_utf8()
+        });
+    let end = text[start..]
+        .char_indices()
+        .nth(SNIPPET_CHARS)
+        .map_or(text.len(), |(at, _)| start + at);
 
     let mut out = String::with_capacity(end - start + 8);
     if start > 0 {
         out.push('…');
     }
     let mut highlights: Vec<Range<usize>> = Vec::new();
-    let mut inside = matches.iter().filter(|range| range.start >= start && range.end <= end).peekable();
+    let mut inside = matches
+        .iter()
+        .filter(|range| range.start >= start && range.end <= end)
+        .peekable();
     let mut blank = true;
     for (at, c) in text[start..end].char_indices().map(|(at, c)| (start + at, c)) {
         while inside.peek().is_some_and(|range| range.end <= at) {

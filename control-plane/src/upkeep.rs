@@ -110,20 +110,30 @@ impl Upkeep {
             async move { this.scrub_dead().await.map(drop) }
         }));
         let this = self.clone();
-        tasks.spawn(repeat("full scrub", every.full_scrub_every, tasks.stopping(), move || {
-            let this = this.clone();
-            async move { this.scrub_orphans().await.map(drop) }
-        }));
+        tasks.spawn(repeat(
+            "full scrub",
+            every.full_scrub_every,
+            tasks.stopping(),
+            move || {
+                let this = this.clone();
+                async move { this.scrub_orphans().await.map(drop) }
+            },
+        ));
         let this = self.clone();
         tasks.spawn(repeat("prune", every.prune_every, tasks.stopping(), move || {
             let this = this.clone();
             async move { this.prune().await.map(drop) }
         }));
         let reconciler = Arc::clone(&self.reconciler);
-        tasks.spawn(repeat("reconciliation", every.reconcile_every, tasks.stopping(), move || {
-            let reconciler = Arc::clone(&reconciler);
-            async move { reconciler.everything("reconcile").await.map(drop) }
-        }));
+        tasks.spawn(repeat(
+            "reconciliation",
+            every.reconcile_every,
+            tasks.stopping(),
+            move || {
+                let reconciler = Arc::clone(&reconciler);
+                async move { reconciler.everything("reconcile").await.map(drop) }
+            },
+        ));
     }
 }
 

@@ -25,11 +25,20 @@ pub(crate) async fn run(data: &DataArgs, args: FilesArgs) -> anyhow::Result<u8> 
 }
 
 async fn list(client: &Client, args: &FilesArgs) -> anyhow::Result<u64> {
-    let states = args.status.iter().map(|state| state.name()).collect::<Vec<_>>().join(",");
+    let states = args
+        .status
+        .iter()
+        .map(|state| state.name())
+        .collect::<Vec<_>>()
+        .join(",");
     let mut cursor: Option<String> = None;
     let mut count = 0;
     loop {
-        let mut query = vec![("state", states.as_str()), ("prefix", &args.prefix), ("limit", PAGE)];
+        let mut query = vec![
+            ("state", states.as_str()),
+            ("prefix", &args.prefix),
+            ("limit", PAGE),
+        ];
         if let Some(cursor) = &cursor {
             query.push(("cursor", cursor));
         }

@@ -19,8 +19,13 @@ pub(crate) async fn run(data: &DataArgs, args: SearchArgs) -> anyhow::Result<u8>
         }),
         limit: args.limit,
     };
-    let found: anyhow::Result<SearchAnswer> =
-        client.post(&client.of_index(&["search"]), &[], Some(serde_json::to_value(&wanted)?)).await;
+    let found: anyhow::Result<SearchAnswer> = client
+        .post(
+            &client.of_index(&["search"]),
+            &[],
+            Some(serde_json::to_value(&wanted)?),
+        )
+        .await;
     client.close().await?;
     let answer = found?;
     if args.json {
@@ -28,17 +33,32 @@ pub(crate) async fn run(data: &DataArgs, args: SearchArgs) -> anyhow::Result<u8>
     } else if answer.hits.is_empty() {
         note("nothing found");
     } else {
-        answer.hits.iter().zip(1..).for_each(|(hit, place)| print(hit, place));
+        answer
+            .hits
+            .iter()
+            .zip(1..)
+            .for_each(|(hit, place)| print(hit, place));
     }
     Ok(0)
 }
 
 fn print(hit: &SearchHit, place: usize) {
-    let (strong, faint, mark) = (Style::new().bold(), Style::new().dim(), Style::new().yellow().bold());
+    let (strong, faint, mark) = (
+        Style::new().bold(),
+        Style::new().dim(),
+        Style::new().yellow().bold(),
+    );
     let page = hit.page.map_or_else(String::new, |page| format!(" page {page}"));
-    line(&format!("{place:>2}. {}{page}  {}", strong.apply_to(&hit.path), faint.apply_to(format!("{:.3}", hit.score))));
+    line(&format!(
+        "{place:>2}. {}{page}  {}",
+        strong.apply_to(&hit.path),
+        faint.apply_to(format!("{:.3}", hit.score))
+    ));
     if !hit.heading_path.is_empty() {
-        line(&format!("    {}", Style::new().cyan().apply_to(hit.heading_path.join(" › "))));
+        line(&format!(
+            "    {}",
+            Style::new().cyan().apply_to(hit.heading_path.join(" › "))
+        ));
     }
     for text in wrap(&hit.snippet, &hit.highlights, width().saturating_sub(4)) {
         let mut out = String::from("    ");
@@ -103,14 +123,24 @@ mod tests {
         let lines = wrap("one two three four", &[4..7, 8..13], 9);
         assert_eq!(
             lines,
-            [vec![("one ", false), ("two", true)], vec![("three", true)], vec![("four", false)]]
+            [
+                vec![("one ", false), ("two", true)],
+                vec![("three", true)],
+                vec![("four", false)]
+            ]
         );
     }
 
     #[test]
     fn a_word_longer_than_the_line_is_cut() {
         let lines = wrap("abcdefgh", std::slice::from_ref(&(2..6)), 4);
-        assert_eq!(lines, [vec![("ab", false), ("cd", true)], vec![("ef", true), ("gh", false)]]);
+        assert_eq!(
+            lines,
+            [
+                vec![("ab", false), ("cd", true)],
+                vec![("ef", true), ("gh", false)]
+            ]
+        );
         assert_eq!(wrap("üüüü", &[], 2).len(), 2);
     }
 }

@@ -28,19 +28,37 @@ async fn index(client: &Client, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let (stats, strong) = (&status.stats, Style::new().bold());
-    let state = if client.is_live() { "running" } else { "not running: `longshore up` brings it up to date" };
+    let state = if client.is_live() {
+        "running"
+    } else {
+        "not running: `longshore up` brings it up to date"
+    };
     line(&format!("index {} · {state}", strong.apply_to(&status.index.id)));
     if let Some(source) = status.index.settings["source"].as_str() {
         line(&format!("source    {source}"));
     }
     let model = status.index.settings["embedding"]["model"].as_str();
-    line(&format!("model     {}", model.unwrap_or("none (full-text search only)")));
-    line(&format!("content   {}, {}", plural(stats.chunks, "chunk"), bytes(stats.bytes)));
+    line(&format!(
+        "model     {}",
+        model.unwrap_or("none (full-text search only)")
+    ));
+    line(&format!(
+        "content   {}, {}",
+        plural(stats.chunks, "chunk"),
+        bytes(stats.bytes)
+    ));
     for (state, count) in &stats.by_state {
-        line(&format!("{:>9} {}", grouped(*count), state_style(*state).apply_to(state)));
+        line(&format!(
+            "{:>9} {}",
+            grouped(*count),
+            state_style(*state).apply_to(state)
+        ));
     }
     if let Some(oldest) = stats.oldest_pending_at {
-        line(&format!("oldest pending change reported {}", ago(SystemClock.now(), oldest)));
+        line(&format!(
+            "oldest pending change reported {}",
+            ago(SystemClock.now(), oldest)
+        ));
     }
     Ok(())
 }
@@ -54,9 +72,18 @@ async fn file(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let (file, now) = (&status.file, SystemClock.now());
-    line(&format!("{}  {}", Style::new().bold().apply_to(&file.path), state_style(file.state).apply_to(file.state)));
+    line(&format!(
+        "{}  {}",
+        Style::new().bold().apply_to(&file.path),
+        state_style(file.state).apply_to(file.state)
+    ));
     if let Some(version) = &file.version {
-        line(&format!("version   {} · {} · {}", version.etag, plural(u64::from(version.chunks), "chunk"), bytes(version.size)));
+        line(&format!(
+            "version   {} · {} · {}",
+            version.etag,
+            plural(u64::from(version.chunks), "chunk"),
+            bytes(version.size)
+        ));
     }
     line(&format!(
         "sequence  {} reported, {} applied · {} claims · {} failures",
@@ -69,15 +96,26 @@ async fn file(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
         line(&format!("next      attempt in {}", span(file.not_before - now)));
     }
     line("history");
-    status.history.iter().for_each(|entry| line(&describe(entry, now)));
+    status
+        .history
+        .iter()
+        .for_each(|entry| line(&describe(entry, now)));
     Ok(())
 }
 
 fn describe(entry: &HistoryEntry, now: i64) -> String {
-    let mut text = format!("  {:>16}  {:<9}  → {}", ago(now, entry.at), entry.event, entry.state);
+    let mut text = format!(
+        "  {:>16}  {:<9}  → {}",
+        ago(now, entry.at),
+        entry.event,
+        entry.state
+    );
     let faint = Style::new().dim();
     if let Some(detail) = entry.detail.as_object().filter(|detail| !detail.is_empty()) {
-        let parts: Vec<String> = detail.iter().map(|(name, value)| describe_detail(name, value)).collect();
+        let parts: Vec<String> = detail
+            .iter()
+            .map(|(name, value)| describe_detail(name, value))
+            .collect();
         text.push_str(&format!("  {}", faint.apply_to(parts.join(", "))));
     }
     text

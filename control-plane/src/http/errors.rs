@@ -20,17 +20,29 @@ pub struct ApiError {
 impl ApiError {
     /// 400.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: "bad_request", message: message.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "bad_request",
+            message: message.into(),
+        }
     }
 
     /// 404.
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "not_found",
+            message: message.into(),
+        }
     }
 
     /// 503.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "unavailable", message: message.into() }
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "unavailable",
+            message: message.into(),
+        }
     }
 }
 
@@ -64,7 +76,10 @@ impl Api {
         if index == self.index.as_str() {
             Ok(&self.index)
         } else {
-            Err(ApiError::not_found(format!("there is no index {index:?} here, only {:?}", self.index.as_str())))
+            Err(ApiError::not_found(format!(
+                "there is no index {index:?} here, only {:?}",
+                self.index.as_str()
+            )))
         }
     }
 }

@@ -58,17 +58,26 @@ pub(super) async fn list(
     let Query(wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(ApiError::bad_request(format!("limit {limit} is not between 1 and {MAX_PAGE}")));
+        return Err(ApiError::bad_request(format!(
+            "limit {limit} is not between 1 and {MAX_PAGE}"
+        )));
     }
     let after = wanted
         .cursor
         .map(BlobPath::new)
         .transpose()
         .map_err(|error| ApiError::bad_request(format!("cursor: {error}")))?;
-    let filter = FileFilter { states: states(&wanted.state)?, prefix: wanted.prefix, after };
+    let filter = FileFilter {
+        states: states(&wanted.state)?,
+        prefix: wanted.prefix,
+        after,
+    };
     let files = api.ledger.files(index, &filter, limit).await?;
     let full = files.len() == limit as usize;
-    let cursor = files.last().filter(|_| full).map(|file| file.path.as_str().to_owned());
+    let cursor = files
+        .last()
+        .filter(|_| full)
+        .map(|file| file.path.as_str().to_owned());
     Ok(Json(FilePage { files, cursor }))
 }
 
@@ -76,7 +85,13 @@ pub(super) async fn list(
 fn states(list: &str) -> Result<Vec<FileState>, ApiError> {
     list.split(',')
         .filter(|name| !name.is_empty())
-        .map(|name| name.trim().parse().map_err(|error: shared::file_state::UnknownFileState| ApiError::bad_request(error.to_string())))
+        .map(|name| {
+            name.trim()
+                .parse()
+                .map_err(|error: shared::file_state::UnknownFileState| {
+                    ApiError::bad_request(error.to_string())
+                })
+        })
         .collect()
 }
 

@@ -21,9 +21,15 @@ pub(super) async fn alive() -> &'static str {
 /// The ledger and the vector store answer.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, ApiError> {
     let stats = api.ledger.stats(&api.index).await?;
-    let points =
-        api.search.vectors.count().await.map_err(|error| ApiError::unavailable(error.to_string()))?;
-    Ok(Json(json!({ "ready": true, "index": api.index, "backlog": stats.backlog, "points": points })))
+    let points = api
+        .search
+        .vectors
+        .count()
+        .await
+        .map_err(|error| ApiError::unavailable(error.to_string()))?;
+    Ok(Json(
+        json!({ "ready": true, "index": api.index, "backlog": stats.backlog, "points": points }),
+    ))
 }
 
 /// Every metric in the text format of Prometheus.
@@ -32,12 +38,20 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResp
     let index = api.index.as_str();
     for state in FileState::ALL {
         let count = stats.by_state.get(&state).copied().unwrap_or(0);
-        api.metrics.files.with_label_values(&[index, state.name()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        api.metrics
+            .files
+            .with_label_values(&[index, state.name()])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
     let backlog = i64::try_from(stats.backlog).unwrap_or(i64::MAX);
     api.metrics.backlog.with_label_values(&[index]).set(backlog);
-    let age = stats.oldest_pending_at.map_or(0, |at| (api.clock.now() - at).max(0) / 1000);
-    api.metrics.oldest_pending_seconds.with_label_values(&[index]).set(age);
+    let age = stats
+        .oldest_pending_at
+        .map_or(0, |at| (api.clock.now() - at).max(0) / 1000);
+    api.metrics
+        .oldest_pending_seconds
+        .with_label_values(&[index])
+        .set(age);
 
     let mut text = Vec::new();
     let encoder = TextEncoder::new();

@@ -43,7 +43,12 @@ pub(super) async fn index(
     Path(index): Path<String>,
 ) -> Result<Json<IndexStatus>, ApiError> {
     let id = api.check(&index)?;
-    let found = api.ledger.indexes().await?.into_iter().find(|index| index.id == *id);
+    let found = api
+        .ledger
+        .indexes()
+        .await?
+        .into_iter()
+        .find(|index| index.id == *id);
     let index = found.ok_or_else(|| ApiError::not_found(format!("the index {id} is not in the ledger")))?;
     let stats = api.ledger.stats(id).await?;
     Ok(Json(IndexStatus { index, stats }))
@@ -87,13 +92,19 @@ pub(super) async fn start(
             api.nudge.notify_one();
             Ok(accepted(Some(run), woken))
         }
-        Some(other) => Err(ApiError::bad_request(format!("retry={other} is not known; use retry=failed"))),
+        Some(other) => Err(ApiError::bad_request(format!(
+            "retry={other} is not known; use retry=failed"
+        ))),
     }
 }
 
 fn accepted(run: Option<RunId>, files: u64) -> impl IntoResponse {
     let location = run.map_or_else(|| "/indexes".to_owned(), |run| format!("/runs/{run}"));
-    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(json!({ "run": run, "files": files })))
+    (
+        StatusCode::ACCEPTED,
+        [(LOCATION, location)],
+        Json(json!({ "run": run, "files": files })),
+    )
 }
 
 pub(super) async fn list(
@@ -108,9 +119,13 @@ pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path(run): Path<String>,
 ) -> Result<Json<RunRecord>, ApiError> {
-    let id: RunId = run.parse().map_err(|_| ApiError::bad_request(format!("{run:?} is not a run id")))?;
+    let id: RunId = run
+        .parse()
+        .map_err(|_| ApiError::bad_request(format!("{run:?} is not a run id")))?;
     let found = api.ledger.run(id).await?;
-    found.map(Json).ok_or_else(|| ApiError::not_found(format!("there is no run {id}")))
+    found
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found(format!("there is no run {id}")))
 }
 
 /// A decision on held removals.

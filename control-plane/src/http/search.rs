@@ -27,7 +27,11 @@ pub(super) async fn by_url(
 ) -> Result<Json<SearchAnswer>, ApiError> {
     api.check(&index)?;
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let wanted = SearchQuery { query: query.q, mode: query.mode, limit: query.limit.unwrap_or(10) };
+    let wanted = SearchQuery {
+        query: query.q,
+        mode: query.mode,
+        limit: query.limit.unwrap_or(10),
+    };
     Ok(Json(api.search.search(&wanted).await?))
 }
 

@@ -32,7 +32,10 @@ pub struct WatchSettings {
 
 impl Default for WatchSettings {
     fn default() -> Self {
-        Self { quiet: Duration::from_millis(100), longest: Duration::from_secs(1) }
+        Self {
+            quiet: Duration::from_millis(100),
+            longest: Duration::from_secs(1),
+        }
     }
 }
 
@@ -55,7 +58,9 @@ impl Dirty {
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.prefixes.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        std::mem::take(&mut *self.prefixes.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .collect()
     }
 
     fn len(&self) -> usize {
@@ -82,7 +87,10 @@ impl FolderWatch {
             sink.add(prefixes_of(&base, notice));
         })?;
         watcher.watch(root, RecursiveMode::Recursive)?;
-        Ok(Self { dirty, _watcher: watcher })
+        Ok(Self {
+            dirty,
+            _watcher: watcher,
+        })
     }
 
     /// Compares what the notices name, burst by burst, until told to stop.
@@ -147,14 +155,20 @@ fn prefixes_of(root: &Path, notice: notify::Result<notify::Event>) -> Vec<String
     let wanted = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(MetadataKind::AccessTime)) => false,
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => {
-            true
-        }
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
     };
     if !wanted {
         return Vec::new();
     }
-    event.paths.iter().filter_map(|path| prefix_of(root, path)).collect()
+    event
+        .paths
+        .iter()
+        .filter_map(|path| prefix_of(root, path))
+        .collect()
 }
 
 /// The path relative to the root; its nearest readable parent when its name is not UTF-8; `None` when it is hidden.

@@ -19,19 +19,38 @@ fn there(name: &str, identity: &str, stamp: u32) -> Listed {
         modified: 0,
         content_type: None,
     };
-    Listed { path: path(name), meta: Ok(meta) }
+    Listed {
+        path: path(name),
+        meta: Ok(meta),
+    }
 }
 
 fn broken(name: &str, error: BlobError) -> Listed {
-    Listed { path: path(name), meta: Err(error) }
+    Listed {
+        path: path(name),
+        meta: Err(error),
+    }
 }
 
 fn row(name: &str, state: FileState, etag: &str) -> KnownFile {
-    KnownFile { path: path(name), state, etag: Some(etag.to_owned()), pipeline: Some(PIPELINE.to_owned()) }
+    KnownFile {
+        path: path(name),
+        state,
+        etag: Some(etag.to_owned()),
+        pipeline: Some(PIPELINE.to_owned()),
+    }
 }
 
 fn planned(listed: &[Listed], known: &[KnownFile]) -> Plan {
-    plan(listed, known, PIPELINE, known.len(), DeletionGuard::default(), Lane::Bulk, "scan")
+    plan(
+        listed,
+        known,
+        PIPELINE,
+        known.len(),
+        DeletionGuard::default(),
+        Lane::Bulk,
+        "scan",
+    )
 }
 
 /// `+new`, `old>new`, `~edited or removed`, in order.
@@ -48,13 +67,23 @@ fn words(plan: &Plan) -> Vec<String> {
 #[test]
 fn nothing_changed_nothing_enqueued() {
     let plan = planned(&[there("a", "i1", 1)], &[row("a", FileState::Indexed, "i1-1")]);
-    assert_eq!(plan, Plan { unchanged: 1, ..Plan::default() });
+    assert_eq!(
+        plan,
+        Plan {
+            unchanged: 1,
+            ..Plan::default()
+        }
+    );
 }
 
 #[test]
 fn additions_edits_and_removals() {
     let plan = planned(
-        &[there("new", "i9", 1), there("edited", "i2", 2), there("same", "i3", 1)],
+        &[
+            there("new", "i9", 1),
+            there("edited", "i2", 2),
+            there("same", "i3", 1),
+        ],
         &[
             row("edited", FileState::Indexed, "i2-1"),
             row("same", FileState::Indexed, "i3-1"),
@@ -62,12 +91,18 @@ fn additions_edits_and_removals() {
         ],
     );
     assert_eq!(words(&plan), ["new", "edited", "gone"]);
-    assert_eq!((plan.added, plan.changed, plan.removed, plan.unchanged), (1, 1, 1, 1));
+    assert_eq!(
+        (plan.added, plan.changed, plan.removed, plan.unchanged),
+        (1, 1, 1, 1)
+    );
 }
 
 #[test]
 fn a_moved_file_is_a_rename_even_though_its_change_time_moved() {
-    let plan = planned(&[there("b/x", "i1", 2)], &[row("a/x", FileState::Indexed, "i1-1")]);
+    let plan = planned(
+        &[there("b/x", "i1", 2)],
+        &[row("a/x", FileState::Indexed, "i1-1")],
+    );
     assert_eq!(words(&plan), ["a/x>b/x"]);
     assert_eq!((plan.renamed, plan.added, plan.removed), (1, 0, 0));
 }
@@ -111,15 +146,29 @@ fn decisions_by_state() {
 
 #[test]
 fn new_settings_make_indexed_and_skipped_files_again() {
-    let known = [row("a", FileState::Indexed, "i1-1"), row("b", FileState::Skipped, "i2-1")];
+    let known = [
+        row("a", FileState::Indexed, "i1-1"),
+        row("b", FileState::Skipped, "i2-1"),
+    ];
     let listed = [there("a", "i1", 1), there("b", "i2", 1)];
-    let plan = plan(&listed, &known, "p2", 2, DeletionGuard::default(), Lane::Bulk, "scan");
+    let plan = plan(
+        &listed,
+        &known,
+        "p2",
+        2,
+        DeletionGuard::default(),
+        Lane::Bulk,
+        "scan",
+    );
     assert_eq!(words(&plan), ["a", "b"]);
 }
 
 #[test]
 fn a_skipped_link_is_not_reported_again_until_it_changes() {
-    let link = BlobError::NotABlob { code: "broken_link", message: String::new() };
+    let link = BlobError::NotABlob {
+        code: "broken_link",
+        message: String::new(),
+    };
     let known = [row("l", FileState::Skipped, "!broken_link")];
     assert!(planned(&[broken("l", link)], &known).changes.is_empty());
     assert_eq!(words(&planned(&[there("l", "i1", 1)], &known)), ["l"]);
@@ -127,17 +176,26 @@ fn a_skipped_link_is_not_reported_again_until_it_changes() {
 
 #[test]
 fn below_an_unreadable_folder_nothing_is_removed() {
-    let known = [row("locked/a", FileState::Indexed, "i1-1"), row("lock", FileState::Indexed, "i2-1")];
-    let plan = planned(&[broken("locked", BlobError::Denied("permission denied".into()))], &known);
+    let known = [
+        row("locked/a", FileState::Indexed, "i1-1"),
+        row("lock", FileState::Indexed, "i2-1"),
+    ];
+    let plan = planned(
+        &[broken("locked", BlobError::Denied("permission denied".into()))],
+        &known,
+    );
     assert_eq!(words(&plan), ["locked", "lock"]);
 }
 
 #[test]
 fn a_mass_removal_is_held_and_a_small_one_is_not() {
-    let known: Vec<_> =
-        (0..100).map(|i| row(&format!("f{i:03}"), FileState::Indexed, &format!("n{i:03}-1"))).collect();
+    let known: Vec<_> = (0..100)
+        .map(|i| row(&format!("f{i:03}"), FileState::Indexed, &format!("n{i:03}-1")))
+        .collect();
     let listing = |from: usize| -> Vec<_> {
-        (from..100).map(|i| there(&format!("f{i:03}"), &format!("n{i:03}"), 1)).collect()
+        (from..100)
+            .map(|i| there(&format!("f{i:03}"), &format!("n{i:03}"), 1))
+            .collect()
     };
     for (gone, held) in [(10, 0), (11, 11), (100, 100)] {
         let plan = planned(&listing(gone), &known);
@@ -148,19 +206,28 @@ fn a_mass_removal_is_held_and_a_small_one_is_not() {
 
 #[test]
 fn a_trickle_of_removals_does_not_pass_below_the_guard() {
-    let mut known: Vec<_> =
-        (0..100).map(|i| row(&format!("f{i:03}"), FileState::Indexed, &format!("n{i:03}-1"))).collect();
+    let mut known: Vec<_> = (0..100)
+        .map(|i| row(&format!("f{i:03}"), FileState::Indexed, &format!("n{i:03}-1")))
+        .collect();
     for file in &mut known[..20] {
         file.state = FileState::AwaitingApproval;
     }
-    let listed: Vec<_> = (21..100).map(|i| there(&format!("f{i:03}"), &format!("n{i:03}"), 1)).collect();
+    let listed: Vec<_> = (21..100)
+        .map(|i| there(&format!("f{i:03}"), &format!("n{i:03}"), 1))
+        .collect();
     assert_eq!(planned(&listed, &known).held, 1);
 }
 
 #[test]
 fn additions_are_never_held() {
-    let known: Vec<_> = (0..50).map(|i| row(&format!("f{i}"), FileState::Indexed, &format!("n{i}-1"))).collect();
+    let known: Vec<_> = (0..50)
+        .map(|i| row(&format!("f{i}"), FileState::Indexed, &format!("n{i}-1")))
+        .collect();
     let plan = planned(&[there("new", "x", 1)], &known);
     assert_eq!(plan.held, 50);
-    assert!(plan.changes.iter().all(|change| change.hold == (change.path != path("new"))));
+    assert!(
+        plan.changes
+            .iter()
+            .all(|change| change.hold == (change.path != path("new")))
+    );
 }

@@ -31,11 +31,20 @@ fn a_version_that_was_replaced_while_searching_is_noticed() {
     let (old, new) = (ClaimId::generate(), ClaimId::generate());
     let file = hit("a", old).payload.file_id;
     let live = HashMap::from([(file, new)]);
-    assert!(superseded_meanwhile(&[hit("a", old)], &live), "only the old version was found");
-    assert!(!superseded_meanwhile(&[hit("a", old), hit("a", new)], &live), "the new one was found too");
+    assert!(
+        superseded_meanwhile(&[hit("a", old)], &live),
+        "only the old version was found"
+    );
+    assert!(
+        !superseded_meanwhile(&[hit("a", old), hit("a", new)], &live),
+        "the new one was found too"
+    );
     assert!(!superseded_meanwhile(&[hit("b", old)], &live), "another file");
     let not_yet = HashMap::from([(file, old)]);
-    assert!(!superseded_meanwhile(&[hit("a", new)], &not_yet), "an attempt that is not committed yet");
+    assert!(
+        !superseded_meanwhile(&[hit("a", new)], &not_yet),
+        "an attempt that is not committed yet"
+    );
 }
 
 fn marked(text: &str, matches: &[Range<usize>]) -> String {
@@ -49,8 +58,14 @@ fn marked(text: &str, matches: &[Range<usize>]) -> String {
 
 #[test]
 fn snippets_are_one_line_with_the_matches_marked() {
-    assert_eq!(marked("one\n\n two\tthree", std::slice::from_ref(&(6..9))), "one [two] three");
-    assert_eq!(marked("ein Überfall", std::slice::from_ref(&(4..13))), "ein [Überfall]");
+    assert_eq!(
+        marked("one\n\n two\tthree", std::slice::from_ref(&(6..9))),
+        "one [two] three"
+    );
+    assert_eq!(
+        marked("ein Überfall", std::slice::from_ref(&(4..13))),
+        "ein [Überfall]"
+    );
     assert_eq!(marked("ab cd", &[0..2, 3..5]), "[ab] [cd]");
     assert_eq!(marked("nothing", &[]), "nothing");
     assert_eq!(marked("", &[]), "");

@@ -9,6 +9,9 @@ impl Upkeep {
     /// When the ledger fails.
     pub async fn prune(&self) -> Result<u64, UpkeepError> {
         let kept = self.settings.history_per_file;
-        Ok(self.ledger.prune(&self.index, kept, self.settings.tombstone_age).await?)
+        Ok(self
+            .ledger
+            .prune(&self.index, kept, self.settings.tombstone_age)
+            .await?)
     }
 }

@@ -19,7 +19,10 @@ impl Upkeep {
     pub async fn scrub_dead(&self) -> Result<usize, UpkeepError> {
         let mut total = 0;
         loop {
-            let dead = self.ledger.dead_claims(&self.index, self.settings.orphan_age, SCRUB_BATCH).await?;
+            let dead = self
+                .ledger
+                .dead_claims(&self.index, self.settings.orphan_age, SCRUB_BATCH)
+                .await?;
             if dead.is_empty() {
                 return Ok(total);
             }

@@ -23,7 +23,13 @@ const QUIET: Duration = Duration::from_millis(100);
 pub fn message(seq: i64) -> WorkMessage {
     let index = IndexId::new("conformance").unwrap();
     let path = BlobPath::new(format!("file-{seq}.md")).unwrap();
-    WorkMessage { v: WORK_MESSAGE_VERSION, file_id: FileId::of(&index, &path), index, path, seq }
+    WorkMessage {
+        v: WORK_MESSAGE_VERSION,
+        file_id: FileId::of(&index, &path),
+        index,
+        path,
+        seq,
+    }
 }
 
 /// Runs the suite; `make` gives an empty queue for each part.
@@ -51,11 +57,18 @@ async fn delivers_all_and_keeps_lanes_apart(queue: Arc<dyn Queue>) {
         let mut seen = BTreeSet::new();
         while seen.len() < 10 {
             let delivery = receive(&mut *consumer).await;
-            assert_eq!(delivery.message, message(delivery.message.seq), "the body survives the way");
+            assert_eq!(
+                delivery.message,
+                message(delivery.message.seq),
+                "the body survives the way"
+            );
             seen.insert(delivery.message.seq);
             ack(delivery).await;
         }
-        assert!(seen.iter().all(|seq| seq % 2 == remainder), "{lane:?} delivered {seen:?}");
+        assert!(
+            seen.iter().all(|seq| seq % 2 == remainder),
+            "{lane:?} delivered {seen:?}"
+        );
         assert_quiet(&mut *consumer).await;
     }
 }
@@ -92,19 +105,29 @@ async fn consumers_share_the_work(queue: Arc<dyn Queue>) {
     publish(&*queue, Lane::Fast, 1).await;
     publish(&*queue, Lane::Fast, 2).await;
     let (first, second) = (receive(&mut *one).await, receive(&mut *two).await);
-    assert_ne!(first.message.seq, second.message.seq, "each wake-up goes to one consumer");
+    assert_ne!(
+        first.message.seq, second.message.seq,
+        "each wake-up goes to one consumer"
+    );
 }
 
 async fn receive_is_cancel_safe(queue: Arc<dyn Queue>) {
     let mut consumer = consume(&*queue, Lane::Fast, 1).await;
     assert_quiet(&mut *consumer).await;
     publish(&*queue, Lane::Fast, 1).await;
-    assert_eq!(receive(&mut *consumer).await.message.seq, 1, "an abandoned receive takes nothing along");
+    assert_eq!(
+        receive(&mut *consumer).await.message.seq,
+        1,
+        "an abandoned receive takes nothing along"
+    );
 }
 
 #[expect(clippy::expect_used, reason = "a suite fails by panicking")]
 async fn publish(queue: &dyn Queue, lane: Lane, seq: i64) {
-    queue.publish(lane, &message(seq)).await.expect("publish is confirmed");
+    queue
+        .publish(lane, &message(seq))
+        .await
+        .expect("publish is confirmed");
 }
 
 #[expect(clippy::expect_used, reason = "a suite fails by panicking")]

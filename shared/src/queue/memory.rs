@@ -34,7 +34,13 @@ pub struct Faults {
 
 impl Faults {
     /// A queue that behaves.
-    pub const NONE: Self = Self { seed: 0, lose: 0.0, repeat: 0.0, reorder: 0.0, unconfirmed: 0.0 };
+    pub const NONE: Self = Self {
+        seed: 0,
+        lose: 0.0,
+        repeat: 0.0,
+        reorder: 0.0,
+        unconfirmed: 0.0,
+    };
 }
 
 struct Entry {
@@ -95,7 +101,10 @@ impl MemoryQueue {
 
     /// Drops every waiting wake-up, as an operator who purges a broker's queue does. Returns how many.
     pub fn purge(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.entries().drain(..).count()).sum()
+        self.lanes
+            .iter()
+            .map(|lane| lane.entries().drain(..).count())
+            .sum()
     }
 
     fn lane(&self, lane: Lane) -> &Arc<LaneState> {
@@ -107,7 +116,11 @@ impl MemoryQueue {
 
     fn happens(&self, probability: f64) -> bool {
         probability > 0.0
-            && self.random.lock().unwrap_or_else(PoisonError::into_inner).random_bool(probability.min(1.0))
+            && self
+                .random
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .random_bool(probability.min(1.0))
     }
 
     fn random_place(&self, len: usize) -> usize {
@@ -133,7 +146,10 @@ impl Queue for MemoryQueue {
                 return Err(QueueError::Full(lane.name()));
             }
             for _ in 0..copies {
-                let entry = Entry { message: message.clone(), redelivered: false };
+                let entry = Entry {
+                    message: message.clone(),
+                    redelivered: false,
+                };
                 if self.happens(self.faults.reorder) {
                     let place = self.random_place(entries.len());
                     entries.insert(place, entry);
@@ -167,8 +183,10 @@ struct MemoryConsumer {
 #[async_trait]
 impl Consumer for MemoryConsumer {
     async fn receive(&mut self) -> Result<Delivery, QueueError> {
-        let permit =
-            Arc::clone(&self.unsettled).acquire_owned().await.map_err(|_closed| QueueError::Closed)?;
+        let permit = Arc::clone(&self.unsettled)
+            .acquire_owned()
+            .await
+            .map_err(|_closed| QueueError::Closed)?;
         loop {
             // Ask to be notified before looking: an arrival between look and wait is then not missed.
             let arrived = self.lane.arrived.notified();
@@ -207,7 +225,10 @@ impl Settle for MemorySettle {
     }
 
     fn requeue(self: Box<Self>) {
-        self.lane.entries().push_back(Entry { message: self.message, redelivered: true });
+        self.lane.entries().push_back(Entry {
+            message: self.message,
+            redelivered: true,
+        });
         self.lane.arrived.notify_one();
     }
 }
@@ -228,14 +249,23 @@ mod tests {
     async fn full_lane_refuses_and_says_so() {
         let queue = MemoryQueue::new(1);
         queue.publish(Lane::Fast, &conformance::message(1)).await.unwrap();
-        assert_eq!(queue.publish(Lane::Fast, &conformance::message(2)).await, Err(QueueError::Full("fast")));
+        assert_eq!(
+            queue.publish(Lane::Fast, &conformance::message(2)).await,
+            Err(QueueError::Full("fast"))
+        );
         assert_eq!(queue.publish(Lane::Bulk, &conformance::message(3)).await, Ok(()));
     }
 
     #[tokio::test]
     async fn faults_happen_and_replay_from_their_seed() {
         async fn received(seed: u64) -> Vec<i64> {
-            let faults = Faults { seed, lose: 0.2, repeat: 0.2, reorder: 0.3, unconfirmed: 0.1 };
+            let faults = Faults {
+                seed,
+                lose: 0.2,
+                repeat: 0.2,
+                reorder: 0.3,
+                unconfirmed: 0.1,
+            };
             let queue = MemoryQueue::with_faults(1000, faults);
             for seq in 0..100 {
                 // An unconfirmed publish may have got through all the same: that is the point here.
@@ -253,7 +283,10 @@ mod tests {
         let seen = received(7).await;
         assert_eq!(seen, received(7).await, "same seed, same faults");
         assert!((0..100).any(|seq| !seen.contains(&seq)), "something was lost");
-        assert!((0..100).any(|seq| seen.iter().filter(|s| **s == seq).count() == 2), "something came twice");
+        assert!(
+            (0..100).any(|seq| seen.iter().filter(|s| **s == seq).count() == 2),
+            "something came twice"
+        );
         assert!(!seen.is_sorted(), "something was overtaken");
     }
 }
