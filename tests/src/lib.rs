@@ -1,1 +1,3 @@
-//! Under construction.
+//! Harness of the end-to-end proofs.
+
+pub mod embedding_server;
