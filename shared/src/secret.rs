@@ -49,6 +49,9 @@ mod tests {
     fn never_shows() {
         let key = Secret::new(" sk-123\n");
         assert_eq!(key.expose(), "sk-123");
-        assert_eq!(format!("{key} {key:?} {:#?}", Some(&key)), "*** *** Some(\n    ***,\n)");
+        assert_eq!(
+            format!("{key} {key:?} {:#?}", Some(&key)),
+            "*** *** Some(\n    ***,\n)"
+        );
     }
 }

@@ -36,7 +36,11 @@ pub struct ServerSettings {
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), dimensions: 8, latency: Duration::ZERO }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            dimensions: 8,
+            latency: Duration::ZERO,
+        }
     }
 }
 
@@ -103,7 +107,9 @@ impl State {
 impl EmbeddingServer {
     /// A server on a free local port, with short vectors and no latency.
     pub async fn start() -> Self {
-        Self::start_with(ServerSettings::default()).await.expect("a free local port")
+        Self::start_with(ServerSettings::default())
+            .await
+            .expect("a free local port")
     }
 
     /// A server with these settings.
@@ -114,12 +120,25 @@ impl EmbeddingServer {
     pub async fn start_with(settings: ServerSettings) -> std::io::Result<Self> {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
-        let faults = Faults { latency_ms: settings.latency.as_millis() as u64, ..Faults::default() };
-        let inner = Inner { faults, ..Inner::default() };
-        let state = Arc::new(State { writer: Writer::new(settings.dimensions), inner: Mutex::new(inner) });
+        let faults = Faults {
+            latency_ms: settings.latency.as_millis() as u64,
+            ..Faults::default()
+        };
+        let inner = Inner {
+            faults,
+            ..Inner::default()
+        };
+        let state = Arc::new(State {
+            writer: Writer::new(settings.dimensions),
+            inner: Mutex::new(inner),
+        });
         let tasks = Tasks::new();
         tasks.spawn(http::serve(listener, Arc::clone(&state), tasks.stopping()));
-        Ok(Self { address, state, tasks })
+        Ok(Self {
+            address,
+            state,
+            tasks,
+        })
     }
 
     /// The base address for clients, ending in `/v1`.
@@ -149,7 +168,11 @@ impl EmbeddingServer {
 
     /// Lets the next requests fail so, in addition to those that are to fail already.
     pub fn fail_next(&self, times: usize, fault: Fault) {
-        self.state.lock().faults.next.extend(std::iter::repeat_n(fault, times));
+        self.state
+            .lock()
+            .faults
+            .next
+            .extend(std::iter::repeat_n(fault, times));
     }
 
     /// Changes how it behaves from now on.
@@ -189,7 +212,10 @@ impl Inner {
         self.counts.answered += 1;
         self.counts.texts += texts.len() as u64;
         self.counts.tokens += tokens;
-        let seen = texts.iter().filter(|text| !self.seen.insert(vectors::seed(text))).count();
+        let seen = texts
+            .iter()
+            .filter(|text| !self.seen.insert(vectors::seed(text)))
+            .count();
         self.counts.repeated += seen as u64;
         tokens
     }

@@ -82,11 +82,17 @@ impl Batcher {
     pub fn start(embedder: Arc<dyn Embedder>, settings: BatchSettings, tasks: &Tasks) -> Self {
         let texts = settings.texts.max(1);
         let in_flight = settings.in_flight.max(1);
-        let settings = BatchSettings { texts, in_flight, ..settings };
+        let settings = BatchSettings {
+            texts,
+            in_flight,
+            ..settings
+        };
         let (intake, orders) = mpsc::channel(in_flight);
         let gone = Arc::new(Notify::new());
         let counts = Arc::new(Counts::default());
-        let room = Arc::new(Semaphore::new((2 * texts * in_flight).min(Semaphore::MAX_PERMITS)));
+        let room = Arc::new(Semaphore::new(
+            (2 * texts * in_flight).min(Semaphore::MAX_PERMITS),
+        ));
         let dispatcher = Dispatcher::new(
             Arc::clone(&embedder),
             settings,
@@ -96,7 +102,15 @@ impl Batcher {
             tasks.clone(),
         );
         tasks.spawn(dispatcher.run());
-        Self { embedder, intake, room, gone, counts, texts, in_flight }
+        Self {
+            embedder,
+            intake,
+            room,
+            gone,
+            counts,
+            texts,
+            in_flight,
+        }
     }
 
     /// What happened so far, for metrics.
@@ -108,13 +122,23 @@ impl Batcher {
     /// One request's worth of a caller's texts.
     async fn embed_some(&self, texts: &[String]) -> Result<Vec<Piece>, Failure> {
         let count = u32::try_from(texts.len()).map_err(|_| stopped())?;
-        let mut room = Arc::clone(&self.room).acquire_many_owned(count).await.map_err(|_| stopped())?;
+        let mut room = Arc::clone(&self.room)
+            .acquire_many_owned(count)
+            .await
+            .map_err(|_| stopped())?;
         let leaving = Leaving(&self.gone);
         let (orders, pieces): (Vec<_>, Vec<_>) = texts
             .iter()
             .filter_map(|text| {
                 let (reply, piece) = oneshot::channel();
-                Some((Order { text: text.as_str().into(), reply, room: room.split(1)? }, piece))
+                Some((
+                    Order {
+                        text: text.as_str().into(),
+                        reply,
+                        room: room.split(1)?,
+                    },
+                    piece,
+                ))
             })
             .unzip();
         self.intake.send(orders).await.map_err(|_| stopped())?;
@@ -139,8 +163,14 @@ impl Embedder for Batcher {
     ///
     /// Dropping the future drops the texts that were not sent yet; those that were are finished and forgotten.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, Failure> {
-        let parts: Vec<_> = texts.chunks(self.texts).map(|some| self.embed_some(some)).collect();
-        let pieces: Vec<Vec<Piece>> = stream::iter(parts).buffered(self.in_flight + 1).try_collect().await?;
+        let parts: Vec<_> = texts
+            .chunks(self.texts)
+            .map(|some| self.embed_some(some))
+            .collect();
+        let pieces: Vec<Vec<Piece>> = stream::iter(parts)
+            .buffered(self.in_flight + 1)
+            .try_collect()
+            .await?;
         let tokens = pieces.iter().flatten().map(|piece| piece.tokens).sum();
         let vectors = pieces.into_iter().flatten().map(|piece| piece.vector).collect();
         Ok(Embedded { vectors, tokens })
@@ -157,7 +187,10 @@ impl Drop for Leaving<'_> {
 }
 
 fn stopped() -> Failure {
-    Failure::throttled(codes::STOPPED, "this process is stopping, the text is embedded by the next one")
+    Failure::throttled(
+        codes::STOPPED,
+        "this process is stopping, the text is embedded by the next one",
+    )
 }
 
 #[cfg(test)]

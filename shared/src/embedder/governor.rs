@@ -34,12 +34,21 @@ impl Governor {
     #[must_use]
     pub fn new(max_in_flight: usize) -> Self {
         let max = u32::try_from(max_in_flight.max(1)).map_or(f64::from(u32::MAX), f64::from);
-        Self { max, limit: max, paused_until: None, reduced_at: None }
+        Self {
+            max,
+            limit: max,
+            paused_until: None,
+            reduced_at: None,
+        }
     }
 
     /// Requests that may be under way, at least 1.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and max")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and max"
+    )]
     pub fn limit(&self) -> usize {
         self.limit as usize
     }
@@ -105,17 +114,28 @@ mod tests {
             ("never above the maximum", 8, vec![(1, Success { sent: 0 })], 8),
             ("none counts as one", 0, vec![], 1),
             ("halves", 8, vec![(1, Overload { sent: 0, wait: None })], 4),
-            ("never below one", 1, vec![(1, Overload { sent: 0, wait: None })], 1),
+            (
+                "never below one",
+                1,
+                vec![(1, Overload { sent: 0, wait: None })],
+                1,
+            ),
             (
                 "one overload halves once, however many requests it hits",
                 8,
-                vec![(1, Overload { sent: 0, wait: None }), (1, Overload { sent: 0, wait: None })],
+                vec![
+                    (1, Overload { sent: 0, wait: None }),
+                    (1, Overload { sent: 0, wait: None }),
+                ],
                 4,
             ),
             (
                 "the next round halves again",
                 8,
-                vec![(1, Overload { sent: 0, wait: None }), (3, Overload { sent: 2, wait: None })],
+                vec![
+                    (1, Overload { sent: 0, wait: None }),
+                    (3, Overload { sent: 2, wait: None }),
+                ],
                 2,
             ),
             (
@@ -132,13 +152,21 @@ mod tests {
             (
                 "successes from before the overload do not count",
                 4,
-                vec![(1, Overload { sent: 0, wait: None }), (2, Success { sent: 0 }), (2, Success { sent: 0 })],
+                vec![
+                    (1, Overload { sent: 0, wait: None }),
+                    (2, Success { sent: 0 }),
+                    (2, Success { sent: 0 }),
+                ],
                 2,
             ),
             (
                 "a limit that is not reached does not grow",
                 4,
-                vec![(1, Overload { sent: 0, wait: None }), (3, Idle { sent: 2 }), (3, Idle { sent: 2 })],
+                vec![
+                    (1, Overload { sent: 0, wait: None }),
+                    (3, Idle { sent: 2 }),
+                    (3, Idle { sent: 2 }),
+                ],
                 2,
             ),
         ];
@@ -168,7 +196,11 @@ mod tests {
         governor.overloaded(at(0), at(1), Some(Duration::from_secs(5)));
         assert_eq!(governor.gate(0, at(5)), Gate::Paused(at(6)));
         governor.overloaded(at(0), at(2), Some(Duration::from_secs(1)));
-        assert_eq!(governor.gate(0, at(5)), Gate::Paused(at(6)), "a shorter pause does not cut a longer one");
+        assert_eq!(
+            governor.gate(0, at(5)),
+            Gate::Paused(at(6)),
+            "a shorter pause does not cut a longer one"
+        );
         assert_eq!(governor.gate(0, at(6)), Gate::Open);
         assert_eq!(governor.gate(2, at(6)), Gate::Full);
     }

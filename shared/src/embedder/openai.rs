@@ -63,8 +63,15 @@ impl OpenAiEmbedder {
         let transport = Transport::new(settings.timeout, settings.api_key.is_some())
             .map_err(|error| Failure::throttled(codes::MISCONFIGURED, format!("no http client: {error}")))?;
         let client = Client::with_config(endpoint(&settings)).with_http_service(transport.into_service());
-        let dimensions = settings.dimensions.map_or_else(OnceLock::new, |set| OnceLock::from(set as usize));
-        Ok(Self { client, settings, dimensions, base64: AtomicBool::new(true) })
+        let dimensions = settings
+            .dimensions
+            .map_or_else(OnceLock::new, |set| OnceLock::from(set as usize));
+        Ok(Self {
+            client,
+            settings,
+            dimensions,
+            base64: AtomicBool::new(true),
+        })
     }
 
     /// Embeds one short text, to fail early and clearly at start-up. Returns the length of the model's vectors.
@@ -73,14 +80,17 @@ impl OpenAiEmbedder {
     ///
     /// What [`Embedder::embed`] returns; the message names the setting to look at.
     pub async fn probe(&self) -> Result<usize, Failure> {
-        let embedded = self.embed(&["probe".to_owned()]).await.map_err(|failure| match failure.code.as_str() {
-            // Nothing is wrong with such a text, so something is wrong with the settings.
-            codes::TEXT_REFUSED | codes::BAD_REPLY => {
-                let message = format!("{} does not embed: {}", self.settings, failure.message);
-                Failure::throttled(codes::MISCONFIGURED, message)
-            }
-            _ => failure,
-        })?;
+        let embedded =
+            self.embed(&["probe".to_owned()])
+                .await
+                .map_err(|failure| match failure.code.as_str() {
+                    // Nothing is wrong with such a text, so something is wrong with the settings.
+                    codes::TEXT_REFUSED | codes::BAD_REPLY => {
+                        let message = format!("{} does not embed: {}", self.settings, failure.message);
+                        Failure::throttled(codes::MISCONFIGURED, message)
+                    }
+                    _ => failure,
+                })?;
         Ok(embedded.vectors.first().map_or(0, Vec::len))
     }
 
@@ -104,7 +114,11 @@ impl OpenAiEmbedder {
             dimensions: self.settings.dimensions,
         };
         // The crate logs the bodies of replies that it cannot read. They are not ours to show.
-        self.client.embeddings().create_byot(request).with_subscriber(Dispatch::none()).await
+        self.client
+            .embeddings()
+            .create_byot(request)
+            .with_subscriber(Dispatch::none())
+            .await
     }
 
     /// Asks for base64 until a server refuses it and then takes the same texts without: a text that happens to speak of
@@ -116,7 +130,10 @@ impl OpenAiEmbedder {
             Err(error) if base64 && refusal_of(error).is_some_and(Refusal::blames_encoding) => {
                 let plain = self.ask(texts, false).await;
                 if plain.is_ok() {
-                    tracing::info!(model = self.settings.model, "embedder refuses base64, asking for floats");
+                    tracing::info!(
+                        model = self.settings.model,
+                        "embedder refuses base64, asking for floats"
+                    );
                     self.base64.store(false, Ordering::Relaxed);
                 }
                 plain
@@ -134,14 +151,21 @@ impl Embedder for OpenAiEmbedder {
 
     async fn embed(&self, texts: &[String]) -> Result<Embedded, Failure> {
         if texts.is_empty() {
-            return Ok(Embedded { vectors: Vec::new(), tokens: 0 });
+            return Ok(Embedded {
+                vectors: Vec::new(),
+                tokens: 0,
+            });
         }
-        let reply =
-            self.ask_in_some_encoding(texts).await.map_err(|error| failure(&error, &self.settings, texts))?;
+        let reply = self
+            .ask_in_some_encoding(texts)
+            .await
+            .map_err(|error| failure(&error, &self.settings, texts))?;
         let tokens = reply.tokens();
         let vectors = reply
             .into_vectors(texts.len(), self.dimensions())
-            .map_err(|problem| Failure::transient(codes::BAD_REPLY, format!("{}: {problem}", self.settings)))?;
+            .map_err(|problem| {
+                Failure::transient(codes::BAD_REPLY, format!("{}: {problem}", self.settings))
+            })?;
         if let Some(first) = vectors.first() {
             self.dimensions.get_or_init(|| first.len());
         }
@@ -185,11 +209,15 @@ fn failure(error: &OpenAIError, settings: &EmbeddingSettings, texts: &[String]) 
         }
         OpenAIError::JSONDeserialize(error, _) => Failure::transient(
             codes::BAD_REPLY,
-            format!("{settings} sent a reply that is not a list of embeddings: {}", reply::place(error)),
+            format!(
+                "{settings} sent a reply that is not a list of embeddings: {}",
+                reply::place(error)
+            ),
         ),
-        OpenAIError::InvalidArgument(_) => {
-            Failure::throttled(codes::MISCONFIGURED, format!("{settings}: the request could not be written"))
-        }
+        OpenAIError::InvalidArgument(_) => Failure::throttled(
+            codes::MISCONFIGURED,
+            format!("{settings}: the request could not be written"),
+        ),
         _ => Failure::throttled(codes::UNAVAILABLE, format!("{settings}: the request failed")),
     }
 }

@@ -59,14 +59,21 @@ impl RetryPolicy {
     /// A policy that tries once.
     #[must_use]
     pub fn never() -> Self {
-        Self { max_attempts: 1, ..Self::default() }
+        Self {
+            max_attempts: 1,
+            ..Self::default()
+        }
     }
 
     /// The delay after `attempt` failures (1 is the first), for a `random` number from 0 to 1.
     #[must_use]
     pub fn delay(&self, attempt: u32, random: f64) -> Duration {
         let whole = self.base(attempt);
-        let random = if random.is_nan() { 1.0 } else { random.clamp(0.0, 1.0) };
+        let random = if random.is_nan() {
+            1.0
+        } else {
+            random.clamp(0.0, 1.0)
+        };
         match self.jitter {
             Jitter::Full => whole.mul_f64(random),
             Jitter::Equal => whole / 2 + (whole / 2).mul_f64(random),
@@ -141,9 +148,15 @@ mod tests {
 
     #[test]
     fn odd_settings_still_give_a_delay() {
-        let still = RetryPolicy { multiplier: f64::NAN, ..policy(Jitter::Full) };
+        let still = RetryPolicy {
+            multiplier: f64::NAN,
+            ..policy(Jitter::Full)
+        };
         assert_eq!(still.delay(9, 1.0), Duration::from_millis(100));
-        let capped = RetryPolicy { initial: Duration::from_secs(60), ..policy(Jitter::Full) };
+        let capped = RetryPolicy {
+            initial: Duration::from_secs(60),
+            ..policy(Jitter::Full)
+        };
         assert_eq!(capped.delay(1, 1.0), Duration::from_secs(2));
     }
 
@@ -155,10 +168,17 @@ mod tests {
         let asked = |seconds| Failure::throttled("busy", "").retry_after(Some(Duration::from_secs(seconds)));
 
         assert_eq!(wait(&Failure::permanent("bad", ""), 1), None);
-        assert_eq!(wait(&Failure::transient("odd", ""), 1), Some(Duration::from_millis(100)));
+        assert_eq!(
+            wait(&Failure::transient("odd", ""), 1),
+            Some(Duration::from_millis(100))
+        );
         assert_eq!(wait(&down, 3), Some(Duration::from_millis(900)));
         assert_eq!(wait(&down, 4), None, "attempts are spent");
-        assert_eq!(wait(&asked(7), 1), Some(Duration::from_secs(7)), "longer than the longest delay, and still wins");
+        assert_eq!(
+            wait(&asked(7), 1),
+            Some(Duration::from_secs(7)),
+            "longer than the longest delay, and still wins"
+        );
         assert_eq!(wait(&asked(0), 3), Some(Duration::ZERO));
         assert_eq!(wait(&asked(11), 1), None, "too long to wait in place");
         assert_eq!(RetryPolicy::never().next_wait(&down, 1, 0.5), None);

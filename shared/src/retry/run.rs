@@ -32,7 +32,12 @@ where
         let Some(wait) = policy.next_wait(&failure, attempt, rand::random()) else {
             return Err(failure);
         };
-        tracing::debug!(attempt, error.code = failure.code, wait_ms = wait.as_millis(), "trying again");
+        tracing::debug!(
+            attempt,
+            error.code = failure.code,
+            wait_ms = wait.as_millis(),
+            "trying again"
+        );
         tokio::time::sleep(wait).await;
         attempt += 1;
     }
@@ -45,7 +50,11 @@ mod tests {
     use super::*;
 
     fn fast() -> RetryPolicy {
-        RetryPolicy { initial: Duration::from_micros(1), max_attempts: 3, ..RetryPolicy::default() }
+        RetryPolicy {
+            initial: Duration::from_micros(1),
+            max_attempts: 3,
+            ..RetryPolicy::default()
+        }
     }
 
     #[tokio::test]

@@ -30,7 +30,10 @@ async fn main() -> anyhow::Result<()> {
         latency: Duration::from_millis(arguments.latency_ms),
     })
     .await?;
-    #[expect(clippy::print_stdout, reason = "whoever starts the server reads its address here")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever starts the server reads its address here"
+    )]
     {
         println!("{}", server.url());
     }

@@ -71,7 +71,12 @@ pub struct Faults {
 impl Faults {
     /// What goes wrong with a request, apart from what its body says.
     pub(super) fn judge(&mut self, record: &Record) -> Option<Fault> {
-        let status = |status, message: &str| Some(Fault::Status { status, message: message.to_owned() });
+        let status = |status, message: &str| {
+            Some(Fault::Status {
+                status,
+                message: message.to_owned(),
+            })
+        };
         if self.down {
             return status(503, "down");
         }
@@ -88,7 +93,10 @@ impl Faults {
         if let Some(marker) = &self.refuse_marker
             && let Some(text) = record.texts.iter().find(|text| text.contains(marker))
         {
-            return status(400, &format!("this model's maximum context length is exceeded by: {text}"));
+            return status(
+                400,
+                &format!("this model's maximum context length is exceeded by: {text}"),
+            );
         }
         None
     }

@@ -118,16 +118,27 @@ async fn embeddings(
         Input::Many(texts) => texts,
     };
     let base64 = request.encoding_format.as_deref() == Some("base64");
-    let record = Record { at: Instant::now(), texts: texts.clone(), path: path.to_string(), key: key(&headers) };
+    let record = Record {
+        at: Instant::now(),
+        texts: texts.clone(),
+        path: path.to_string(),
+        key: key(&headers),
+    };
 
     let (faults, fault) = {
         let mut inner = state.lock();
         let mut fault = inner.arrive(record);
-        let full = inner.faults.max_in_flight.is_some_and(|max| inner.in_flight > max);
+        let full = inner
+            .faults
+            .max_in_flight
+            .is_some_and(|max| inner.in_flight > max);
         if full && fault.is_none() {
             fault = Some(Fault::Throttle { retry_after: None });
         }
-        let faults = Faults { next: Default::default(), ..inner.faults.clone() };
+        let faults = Faults {
+            next: Default::default(),
+            ..inner.faults.clone()
+        };
         (faults, fault)
     };
     let _under_way = UnderWay(Arc::clone(&state));
@@ -135,7 +146,10 @@ async fn embeddings(
     match &fault {
         Some(Fault::Throttle { retry_after }) => return throttled(*retry_after),
         Some(Fault::Status { status, message }) => {
-            return refusal(StatusCode::from_u16(*status).unwrap_or(StatusCode::IM_A_TEAPOT), message);
+            return refusal(
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::IM_A_TEAPOT),
+                message,
+            );
         }
         Some(Fault::Hang) => std::future::pending().await,
         _ => {}
@@ -143,8 +157,14 @@ async fn embeddings(
     if faults.model.as_ref().is_some_and(|model| *model != request.model) {
         return refusal(StatusCode::NOT_FOUND, "the model does not exist");
     }
-    if request.dimensions.is_some_and(|wanted| wanted != state.writer.dimensions()) {
-        return refusal(StatusCode::BAD_REQUEST, "this model does not support specifying dimensions");
+    if request
+        .dimensions
+        .is_some_and(|wanted| wanted != state.writer.dimensions())
+    {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "this model does not support specifying dimensions",
+        );
     }
     if base64 && faults.refuse_base64 {
         return refusal(StatusCode::BAD_REQUEST, "unknown parameter: encoding_format");
@@ -153,7 +173,14 @@ async fn embeddings(
         tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
     }
     let tokens = state.lock().embedded(&texts);
-    let reply = reply(&state, &texts, tokens, base64 && !faults.ignore_base64, faults.reverse, fault.as_ref());
+    let reply = reply(
+        &state,
+        &texts,
+        tokens,
+        base64 && !faults.ignore_base64,
+        faults.reverse,
+        fault.as_ref(),
+    );
     if fault == Some(Fault::BreakOff) {
         let half = reply.slice(..reply.len() / 2);
         let broken = futures::stream::iter([Ok(half), Err(io::Error::other("broken off"))]);
@@ -163,13 +190,24 @@ async fn embeddings(
 }
 
 fn key(headers: &HeaderMap) -> Option<String> {
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &header::HeaderValue| value.to_str().ok())
+    };
     let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
     bearer.or_else(|| text("api-key")).map(str::to_owned)
 }
 
 /// Writes a reply, and what is to be wrong with it.
-fn reply(state: &State, texts: &[String], tokens: u64, base64: bool, reverse: bool, fault: Option<&Fault>) -> Bytes {
+fn reply(
+    state: &State,
+    texts: &[String],
+    tokens: u64,
+    base64: bool,
+    reverse: bool,
+    fault: Option<&Fault>,
+) -> Bytes {
     let writer = &state.writer;
     let each = writer.dimensions() * if base64 { 6 } else { 14 } + 64;
     let mut out = Vec::with_capacity(texts.len() * each);
@@ -178,7 +216,11 @@ fn reply(state: &State, texts: &[String], tokens: u64, base64: bool, reverse: bo
     for position in 0..count {
         let number = if reverse { count - 1 - position } else { position };
         let last = position + 1 == count;
-        let index = if last && fault == Some(&Fault::RepeatedIndex) { 0 } else { number };
+        let index = if last && fault == Some(&Fault::RepeatedIndex) {
+            0
+        } else {
+            number
+        };
         let short = usize::from(last && fault == Some(&Fault::WrongSize));
         out.extend_from_slice(format!(r#"{{"object":"embedding","index":{index},"embedding":"#).as_bytes());
         if last && fault == Some(&Fault::NotANumber) {

@@ -36,7 +36,11 @@ struct Signs {
 
 impl Signs {
     fn of(text: &str) -> Self {
-        Self { state: seed(text), bits: 0, left: 0 }
+        Self {
+            state: seed(text),
+            bits: 0,
+            left: 0,
+        }
     }
 
     /// The next `count` signs, at most 8; the first is the lowest bit.
@@ -63,7 +67,12 @@ impl Writer {
         let number = |signs: usize, bit: usize| if signs >> bit & 1 == 1 { -unit } else { unit };
         let printed = (0..256).map(|signs| (0..8).map(|bit| format!("{},", number(signs, bit))).collect());
         let encoded = (0..8).map(|signs| encode(&[0, 1, 2].map(|bit| number(signs, bit))));
-        Self { dimensions, unit, printed: printed.collect(), encoded: encoded.collect() }
+        Self {
+            dimensions,
+            unit,
+            printed: printed.collect(),
+            encoded: encoded.collect(),
+        }
     }
 
     /// Numbers in a vector.
@@ -113,7 +122,12 @@ impl Writer {
 }
 
 fn encode(numbers: &[f32]) -> String {
-    STANDARD.encode(numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>())
+    STANDARD.encode(
+        numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[cfg(test)]
@@ -133,7 +147,10 @@ mod tests {
 
             let mut encoded = Vec::new();
             writer.encode("text", 0, &mut encoded);
-            assert_eq!(String::from_utf8(encoded).unwrap(), format!("\"{}\"", encode(&vector)));
+            assert_eq!(
+                String::from_utf8(encoded).unwrap(),
+                format!("\"{}\"", encode(&vector))
+            );
         }
     }
 
@@ -141,7 +158,12 @@ mod tests {
     fn different_texts_are_far_apart() {
         let writer = Writer::new(384);
         let cosine = |a: &str, b: &str| -> f32 {
-            writer.vector(a).iter().zip(writer.vector(b)).map(|(a, b)| a * b).sum()
+            writer
+                .vector(a)
+                .iter()
+                .zip(writer.vector(b))
+                .map(|(a, b)| a * b)
+                .sum()
         };
         assert!((cosine("one", "one") - 1.0).abs() < 1e-4);
         assert!((0..200).all(|n| cosine("one", &format!("other {n}")).abs() < 0.3));

@@ -82,7 +82,13 @@ impl Backlog {
             let mut waiters = self.wanted.remove(&text).unwrap_or_default().into_iter();
             let Some(first) = waiters.next() else { continue };
             for other in waiters {
-                answer(other, Ok(Piece { vector: vector.clone(), tokens: 0 }));
+                answer(
+                    other,
+                    Ok(Piece {
+                        vector: vector.clone(),
+                        tokens: 0,
+                    }),
+                );
             }
             answer(first, Ok(Piece { vector, tokens }));
         }
@@ -116,7 +122,9 @@ impl Backlog {
 
     /// Forgets the callers who are gone, and the text when none is left.
     fn is_wanted(&mut self, text: &Arc<str>) -> bool {
-        let Some(waiters) = self.wanted.get_mut(text) else { return false };
+        let Some(waiters) = self.wanted.get_mut(text) else {
+            return false;
+        };
         waiters.retain(|waiter| !waiter.reply.is_closed());
         let wanted = !waiters.is_empty();
         if !wanted {
@@ -133,7 +141,16 @@ impl Batch {
             return Err(self);
         }
         let back = self.texts.split_off(self.texts.len() / 2);
-        Ok([Self { texts: self.texts, attempts: 0 }, Self { texts: back, attempts: 0 }])
+        Ok([
+            Self {
+                texts: self.texts,
+                attempts: 0,
+            },
+            Self {
+                texts: back,
+                attempts: 0,
+            },
+        ])
     }
 }
 

@@ -145,20 +145,36 @@ impl Dispatcher {
             if got == wanted {
                 return Ok(embedded);
             }
-            Err(Failure::transient(codes::BAD_REPLY, format!("{got} vectors for {wanted} texts")))
+            Err(Failure::transient(
+                codes::BAD_REPLY,
+                format!("{got} vectors for {wanted} texts"),
+            ))
         });
         let request = AbortOnDropHandle::new(request);
         let answer = async move {
             let result = request.await.unwrap_or_else(|_| {
-                Err(Failure::transient(codes::BAD_REPLY, "the request broke off, which is a defect of this program"))
+                Err(Failure::transient(
+                    codes::BAD_REPLY,
+                    "the request broke off, which is a defect of this program",
+                ))
             });
-            Answer { batch, sent_at, was_full, result }
+            Answer {
+                batch,
+                sent_at,
+                was_full,
+                result,
+            }
         };
         self.in_flight.push(answer.boxed());
     }
 
     fn settle(&mut self, answer: Answer) {
-        let Answer { batch, sent_at, was_full, result } = answer;
+        let Answer {
+            batch,
+            sent_at,
+            was_full,
+            result,
+        } = answer;
         match result {
             Ok(embedded) => {
                 self.governor.succeeded(sent_at, was_full);
@@ -186,12 +202,16 @@ impl Dispatcher {
 
     fn try_again(&mut self, batch: Batch, sent_at: Instant, failure: &Failure) {
         let now = Instant::now();
-        let wait = self.settings.retry.next_wait(failure, batch.attempts, rand::random());
+        let wait = self
+            .settings
+            .retry
+            .next_wait(failure, batch.attempts, rand::random());
         let wait = wait.filter(|_| !codes::needs_a_person(failure));
         if failure.class == FailureClass::Throttled {
             self.counts.throttles.fetch_add(1, Relaxed);
             // What the provider asks holds for everybody; a computed delay only for this batch.
-            self.governor.overloaded(sent_at, now, wait.and(failure.retry_after));
+            self.governor
+                .overloaded(sent_at, now, wait.and(failure.retry_after));
         }
         let Some(wait) = wait else {
             return self.backlog.fail(batch, failure);
@@ -210,7 +230,11 @@ impl Dispatcher {
     /// Drops the texts of callers who are gone, so that their room is free for others.
     fn forget(&mut self) {
         self.backlog.prune_queue();
-        for batch in self.again.iter_mut().chain(self.delayed.iter_mut().map(|(_, batch)| batch)) {
+        for batch in self
+            .again
+            .iter_mut()
+            .chain(self.delayed.iter_mut().map(|(_, batch)| batch))
+        {
             self.backlog.prune(batch);
         }
         self.again.retain(|batch| !batch.texts.is_empty());
@@ -225,7 +249,10 @@ impl Dispatcher {
     }
 
     fn show(&self) {
-        let waiting = self.again.iter().chain(self.delayed.iter().map(|(_, batch)| batch));
+        let waiting = self
+            .again
+            .iter()
+            .chain(self.delayed.iter().map(|(_, batch)| batch));
         let waiting = waiting.map(|batch| batch.texts.len()).sum::<usize>() + self.backlog.queued();
         self.counts.queued.store(waiting, Relaxed);
         self.counts.in_flight.store(self.in_flight.len(), Relaxed);

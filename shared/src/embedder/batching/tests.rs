@@ -18,7 +18,11 @@ struct Fake {
 impl Fake {
     fn new(poison: impl IntoIterator<Item = String>, open: usize) -> Arc<Self> {
         let poison = poison.into_iter().collect();
-        Arc::new(Self { poison, requests: Mutex::default(), gate: Semaphore::new(open) })
+        Arc::new(Self {
+            poison,
+            requests: Mutex::default(),
+            gate: Semaphore::new(open),
+        })
     }
 
     fn requests(&self) -> Vec<Vec<String>> {
@@ -44,7 +48,10 @@ impl Embedder for Fake {
             return Err(Failure::permanent(codes::TEXT_REFUSED, "poison"));
         }
         let vectors = texts.iter().map(|text| vector_of(text)).collect();
-        Ok(Embedded { vectors, tokens: texts.len() as u64 })
+        Ok(Embedded {
+            vectors,
+            tokens: texts.len() as u64,
+        })
     }
 }
 
@@ -53,8 +60,16 @@ fn vector_of(text: &str) -> Vec<f32> {
 }
 
 fn settings(texts: usize, in_flight: usize) -> BatchSettings {
-    let retry = RetryPolicy { initial: Duration::from_millis(1), ..RetryPolicy::default() };
-    BatchSettings { texts, tokens: 1_000_000, in_flight, retry }
+    let retry = RetryPolicy {
+        initial: Duration::from_millis(1),
+        ..RetryPolicy::default()
+    };
+    BatchSettings {
+        texts,
+        tokens: 1_000_000,
+        in_flight,
+        retry,
+    }
 }
 
 fn texts(names: &[&str]) -> Vec<String> {
@@ -68,7 +83,9 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("{what} never came true"));
+    tokio::time::timeout(Duration::from_secs(20), wait)
+        .await
+        .unwrap_or_else(|_| panic!("{what} never came true"));
 }
 
 proptest! {
@@ -132,7 +149,10 @@ async fn texts_that_come_while_all_places_are_taken_go_together() {
     let others = [call("second"), call("third"), call("fourth")];
     eventually("all of them queued", || batcher.counts().queued == 3).await;
     fake.gate.add_permits(2);
-    assert_eq!(first.await.unwrap().unwrap().vectors, [vector_of("first"), vector_of("common")]);
+    assert_eq!(
+        first.await.unwrap().unwrap().vectors,
+        [vector_of("first"), vector_of("common")]
+    );
     let mut tokens = 0;
     for (other, name) in others.into_iter().zip(["second", "third", "fourth"]) {
         let embedded = other.await.unwrap().unwrap();
@@ -142,7 +162,11 @@ async fn texts_that_come_while_all_places_are_taken_go_together() {
     let requests = fake.requests();
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[0], ["first", "common"]);
-    assert_eq!(requests[1].iter().collect::<HashSet<_>>().len(), 3, "the common text was under way already");
+    assert_eq!(
+        requests[1].iter().collect::<HashSet<_>>().len(),
+        3,
+        "the common text was under way already"
+    );
     assert_eq!((tokens, batcher.counts().shared_texts), (3, 3));
 }
 
@@ -159,7 +183,10 @@ async fn callers_wait_for_room() {
         })
         .collect();
     let held = || batcher.counts().queued + 5 * batcher.counts().in_flight;
-    eventually("no more room", || batcher.room.available_permits() == 0 && held() == 20).await;
+    eventually("no more room", || {
+        batcher.room.available_permits() == 0 && held() == 20
+    })
+    .await;
     assert_eq!(fake.requests().len(), 2);
     fake.gate.add_permits(OPEN);
     for caller in callers {
@@ -183,12 +210,22 @@ async fn callers_who_leave_take_their_unsent_texts_along() {
     eventually("queued", || batcher.counts().queued == 2).await;
     leaver.abort();
     sent.abort();
-    eventually("its room is given back while the provider hangs", || batcher.room.available_permits() == 2).await;
+    eventually("its room is given back while the provider hangs", || {
+        batcher.room.available_permits() == 2
+    })
+    .await;
     let stays = call(&["b", "e"]);
     eventually("queued", || batcher.counts().queued == 1).await;
     fake.gate.add_permits(OPEN);
-    assert_eq!(stays.await.unwrap().unwrap().vectors, [vector_of("b"), vector_of("e")]);
-    assert_eq!(fake.requests(), [texts(&["a", "b"]), texts(&["e"])], "what was sent for a caller who left is of use");
+    assert_eq!(
+        stays.await.unwrap().unwrap().vectors,
+        [vector_of("b"), vector_of("e")]
+    );
+    assert_eq!(
+        fake.requests(),
+        [texts(&["a", "b"]), texts(&["e"])],
+        "what was sent for a caller who left is of use"
+    );
 }
 
 #[tokio::test]
@@ -196,7 +233,10 @@ async fn a_defect_in_a_request_does_not_end_the_task() {
     let fake = Fake::new([], OPEN);
     let tasks = Tasks::new();
     let batcher = Batcher::start(fake.clone(), settings(2, 1), &tasks);
-    assert_eq!(batcher.embed(&texts(&["panic"])).await.unwrap_err().code, codes::BAD_REPLY);
+    assert_eq!(
+        batcher.embed(&texts(&["panic"])).await.unwrap_err().code,
+        codes::BAD_REPLY
+    );
     assert!(batcher.embed(&texts(&["a"])).await.is_ok());
 }
 
@@ -208,10 +248,16 @@ async fn a_stop_finishes_what_was_accepted() {
     let batcher = Batcher::start(fake.clone(), settings(1, 1), &tasks);
     let caller = batcher.clone();
     let accepted = callers.spawn(async move { caller.embed(&texts(&["a", "b"])).await });
-    eventually("one under way, one queued", || batcher.counts().queued == 1 && fake.requests().len() == 1).await;
+    eventually("one under way, one queued", || {
+        batcher.counts().queued == 1 && fake.requests().len() == 1
+    })
+    .await;
     tasks.stop();
     fake.gate.add_permits(OPEN);
     assert!(accepted.await.unwrap().is_ok());
     assert!(tasks.drain(Duration::from_secs(10)).await);
-    assert_eq!(batcher.embed(&texts(&["c"])).await.unwrap_err().code, codes::STOPPED);
+    assert_eq!(
+        batcher.embed(&texts(&["c"])).await.unwrap_err().code,
+        codes::STOPPED
+    );
 }

@@ -33,11 +33,17 @@ struct Usage {
 impl Reply {
     /// Tokens that are charged; 0 when the server does not say.
     pub(super) fn tokens(&self) -> u64 {
-        self.usage.as_ref().map_or(0, |usage| usage.total_tokens.max(usage.prompt_tokens))
+        self.usage
+            .as_ref()
+            .map_or(0, |usage| usage.total_tokens.max(usage.prompt_tokens))
     }
 
     /// The vectors in the order of the texts, or what is wrong with them.
-    pub(super) fn into_vectors(self, texts: usize, dimensions: Option<usize>) -> Result<Vec<Vec<f32>>, String> {
+    pub(super) fn into_vectors(
+        self,
+        texts: usize,
+        dimensions: Option<usize>,
+    ) -> Result<Vec<Vec<f32>>, String> {
         if self.data.len() != texts {
             return Err(format!("{} vectors for {texts} texts", self.data.len()));
         }
@@ -46,7 +52,11 @@ impl Reply {
         for (position, item) in self.data.into_iter().enumerate() {
             let Vector(vector) = item.embedding;
             if vector.is_empty() || Some(vector.len()) != expected {
-                return Err(format!("a vector of {} numbers, not {}", vector.len(), expected.unwrap_or(0)));
+                return Err(format!(
+                    "a vector of {} numbers, not {}",
+                    vector.len(),
+                    expected.unwrap_or(0)
+                ));
             }
             if !vector.iter().all(|number| number.is_finite()) {
                 return Err("a vector that holds something else than numbers".to_owned());
@@ -64,7 +74,13 @@ impl Reply {
 
 /// Where a reply stops making sense. The parser's own message may quote the reply.
 pub(super) fn place(error: &serde_json::Error) -> String {
-    format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()).to_lowercase()
+    format!(
+        "{:?} error at line {} column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    )
+    .to_lowercase()
 }
 
 /// Numbers, from a list or from the base64 of little-endian 32-bit floats.
@@ -110,7 +126,9 @@ mod tests {
     use super::*;
 
     fn vectors(json: &str, texts: usize) -> Result<Vec<Vec<f32>>, String> {
-        serde_json::from_str::<Reply>(json).map_err(|error| place(&error))?.into_vectors(texts, Some(2))
+        serde_json::from_str::<Reply>(json)
+            .map_err(|error| place(&error))?
+            .into_vectors(texts, Some(2))
     }
 
     #[test]
@@ -133,14 +151,38 @@ mod tests {
     fn bad_replies_by_table() {
         let cases = [
             (r#"{"data":[]}"#, "0 vectors for 1 texts"),
-            (r#"{"data":[{"index":1,"embedding":[1,2]}]}"#, "a vector for text 1 of 1"),
-            (r#"{"data":[{"index":0,"embedding":[1]}]}"#, "a vector of 1 numbers, not 2"),
-            (r#"{"data":[{"index":0,"embedding":[]}]}"#, "a vector of 0 numbers, not 2"),
-            (r#"{"data":[{"index":0,"embedding":[1,null]}]}"#, "a vector that holds something else than numbers"),
-            (r#"{"data":[{"index":0,"embedding":[1,1e300]}]}"#, "a vector that holds something else than numbers"),
-            (r#"{"data":[{"index":0,"embedding":"AAA"}]}"#, "data error at line 1 column 39"),
-            (r#"{"data":[{"index":0,"embedding":[1,"x"]}]}"#, "data error at line 1 column 38"),
-            (r#"{"data":[{"index":0,"embedding":[1,"#, "eof error at line 1 column 35"),
+            (
+                r#"{"data":[{"index":1,"embedding":[1,2]}]}"#,
+                "a vector for text 1 of 1",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[1]}]}"#,
+                "a vector of 1 numbers, not 2",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[]}]}"#,
+                "a vector of 0 numbers, not 2",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[1,null]}]}"#,
+                "a vector that holds something else than numbers",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[1,1e300]}]}"#,
+                "a vector that holds something else than numbers",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":"AAA"}]}"#,
+                "data error at line 1 column 39",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[1,"x"]}]}"#,
+                "data error at line 1 column 38",
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[1,"#,
+                "eof error at line 1 column 35",
+            ),
             (r#"{"error":"secret"}"#, "data error at line 1 column 18"),
             ("<html>", "syntax error at line 1 column 1"),
         ];

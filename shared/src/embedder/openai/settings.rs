@@ -101,9 +101,15 @@ mod tests {
     #[test]
     fn both_forms_of_an_azure_address() {
         let mut settings = EmbeddingSettings::new("https://x.openai.azure.com/", "small");
-        assert_eq!(settings.azure_deployment(), ("https://x.openai.azure.com", "small"));
+        assert_eq!(
+            settings.azure_deployment(),
+            ("https://x.openai.azure.com", "small")
+        );
         settings.base_url = "https://x.openai.azure.com/openai/deployments/mine/embeddings".to_owned();
-        assert_eq!(settings.azure_deployment(), ("https://x.openai.azure.com", "mine"));
+        assert_eq!(
+            settings.azure_deployment(),
+            ("https://x.openai.azure.com", "mine")
+        );
     }
 
     #[test]
@@ -112,23 +118,58 @@ mod tests {
         assert_eq!(good.check(), Ok(()));
         let key = |key: &str| Some(Secret::new(key));
         let cases = [
-            ("BASE_URL", EmbeddingSettings { base_url: "localhost:11434".to_owned(), ..good.clone() }),
-            ("BASE_URL", EmbeddingSettings { base_url: "http://me:pass@host/v1".to_owned(), ..good.clone() }),
-            ("MODEL", EmbeddingSettings { model: " ".to_owned(), ..good.clone() }),
-            ("DIMENSIONS", EmbeddingSettings { dimensions: Some(0), ..good.clone() }),
-            ("API_KEY", EmbeddingSettings { api_key: key("sk-1\nsk-2"), ..good }),
+            (
+                "BASE_URL",
+                EmbeddingSettings {
+                    base_url: "localhost:11434".to_owned(),
+                    ..good.clone()
+                },
+            ),
+            (
+                "BASE_URL",
+                EmbeddingSettings {
+                    base_url: "http://me:pass@host/v1".to_owned(),
+                    ..good.clone()
+                },
+            ),
+            (
+                "MODEL",
+                EmbeddingSettings {
+                    model: " ".to_owned(),
+                    ..good.clone()
+                },
+            ),
+            (
+                "DIMENSIONS",
+                EmbeddingSettings {
+                    dimensions: Some(0),
+                    ..good.clone()
+                },
+            ),
+            (
+                "API_KEY",
+                EmbeddingSettings {
+                    api_key: key("sk-1\nsk-2"),
+                    ..good
+                },
+            ),
         ];
         for (name, settings) in cases {
             let failure = settings.check().unwrap_err();
             assert!(failure.message.contains(name), "{failure}");
-            assert!(!failure.message.contains("sk-1") && !failure.message.contains("pass@"), "{failure}");
+            assert!(
+                !failure.message.contains("sk-1") && !failure.message.contains("pass@"),
+                "{failure}"
+            );
         }
     }
 
     #[test]
     fn the_key_never_shows() {
-        let settings =
-            EmbeddingSettings { api_key: Some(Secret::new("sk-1")), ..EmbeddingSettings::new("http://x", "m") };
+        let settings = EmbeddingSettings {
+            api_key: Some(Secret::new("sk-1")),
+            ..EmbeddingSettings::new("http://x", "m")
+        };
         assert!(!format!("{settings:?} {settings}").contains("sk-1"));
     }
 }

@@ -85,7 +85,9 @@ impl Transport {
         if !self.has_key {
             request.headers_mut().remove(AUTHORIZATION);
         }
-        self.exchange(request).await.map_err(|refusal| OpenAIError::Boxed(Box::new(refusal)))
+        self.exchange(request)
+            .await
+            .map_err(|refusal| OpenAIError::Boxed(Box::new(refusal)))
     }
 
     async fn exchange(&self, request: reqwest::Request) -> Result<Response, Refusal> {
@@ -96,14 +98,25 @@ impl Transport {
             return Ok(Response::from(http::Response::new(body)));
         }
         let retry_after = asked_wait(response.headers());
-        let body = read(response, MAX_REFUSAL).await.ok().flatten().unwrap_or_default();
-        Err(Refusal::Status { status, retry_after, body })
+        let body = read(response, MAX_REFUSAL)
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        Err(Refusal::Status {
+            status,
+            retry_after,
+            body,
+        })
     }
 }
 
 /// Reads a body, unless it is longer than `limit` bytes.
 async fn read(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, Refusal> {
-    let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let announced = response
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok())
+        .unwrap_or(0);
     if announced > limit {
         return Ok(None);
     }
@@ -130,4 +143,3 @@ impl From<reqwest::Error> for Refusal {
         Self::Unreachable(innermost.to_string())
     }
 }
-

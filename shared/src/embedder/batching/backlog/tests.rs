@@ -12,13 +12,20 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        Self { backlog: Backlog::default(), room: Arc::new(Semaphore::new(1_000)) }
+        Self {
+            backlog: Backlog::default(),
+            room: Arc::new(Semaphore::new(1_000)),
+        }
     }
 
     fn order(&mut self, text: &str) -> Receiver {
         let (reply, receiver) = oneshot::channel();
         let room = Arc::clone(&self.room).try_acquire_owned().unwrap();
-        self.backlog.add(Order { text: text.into(), reply, room });
+        self.backlog.add(Order {
+            text: text.into(),
+            reply,
+            room,
+        });
         receiver
     }
 
@@ -35,10 +42,16 @@ fn vector_of(text: &str) -> Vec<f32> {
 #[test]
 fn batches_stay_below_both_limits() {
     let mut desk = Desk::new();
-    let _receivers: Vec<_> = ["aaa", "bbb", "cccccc", "dddddddddddd", "e"].map(|text| desk.order(text)).into();
+    let _receivers: Vec<_> = ["aaa", "bbb", "cccccc", "dddddddddddd", "e"]
+        .map(|text| desk.order(text))
+        .into();
     assert_eq!(desk.cut(2, 9).unwrap(), ["aaa", "bbb"], "two texts");
     assert_eq!(desk.cut(2, 2).unwrap(), ["cccccc"], "two tokens");
-    assert_eq!(desk.cut(2, 2).unwrap(), ["dddddddddddd"], "a large text goes alone");
+    assert_eq!(
+        desk.cut(2, 2).unwrap(),
+        ["dddddddddddd"],
+        "a large text goes alone"
+    );
     assert_eq!(desk.cut(2, 2).unwrap(), ["e"]);
     assert_eq!(desk.cut(2, 2), None);
 }
@@ -60,7 +73,9 @@ fn the_first_to_ask_pays() {
     let batch = desk.backlog.cut(9, 99).unwrap();
     let vectors = batch.texts.iter().map(|text| vector_of(text)).collect();
     desk.backlog.deliver(batch, vectors, 13);
-    let tokens = receivers.each_mut().map(|receiver| receiver.try_recv().unwrap().unwrap().tokens);
+    let tokens = receivers
+        .each_mut()
+        .map(|receiver| receiver.try_recv().unwrap().unwrap().tokens);
     assert_eq!(tokens, [4, 0, 9]);
     assert_eq!(desk.room.available_permits(), 1_000);
 }
@@ -70,7 +85,10 @@ fn the_first_to_ask_pays() {
 enum Step {
     Order(u8),
     Leave(usize),
-    Cut { texts: usize, tokens: u64 },
+    Cut {
+        texts: usize,
+        tokens: u64,
+    },
     /// Answers, halves or fails one of the batches that are out.
     Deliver(usize),
     Halve(usize),

@@ -27,7 +27,10 @@ impl Said {
     pub(super) fn read(body: &[u8]) -> Self {
         let whole = String::from_utf8_lossy(body).to_lowercase();
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
-            return Self { whole, ..Self::default() };
+            return Self {
+                whole,
+                ..Self::default()
+            };
         };
         let error = json.get("error").unwrap_or(&json);
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -35,7 +38,11 @@ impl Said {
             .into_iter()
             .map(text)
             .find(|text| !text.is_empty());
-        Self { whole, message: message.unwrap_or_default(), param: text(error.get("param")) }
+        Self {
+            whole,
+            message: message.unwrap_or_default(),
+            param: text(error.get("param")),
+        }
     }
 
     /// Whether any of these lower-case words occurs.
@@ -67,6 +74,12 @@ impl Said {
 
 /// Whether a line holds the start of a text. Short texts are common words, which a message may use on its own account.
 fn quotes(line: &str, text: &str) -> bool {
-    let start = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(TELLING).collect::<String>();
+    let start = text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(TELLING)
+        .collect::<String>();
     start.chars().count() == TELLING && line.contains(&start)
 }

@@ -9,14 +9,27 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// budgets is used up (`x-ratelimit-reset-*`). A `Retry-After` that is a date is left out: it would need our clock to
 /// agree with theirs.
 pub(in super::super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let millis = || text("retry-after-ms").and_then(|value| seconds(value)).map(|wait| wait / 1_000);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
+    let millis = || {
+        text("retry-after-ms")
+            .and_then(|value| seconds(value))
+            .map(|wait| wait / 1_000)
+    };
     let after = || text(RETRY_AFTER.as_str()).and_then(seconds);
     let reset = |budget: &str| {
         let spent = text(&format!("x-ratelimit-remaining-{budget}")) == Some("0");
-        text(&format!("x-ratelimit-reset-{budget}")).filter(|_| spent).and_then(duration)
+        text(&format!("x-ratelimit-reset-{budget}"))
+            .filter(|_| spent)
+            .and_then(duration)
     };
-    millis().or_else(after).or_else(|| reset("requests").max(reset("tokens")))
+    millis()
+        .or_else(after)
+        .or_else(|| reset("requests").max(reset("tokens")))
 }
 
 fn seconds(value: &str) -> Option<Duration> {
@@ -50,7 +63,10 @@ mod tests {
 
     fn wait(headers: &[(&'static str, &'static str)]) -> Option<u128> {
         let headers = headers.iter().map(|(name, value)| {
-            (reqwest::header::HeaderName::from_static(name), reqwest::header::HeaderValue::from_static(value))
+            (
+                reqwest::header::HeaderName::from_static(name),
+                reqwest::header::HeaderValue::from_static(value),
+            )
         });
         asked_wait(&headers.collect()).map(|wait| wait.as_millis())
     }
@@ -60,12 +76,18 @@ mod tests {
         assert_eq!(wait(&[]), None);
         assert_eq!(wait(&[("retry-after", "7")]), Some(7_000));
         assert_eq!(wait(&[("retry-after", "0.25")]), Some(250));
-        assert_eq!(wait(&[("retry-after", "7"), ("retry-after-ms", "6500")]), Some(6_500));
+        assert_eq!(
+            wait(&[("retry-after", "7"), ("retry-after-ms", "6500")]),
+            Some(6_500)
+        );
         assert_eq!(wait(&[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")]), None);
         assert_eq!(wait(&[("retry-after", "-1")]), None);
         assert_eq!(wait(&[("retry-after", "1e300")]), None);
         let budget = |left, reset| {
-            wait(&[("x-ratelimit-remaining-tokens", left), ("x-ratelimit-reset-tokens", reset)])
+            wait(&[
+                ("x-ratelimit-remaining-tokens", left),
+                ("x-ratelimit-reset-tokens", reset),
+            ])
         };
         assert_eq!(budget("0", "6m0s"), Some(360_000));
         assert_eq!(budget("0", "1h2m3.5s"), Some(3_723_500));
