@@ -29,7 +29,7 @@ pub(super) fn detect(input: &Input<'_>) -> Result<Format, ConvertError> {
             return Err(refuse_binary(input, signature, named, why));
         }
         if written_in_text(signature) {
-            return Err(unsupported(signature_name(signature)));
+            return Err(unsupported(signature_name(&signature)));
         }
     }
     if let Some(Named::Refused(what)) = named {
@@ -123,10 +123,12 @@ fn refuse_binary(
                 ),
             }
         }
+        (FileFormat::CompoundFileBinary, "msg") => unsupported("Outlook message (MSG)"),
+        (FileFormat::Zip, "epub") => unsupported("EPUB"),
         (FileFormat::ArbitraryBinaryData, _) => match named {
             Some(_) => ConvertError::Unsupported {
                 code: "binary_content",
-                reason: format!("the content is not text: {why}, although the name ends as that of a text file"),
+                reason: format!("the content is not text ({why}), although the name ends as that of a text file"),
             },
             None => unsupported("binary file of unknown type"),
         },
@@ -146,12 +148,12 @@ fn refuse_binary(
             {
                 recording("audio or video", signature)
             }
-            _ => unsupported(signature_name(signature)),
+            _ => unsupported(signature_name(&signature)),
         },
     }
 }
 
-fn signature_name(signature: FileFormat) -> &'static str {
+fn signature_name(signature: &FileFormat) -> &str {
     signature.short_name().unwrap_or_else(|| signature.name())
 }
 
@@ -174,7 +176,7 @@ fn legacy(application: &str, modern: &str) -> ConvertError {
 fn recording(what: &str, signature: FileFormat) -> ConvertError {
     ConvertError::Blocked {
         code: "audio_video",
-        reason: format!("{what} ({}) is not indexed; provide a transcript as text", signature_name(signature)),
+        reason: format!("{what} ({}) is not indexed; provide a transcript as text", signature_name(&signature)),
     }
 }
 

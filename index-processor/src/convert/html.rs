@@ -49,11 +49,11 @@ fn to_markdown(page: &Page<'_>, warnings: &mut Vec<String>) -> String {
     };
     let markdown = markdown.unwrap_or_else(|why| {
         warnings.push(format!("tables, links and formatting were dropped from the page: {why}"));
-        plain::text(&content)
+        without_break_hints(plain::text(&content))
     });
     if markdown.trim().is_empty() && page.has_navigation() {
         // A page of nothing but navigation, such as a site map, is worth finding.
-        return plain::text(page.source);
+        return without_break_hints(plain::text(page.source));
     }
     markdown
 }
@@ -69,8 +69,17 @@ fn by_crate(html: &str) -> Result<String, String> {
         .find(|warning| matches!(warning.kind, WarningKind::DepthLimitExceeded | WarningKind::TruncatedInput));
     match truncated {
         Some(warning) => Err(warning.message.clone()),
-        None => Ok(converted.content.unwrap_or_default()),
+        None => Ok(without_break_hints(converted.content.unwrap_or_default())),
     }
+}
+
+/// Soft hyphens and zero-width spaces say where a word may be broken; left in, no search finds the word.
+fn without_break_hints(mut markdown: String) -> String {
+    let is_hint = |character| matches!(character, '\u{AD}' | '\u{200B}');
+    if markdown.contains(is_hint) {
+        markdown.retain(|character| !is_hint(character));
+    }
+    markdown
 }
 
 fn options() -> ConversionOptions {

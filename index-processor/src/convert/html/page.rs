@@ -35,8 +35,9 @@ const CLOSED_BY_NEXT: [&str; 13] = [
 const INDENTING: [&str; 6] = ["ul", "ol", "dl", "blockquote", "pre", "menu"];
 
 /// Elements that may be noise: for what they are, or for their class or role.
-const BOXES: [&str; 11] =
-    ["nav", "svg", "template", "noscript", "div", "section", "header", "footer", "table", "ul", "aside"];
+const BOXES: [&str; 12] = [
+    "nav", "svg", "template", "noscript", "div", "section", "header", "footer", "table", "ul", "aside", "form",
+];
 
 /// Classes of the bars above and below the pages that DocBook makes, of Sphinx's side bar, and of Javadoc's top bar.
 const NAVIGATION_CLASSES: [&str; 6] =
@@ -55,6 +56,13 @@ impl<'a> Page<'a> {
                 Token::Text(_) => {}
                 Token::Raw { name, content } => page.raw(name, content, range),
                 Token::Open { name, attributes } => {
+                    // The text of a tooltip repeats that of its link or image, at the price of its tokens.
+                    if one_of(&["a", "img"], name)
+                        && let Some(value) = attribute(attributes, "title")
+                    {
+                        let start = range.start + 1 + name.len() + value.start;
+                        page.noise.push(start..start + value.len());
+                    }
                     let is_alone = attributes.ends_with('/') || one_of(&VOID, name);
                     if is_alone || one_of(&CLOSED_BY_NEXT, name) {
                         continue;
@@ -133,11 +141,9 @@ fn is_noise(name: &str, attributes: &str) -> bool {
     if one_of(&["nav", "svg", "template", "noscript"], name) {
         return true;
     }
-    if attribute(attributes, "role").is_some_and(|role| role.eq_ignore_ascii_case("navigation")) {
-        return true;
-    }
-    attribute(attributes, "class")
-        .is_some_and(|class| class.split_ascii_whitespace().any(|class| NAVIGATION_CLASSES.contains(&class)))
+    let value = |name| attribute(attributes, name).map_or("", |range| &attributes[range]);
+    one_of(&["navigation", "search"], value("role"))
+        || value("class").split_ascii_whitespace().any(|class| NAVIGATION_CLASSES.contains(&class))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! A reduction of the tokenizer in the HTML standard to what finding tags takes:
 //! <https://html.spec.whatwg.org/multipage/parsing.html#tokenization>.
 
+use std::ops::Range;
+
 /// A piece of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -46,7 +48,7 @@ impl<'a> Tokens<'a> {
 
     /// The content up to the end tag of the raw element; to the end of the page when it has none, as browsers do, but
     /// only to the next tag for a title.
-    fn raw_content(&mut self, name: &'a str) -> (Token<'a>, std::ops::Range<usize>) {
+    fn raw_content(&mut self, name: &'a str) -> (Token<'a>, Range<usize>) {
         let rest = &self.html[self.at..];
         let fallback = if name.eq_ignore_ascii_case("title") { rest.find('<') } else { None };
         let length = end_tag(rest, name).or(fallback).unwrap_or(rest.len());
@@ -56,7 +58,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// The tag, comment or declaration at `self.at`, which is a `<`; `None` for markup without meaning here.
-    fn markup(&mut self) -> Option<(Token<'a>, std::ops::Range<usize>)> {
+    fn markup(&mut self) -> Option<(Token<'a>, Range<usize>)> {
         let start = self.at;
         let rest = &self.html[start..];
         let skipped = if let Some(comment) = rest.strip_prefix("<!--") {
@@ -97,7 +99,7 @@ impl<'a> Tokens<'a> {
 }
 
 impl<'a> Iterator for Tokens<'a> {
-    type Item = (Token<'a>, std::ops::Range<usize>);
+    type Item = (Token<'a>, Range<usize>);
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(name) = self.raw.take() {
@@ -171,34 +173,37 @@ fn end_tag(text: &str, name: &str) -> Option<usize> {
     None
 }
 
-/// The value of an attribute, as written; empty when it has none. `None` when it is not there.
-pub(super) fn attribute<'a>(attributes: &'a str, wanted: &str) -> Option<&'a str> {
-    let mut rest = attributes;
+/// Where the value of an attribute is, without quotation marks; an empty range when it has none. `None` when the
+/// attribute is not there.
+pub(super) fn attribute(attributes: &str, wanted: &str) -> Option<Range<usize>> {
+    let bytes = attributes.as_bytes();
+    let skip = |mut at: usize, skipped: fn(u8) -> bool| {
+        while bytes.get(at).is_some_and(|byte| skipped(*byte)) {
+            at += 1;
+        }
+        at
+    };
+    let mut at = 0;
     loop {
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
-        if rest.is_empty() {
+        let name = skip(at, |byte| byte.is_ascii_whitespace() || byte == b'/');
+        if name >= bytes.len() {
             return None;
         }
-        let end = rest[1..].find(|c: char| c.is_ascii_whitespace() || matches!(c, '=' | '/')).map_or(rest.len(), |at| at + 1);
-        let (name, after) = rest.split_at(end);
-        let after = after.trim_start();
-        let value = match after.strip_prefix('=') {
-            None => {
-                rest = after;
-                ""
-            }
-            Some(value) => {
-                let value = value.trim_start();
-                let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
-                let (value, after) = match quote {
-                    Some(quote) => value[1..].split_once(quote).unwrap_or((&value[1..], "")),
-                    None => value.split_at(value.find(|c: char| c.is_ascii_whitespace()).unwrap_or(value.len())),
-                };
-                rest = after;
-                value
-            }
-        };
-        if name.eq_ignore_ascii_case(wanted) {
+        // A `=` in front is part of the name, as in the standard; so is every other odd character.
+        let name_end = skip(name + 1, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'=' | b'/'));
+        let equals = skip(name_end, |byte| byte.is_ascii_whitespace());
+        let mut value = name_end..name_end;
+        at = name_end;
+        if bytes.get(equals) == Some(&b'=') {
+            let start = skip(equals + 1, |byte| byte.is_ascii_whitespace());
+            value = match bytes.get(start) {
+                Some(b'"') => start + 1..skip(start + 1, |byte| byte != b'"'),
+                Some(b'\'') => start + 1..skip(start + 1, |byte| byte != b'\''),
+                _ => start..skip(start, |byte| !byte.is_ascii_whitespace()),
+            };
+            at = value.end + usize::from(value.start > start);
+        }
+        if bytes[name..name_end].eq_ignore_ascii_case(wanted.as_bytes()) {
             return Some(value);
         }
     }
