@@ -128,7 +128,7 @@ impl Inner {
         }
         let file = File::open(&found.target).map_err(|error| entry::failed(&found.target, &error))?;
         settle::wait(&found.metadata);
-        let bytes = read_unchanged(&file, etag, limit).map_err(|error| match error {
+        let bytes = read_unchanged(&file, &file, etag, limit).map_err(|error| match error {
             ReadError::Changed => BlobError::Changed,
             ReadError::Io(error) => entry::failed(&found.target, &error),
         })?;
@@ -147,15 +147,15 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Reads the file that is open, however its path may change meanwhile, and makes sure that it was one version.
-fn read_unchanged(file: &File, etag: &str, limit: u64) -> Result<Bytes, ReadError> {
+/// Reads the content of the file that is open, whatever happens to its path, and makes sure that it was one version.
+fn read_unchanged(file: &File, content: impl Read, etag: &str, limit: u64) -> Result<Bytes, ReadError> {
     let before = file.metadata()?;
     if entry::etag(&before) != etag {
         return Err(ReadError::Changed);
     }
     let size = before.len().min(limit);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    content.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if entry::etag(&file.metadata()?) != etag || bytes.len() as u64 != before.len() {
         return Err(ReadError::Changed);
     }

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock::{Clock, SystemClock};
 
 /// A folder with a life of its own.
 struct Fixture {
@@ -293,6 +294,10 @@ async fn an_edit_after_a_read_always_changes_the_tag() {
         assert_ne!(meta.etag, last, "round {round}");
         assert_eq!(meta.modified, 1_000_000_000_000);
         assert_eq!(fixture.read("a.md", &meta.etag, 100).await.unwrap().bytes, content);
+        // Even where the kernel's clock ticks too slowly for this test to see two edits in one tick.
+        let changed = fs::metadata(&path).unwrap();
+        let changed = changed.ctime() * 1000 + changed.ctime_nsec() / 1_000_000;
+        assert!(SystemClock.now() >= changed + 20, "round {round} was read within the tick of its last change");
         last = meta.etag;
     }
 }
@@ -310,14 +315,36 @@ async fn the_identity_survives_a_rename_and_changes_with_the_content() {
     assert_ne!(fixture.head("new.md").await.unwrap().identity, old.identity);
 }
 
+/// Content during whose reading something happens.
+struct Meanwhile<F>(File, Option<F>);
+
+impl<F: FnOnce()> Read for Meanwhile<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        if let Some(happen) = self.1.take() {
+            happen();
+        }
+        Ok(read)
+    }
+}
+
 #[test]
 fn a_file_that_changes_while_it_is_read_is_not_returned() {
     let fixture = Fixture::new();
-    fixture.write("a.md", "text");
-    let file = File::open(fixture.path("a.md")).unwrap();
-    let etag = entry::etag(&file.metadata().unwrap());
-    settle::wait(&file.metadata().unwrap());
-    assert!(read_unchanged(&file, &etag, 100).is_ok());
-    fixture.write("a.md", "longer text");
-    assert!(matches!(read_unchanged(&file, &etag, 100), Err(ReadError::Changed)));
+    let edits: [(&str, fn(&Path)); 4] = [
+        ("nothing", |_| {}),
+        ("same size", |path| fs::write(path, "TEXT").unwrap()),
+        ("longer", |path| fs::write(path, "longer text").unwrap()),
+        ("renamed", |path| fs::rename(path, path.with_extension("other")).unwrap()),
+    ];
+    for (what, edit) in edits {
+        fixture.write("a.md", "text");
+        let path = fixture.path("a.md");
+        let file = File::open(&path).unwrap();
+        let etag = entry::etag(&file.metadata().unwrap());
+        settle::wait(&file.metadata().unwrap());
+        let content = Meanwhile(file.try_clone().unwrap(), Some(|| edit(&path)));
+        let read = read_unchanged(&file, content, &etag, 100);
+        assert_eq!(read.is_ok(), what == "nothing", "{what}");
+    }
 }
