@@ -41,7 +41,7 @@ impl Boundary {
                 Self::Word
             });
         }
-        Some(if ends_wide_sentence(&bytes[..at]) {
+        Some(if !before.is_ascii() && ends_wide_sentence(&bytes[..at]) {
             Self::Sentence
         } else {
             Self::Character

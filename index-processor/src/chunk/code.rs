@@ -12,13 +12,14 @@ const DEPTH: usize = 12;
 /// Names are cut to this many bytes.
 const NAME: usize = 120;
 
-/// The outline of a source file; `None` if it cannot be parsed in a time in proportion to its length.
+/// The outline of a source file; `None` if it makes no sense to the parser.
 pub(super) fn outline(text: &str, language: Language) -> Option<Section> {
     let tree = parse(text, language)?;
     let mut root = Section::text(0..text.len());
     let outliner = Outliner { text, language };
     root.parts = outliner.parts(tree.root_node(), root.range.clone(), 0);
-    Some(root)
+    let nonsense = root.parts.is_empty() && tree.root_node().has_error();
+    (!nonsense).then_some(root)
 }
 
 /// Parses, but gives up on input that makes the parser try over and over again.

@@ -252,7 +252,7 @@ fn members(text: &str, container: Range<usize>, keyed: bool) -> Vec<Member> {
             range: start..value.end,
             value,
         });
-        at += skip_blank(&bytes[at..close]) + 1;
+        at = close.min(at + skip_blank(&bytes[at..close]) + 1);
     }
 }
 

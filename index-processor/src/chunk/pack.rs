@@ -42,22 +42,23 @@ fn end_of_pack<K: PartialOrd>(
         return start + 1;
     }
     let mut best: Option<(K, usize)> = None;
-    let mut end = start + 1;
-    loop {
-        if end == large.len() || large[end] {
+    let mut filled = 0;
+    for end in start + 1..large.len() {
+        if large[end] {
             return end;
         }
-        if size(start..end) >= capacity / 2 {
+        if filled >= capacity / 2 {
             let candidate = key(end);
             if best.as_ref().is_none_or(|(least, _)| candidate <= *least) {
                 best = Some((candidate, end));
             }
         }
-        if size(start..end + 1) > capacity {
+        filled = size(start..end + 1);
+        if filled > capacity {
             return best.map_or(end, |(_, end)| end);
         }
-        end += 1;
     }
+    large.len()
 }
 
 /// A hash of the beginning of a text: the key of a cut before it. FNV-1a: part of the algorithm, so it never changes.

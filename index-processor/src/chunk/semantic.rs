@@ -110,7 +110,6 @@ pub fn group(
             let span =
                 |run: Range<usize>| sentences[first + run.start].start..sentences[first + run.end - 1].end;
             let key = |at: usize| -distances[first + at - 1];
-            // Neighbours that mean the same may share a chunk up to its size, however large each of them is.
             for run in pack(next - first, source.capacity, |run| source.size(span(run)), key) {
                 chunks.push(source.chunk(span(run), &section.path));
             }

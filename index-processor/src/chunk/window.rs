@@ -53,6 +53,10 @@ fn cut(text: &str, zone: Range<usize>) -> usize {
     let bytes = text.as_bytes();
     let mut best = (Boundary::Character, u64::MAX, text.floor_char_boundary(zone.end));
     for at in zone {
+        // Most of the time goes into this loop, and nothing but the beginning of a line beats one.
+        if best.0 >= Boundary::Line && bytes[at - 1] != b'\n' {
+            continue;
+        }
         let Some(boundary) = Boundary::at(text, at).filter(|boundary| *boundary >= best.0) else {
             continue;
         };
