@@ -40,7 +40,9 @@ pub enum LedgerError {
     #[error("ledger unavailable: {0}")]
     Unavailable(String),
     /// The database was written by a newer build.
-    #[error("the ledger has schema version {found}, this build knows up to {known}: start a newer build of longshore")]
+    #[error(
+        "the ledger has schema version {found}, this build knows up to {known}: start a newer build of longshore"
+    )]
     NewerSchema {
         /// Version in the database.
         found: i64,
@@ -56,7 +58,11 @@ pub enum LedgerError {
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
     /// Adds the index if it is not there (ACTIVE); returns what is stored. An existing record is left as it is.
-    async fn ensure_index(&self, index: &IndexId, settings: &serde_json::Value) -> Result<IndexRecord, LedgerError>;
+    async fn ensure_index(
+        &self,
+        index: &IndexId,
+        settings: &serde_json::Value,
+    ) -> Result<IndexRecord, LedgerError>;
 
     /// Every index.
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError>;
@@ -98,10 +104,19 @@ pub trait Ledger: Send + Sync + 'static {
     async fn sweep(&self, policy: &SweepPolicy, limit: u32) -> Result<Vec<Swept>, LedgerError>;
 
     /// FAILED files become PENDING with fresh attempts; all of the index, or one path. Returns how many.
-    async fn retry_failed(&self, index: &IndexId, path: Option<&BlobPath>, run: Option<RunId>) -> Result<u64, LedgerError>;
+    async fn retry_failed(
+        &self,
+        index: &IndexId,
+        path: Option<&BlobPath>,
+        run: Option<RunId>,
+    ) -> Result<u64, LedgerError>;
 
     /// The live claim of each file that has one. Search keeps only hits whose claim is in the answer.
-    async fn live_claims(&self, index: &IndexId, files: &[FileId]) -> Result<HashMap<FileId, ClaimId>, LedgerError>;
+    async fn live_claims(
+        &self,
+        index: &IndexId,
+        files: &[FileId],
+    ) -> Result<HashMap<FileId, ClaimId>, LedgerError>;
 
     /// Of `claims`, those that are live, running or awaiting removal by their file's own clean-up; the scrub must keep
     /// their points.
@@ -109,7 +124,12 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Claims that were given up and may have left points: their file has settled since, or they were given up more
     /// than `older_than` ago. At most `limit`.
-    async fn dead_claims(&self, index: &IndexId, older_than: Duration, limit: u32) -> Result<Vec<DeadClaim>, LedgerError>;
+    async fn dead_claims(
+        &self,
+        index: &IndexId,
+        older_than: Duration,
+        limit: u32,
+    ) -> Result<Vec<DeadClaim>, LedgerError>;
 
     /// Forgets dead claims whose points were removed.
     async fn forget_dead_claims(&self, index: &IndexId, claims: &[ClaimId]) -> Result<(), LedgerError>;
@@ -118,13 +138,23 @@ pub trait Ledger: Send + Sync + 'static {
     async fn file(&self, index: &IndexId, file: FileId) -> Result<Option<FileRow>, LedgerError>;
 
     /// Files in path order, after `after`, filtered, at most `limit`.
-    async fn files(&self, index: &IndexId, filter: &FileFilter, limit: u32) -> Result<Vec<FileRow>, LedgerError>;
+    async fn files(
+        &self,
+        index: &IndexId,
+        filter: &FileFilter,
+        limit: u32,
+    ) -> Result<Vec<FileRow>, LedgerError>;
 
     /// What the reconciler compares with the source: every row at or below `prefix`, tombstones left out.
     async fn known_files(&self, index: &IndexId, prefix: &str) -> Result<Vec<KnownFile>, LedgerError>;
 
     /// What happened to a file, oldest first, the newest `limit` entries.
-    async fn history(&self, index: &IndexId, file: FileId, limit: u32) -> Result<Vec<HistoryEntry>, LedgerError>;
+    async fn history(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, LedgerError>;
 
     /// Counts by state, totals, backlog and the age of the oldest pending file.
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError>;
