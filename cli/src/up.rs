@@ -75,21 +75,17 @@ fn readable_folder(dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn chunk_settings(args: &ChunkArgs, has_model: bool) -> anyhow::Result<ChunkSettings> {
-    let settings = ChunkSettings {
-        size: match args.chunk_unit {
-            ChunkUnit::Tokens => Size::Tokens(args.chunk_size),
-            ChunkUnit::Characters => Size::Characters(args.chunk_size),
-        },
-        overlap: args.chunk_overlap,
-        strategy: match args.chunk_strategy {
-            ChunkStrategy::Auto => Strategy::Auto,
-            ChunkStrategy::Recursive => Strategy::Recursive,
-            ChunkStrategy::Semantic => Strategy::Semantic,
-        },
-        ..ChunkSettings::default()
+    let size = match args.chunk_unit {
+        ChunkUnit::Tokens => Size::Tokens(args.chunk_size),
+        ChunkUnit::Characters => Size::Characters(args.chunk_size),
     };
-    settings.validate()?;
-    if settings.strategy == Strategy::Semantic && !has_model {
+    let strategy = match args.chunk_strategy {
+        ChunkStrategy::Auto => Strategy::Auto,
+        ChunkStrategy::Recursive => Strategy::Recursive,
+        ChunkStrategy::Semantic => Strategy::Semantic,
+    };
+    let settings = ChunkSettings::new(size, args.chunk_overlap, strategy)?;
+    if strategy == Strategy::Semantic && !has_model {
         bail!("--chunk-strategy semantic cuts by meaning: it needs --embedding-url and --embedding-model");
     }
     Ok(settings)

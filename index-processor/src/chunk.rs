@@ -23,8 +23,8 @@
 mod boundary;
 mod code;
 mod csv;
+mod grammars;
 mod json;
-mod kind;
 mod leaf;
 mod markdown;
 mod pack;
@@ -38,9 +38,9 @@ mod window;
 
 use std::ops::Range;
 
-pub use kind::{DocumentKind, Language};
 pub use settings::{ChunkSettings, SettingsError, Size, Strategy};
 
+use crate::document::DocumentKind;
 use leaf::{Grammar, Source};
 use section::Section;
 

@@ -4,7 +4,8 @@ use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
-use super::kind::Language;
+use super::grammars::grammar;
+use crate::document::Language;
 use super::section::Section;
 
 /// Items nested deeper than this are text of the item around them.
@@ -25,7 +26,7 @@ pub(super) fn outline(text: &str, language: Language) -> Option<Section> {
 /// Parses, but gives up on input that makes the parser try over and over again.
 fn parse(text: &str, language: Language) -> Option<Tree> {
     let mut parser = Parser::new();
-    parser.set_language(&language.grammar()).ok()?;
+    parser.set_language(&grammar(language)?).ok()?;
     // The parser reports after every hundred or so operations; honest code needs fewer of those than it has bytes.
     let mut reports = 1_000 + text.len() / 16;
     let mut progress = |_: &tree_sitter::ParseState| {
