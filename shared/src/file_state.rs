@@ -100,7 +100,9 @@ impl fmt::Display for FileState {
 
 /// The text names no state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a file state; the states are PENDING, PROCESSING, PUBLISHING, INDEXED, FAILED, SKIPPED, DELETED, AWAITING_APPROVAL")]
+#[error(
+    "{0:?} is not a file state; the states are PENDING, PROCESSING, PUBLISHING, INDEXED, FAILED, SKIPPED, DELETED, AWAITING_APPROVAL"
+)]
 pub struct UnknownFileState(pub String);
 
 impl FromStr for FileState {
@@ -174,6 +176,8 @@ pub enum Step {
         approved: bool,
         /// What the version that search shows is.
         current: Outcome,
+        /// Old points are left to remove; that is done first, whatever was decided.
+        dirty: bool,
     },
 }
 
@@ -209,14 +213,17 @@ pub fn transition(state: FileState, step: Step) -> Result<FileState, IllegalStep
         ) => illegal,
 
         (Processing, Step::Commit) => Ok(Publishing),
-        (
-            Pending | Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval,
-            Step::Commit,
-        ) => illegal,
-
-        (Publishing, Step::Release { outcome, newer_wanted }) => {
-            Ok(if newer_wanted { Pending } else { outcome.state() })
+        (Pending | Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval, Step::Commit) => {
+            illegal
         }
+
+        (
+            Publishing,
+            Step::Release {
+                outcome,
+                newer_wanted,
+            },
+        ) => Ok(if newer_wanted { Pending } else { outcome.state() }),
         (
             Pending | Processing | Indexed | Failed | Skipped | Deleted | AwaitingApproval,
             Step::Release { .. },
@@ -228,17 +235,27 @@ pub fn transition(state: FileState, step: Step) -> Result<FileState, IllegalStep
         (Pending | Indexed | Failed | Skipped | Deleted | AwaitingApproval, Step::Fail { .. }) => illegal,
 
         (Failed, Step::Retry) => Ok(Pending),
-        (
-            Pending | Processing | Publishing | Indexed | Skipped | Deleted | AwaitingApproval,
-            Step::Retry,
-        ) => illegal,
-
-        (AwaitingApproval, Step::Decide { approved, current }) => {
-            Ok(if approved { Pending } else { current.state() })
+        (Pending | Processing | Publishing | Indexed | Skipped | Deleted | AwaitingApproval, Step::Retry) => {
+            illegal
         }
+
         (
-            Pending | Processing | Publishing | Indexed | Failed | Skipped | Deleted,
-            Step::Decide { .. },
-        ) => illegal,
+            AwaitingApproval,
+            Step::Decide {
+                approved,
+                current,
+                dirty,
+            },
+        ) => Ok(if approved || dirty {
+            Pending
+        } else {
+            current.state()
+        }),
+        (Pending | Processing | Publishing | Indexed | Failed | Skipped | Deleted, Step::Decide { .. }) => {
+            illegal
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,10 +34,16 @@ impl IndexId {
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidIndexId> {
         let name = name.into();
         let legal = (1..=63).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !name.starts_with('-')
             && !name.ends_with('-');
-        if legal { Ok(Self(name)) } else { Err(InvalidIndexId(name)) }
+        if legal {
+            Ok(Self(name))
+        } else {
+            Err(InvalidIndexId(name))
+        }
     }
 
     /// The nearest legal name to free text such as a folder name; `"index"` when nothing is left of it.
@@ -55,7 +61,11 @@ impl IndexId {
             }
         }
         let name = name.trim_end_matches('-');
-        Self(if name.is_empty() { "index".to_owned() } else { name.to_owned() })
+        Self(if name.is_empty() {
+            "index".to_owned()
+        } else {
+            name.to_owned()
+        })
     }
 
     /// The name as text.
@@ -137,7 +147,10 @@ impl FileId {
     #[must_use]
     pub fn of(index: &IndexId, path: &BlobPath) -> Self {
         // A newline can be in neither name of an index, so the pair is unambiguous.
-        Self(Uuid::new_v5(&FILE_NAMESPACE, format!("{index}\n{path}").as_bytes()))
+        Self(Uuid::new_v5(
+            &FILE_NAMESPACE,
+            format!("{index}\n{path}").as_bytes(),
+        ))
     }
 }
 
@@ -153,7 +166,10 @@ impl ClaimId {
     #[must_use]
     pub fn made_at_millis(&self) -> Option<i64> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        i64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(i64::from(nanos / 1_000_000))
+        i64::try_from(seconds)
+            .ok()?
+            .checked_mul(1000)?
+            .checked_add(i64::from(nanos / 1_000_000))
     }
 }
 
@@ -243,7 +259,12 @@ mod tests {
 
     #[test]
     fn free_text_becomes_a_legal_name() {
-        for (text, name) in [("My Docs (2)", "my-docs-2"), ("ÄÖ", "index"), ("--", "index"), ("a__b", "a-b")] {
+        for (text, name) in [
+            ("My Docs (2)", "my-docs-2"),
+            ("ÄÖ", "index"),
+            ("--", "index"),
+            ("a__b", "a-b"),
+        ] {
             let id = IndexId::from_free_text(text);
             assert_eq!(id.as_str(), name);
             assert_eq!(IndexId::new(id.as_str()), Ok(id));

@@ -64,7 +64,11 @@ impl Delivery {
     /// A delivery of a backend.
     #[must_use]
     pub fn new(message: WorkMessage, redelivered: bool, settle: Box<dyn Settle>) -> Self {
-        Self { message, redelivered, settle: Some(settle) }
+        Self {
+            message,
+            redelivered,
+            settle: Some(settle),
+        }
     }
 
     /// Removes the wake-up from the queue; call it once the claim's outcome is in the ledger.

@@ -54,6 +54,11 @@ impl Failure {
     }
 
     fn new(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), class, retry_after: None }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            class,
+            retry_after: None,
+        }
     }
 }
