@@ -24,7 +24,7 @@ use crate::clock::{Clock, UnixMillis};
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::retry::{Failure, FailureClass};
-use crate::work_message::{Lane, WorkMessage};
+use crate::work_message::WorkMessage;
 
 /// A ledger in maps, behind one lock. Nothing survives the process.
 pub struct ModelLedger {

@@ -218,11 +218,14 @@ pub(super) async fn failed_files_are_retried(desk: &Desk) -> Checked {
             .fail(&desk.failing(&hold, Failure::permanent("too_large", "too large")))
             .await?;
     }
-    let retry = |at| desk.ledger.retry_failed(&desk.index, at, None);
-    assert_eq!(retry(Some(&super::path("c.md"))).await?, 0);
-    assert_eq!(retry(Some(&super::path("a.md"))).await?, 1);
-    assert_eq!(retry(None).await?, 1);
-    assert_eq!(retry(None).await?, 0);
+    for (at, retried) in [(Some("c.md"), 0), (Some("a.md"), 1), (None, 1), (None, 0)] {
+        let at = at.map(super::path);
+        assert_eq!(
+            desk.ledger.retry_failed(&desk.index, at.as_ref(), None).await?,
+            retried,
+            "{at:?}"
+        );
+    }
     let claim = desk.claim("a.md").await?;
     assert_eq!((claim.attempts, claim.failure_count), (1, 1));
     assert_eq!(

@@ -107,7 +107,8 @@ impl Row {
     pub(super) fn join(&mut self, run: Option<RunId>, runs: &mut BTreeMap<RunId, RunRecord>) {
         if run.is_some() && run != self.run {
             self.run = run;
-            if let Some(record) = run.and_then(|run| runs.get_mut(&run)) {
+            let record = run.and_then(|run| runs.get_mut(&run));
+            if let Some(record) = record.filter(|record| record.completed_at.is_none()) {
                 record.total += 1;
             }
         }

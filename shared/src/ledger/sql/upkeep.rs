@@ -47,9 +47,9 @@ pub(in crate::ledger) static OPEN_RUN: Sql = Sql::new(
      ON CONFLICT (run_id) DO NOTHING",
 );
 
-/// $1 run, $2 files that joined it
+/// A complete run keeps its counts. $1 run, $2 files that joined it
 pub(in crate::ledger) static GROW_RUN: Sql =
-    Sql::new("UPDATE runs SET total = total + CAST($2 AS BIGINT) WHERE run_id = $1");
+    Sql::new("UPDATE runs SET total = total + CAST($2 AS BIGINT) WHERE run_id = $1 AND completed_at IS NULL");
 
 /// $1 run
 pub(in crate::ledger) static SEAL_RUN: Sql = Sql::new("UPDATE runs SET sealed = 1 WHERE run_id = $1");

@@ -92,7 +92,7 @@ pub(super) fn live_claims(
 }
 
 pub(super) fn claims_in_use(db: &Connection, index: &IndexId, claims: &[ClaimId]) -> DbResult<Vec<ClaimId>> {
-    let mut in_use = in_lists(db, &sql::CLAIMS_IN_USE, index, claims, Columns::text)?;
+    let mut in_use = in_lists(db, &sql::CLAIMS_IN_USE, index, claims, |c| c.text())?;
     in_use.sort_unstable();
     in_use.dedup();
     Ok(in_use)

@@ -238,13 +238,8 @@ impl Pair {
                     ..Change::new(Self::path(*to), "event", Lane::Fast)
                 };
                 // Twice in one batch: order within a batch is kept.
-                both!(
-                    self,
-                    enqueue(
-                        &self.index,
-                        &[Change::new(Self::path(*from), "scan", Lane::Bulk), change]
-                    )
-                );
+                let changes = [Change::new(Self::path(*from), "scan", Lane::Bulk), change];
+                both!(self, enqueue(&self.index, &changes));
             }
             Op::Wake { window, confirm } => {
                 let due = both!(self, due(*window, millis(500)));
@@ -297,15 +292,13 @@ impl Pair {
                     _ => CommitChange::Skip(version, Failure::permanent("unsupported", "no converter")),
                 };
                 let detail = serde_json::json!({ "etag": etag });
-                both!(
-                    self,
-                    commit(&Commit {
-                        hold,
-                        change,
-                        detail,
-                        debounce: millis(20)
-                    })
-                );
+                let commit = Commit {
+                    hold,
+                    change,
+                    detail,
+                    debounce: millis(20),
+                };
+                both!(self, commit(&commit));
             }
             Op::Release { hold, debounce } => {
                 let Some(hold) = self.hold(hold) else { return };
@@ -470,15 +463,14 @@ impl Pair {
                 };
                 if !claim.dirty {
                     let (change, detail) = (CommitChange::Remove, serde_json::json!({}));
-                    both!(
-                        self,
-                        commit(&Commit {
-                            hold: claim.hold.clone(),
-                            change,
-                            detail,
-                            debounce: Duration::ZERO
-                        })
-                    );
+                    let hold = claim.hold.clone();
+                    let commit = Commit {
+                        hold,
+                        change,
+                        detail,
+                        debounce: Duration::ZERO,
+                    };
+                    both!(self, commit(&commit));
                 }
                 both!(self, release(&claim.hold, Duration::ZERO));
             }
@@ -535,7 +527,7 @@ fn check_row(row: &FileRow) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
     fn sql_and_model_agree(ops in prop::collection::vec(op(), 1..60)) {

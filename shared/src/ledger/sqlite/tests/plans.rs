@@ -78,7 +78,7 @@ fn each_statement_uses_its_index() {
         ),
         (
             &sql::FILES,
-            "INDEX files_by_state (index_id=? AND state=? AND path>? AND path<?)",
+            "INDEX files_by_state (index_id=? AND (state,path)>(?,?) AND (state,path)<(?,?))",
         ),
         (
             &sql::KNOWN_FILES,

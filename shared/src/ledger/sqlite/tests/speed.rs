@@ -125,7 +125,8 @@ async fn waiting_writes_share_one_commit() {
     let before = ledger.counts();
     let let_go = async { release.send(()).unwrap() };
     // Polled in this order: every request is in the queue before the writer is let go.
-    futures::join!(blocker, futures::future::join_all(requests), let_go);
+    let (blocked, ..) = futures::join!(blocker, futures::future::join_all(requests), let_go);
+    blocked.unwrap();
     let after = ledger.counts();
     assert_eq!(after.requests - before.requests, 301);
     assert_eq!(after.transactions - before.transactions, 1);
