@@ -1,5 +1,7 @@
 //! What goes into the ledger's statements and comes out of them.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -178,6 +180,8 @@ pub struct Commit {
     pub change: CommitChange,
     /// Timings and counts for the history, as a JSON object.
     pub detail: serde_json::Value,
+    /// Wait before a newer change is taken on, when the release follows at once; as in [`Ledger::release`](super::Ledger::release).
+    pub debounce: Duration,
 }
 
 /// How a commit changes what search shows.
@@ -185,7 +189,8 @@ pub struct Commit {
 pub enum CommitChange {
     /// Show this claim's points.
     Replace(Version),
-    /// The content is the same: keep the points that are shown, note the new tag.
+    /// The content is the same: keep the points that are shown, note the new tag. Refused (`Lost`) when the row has no
+    /// live claim to keep: a file is never INDEXED with nothing to show.
     Keep(Version),
     /// Show nothing: the blob is gone.
     Remove,
@@ -330,7 +335,7 @@ pub struct FileRow {
     pub version: Option<Version>,
     /// The last failure, or the reason for SKIPPED; cleared by success.
     pub last_error: Option<Failure>,
-    /// When the oldest unapplied change was reported.
+    /// When the oldest unapplied change was reported; counted anew once a file was given up as FAILED.
     pub enqueued_at: UnixMillis,
     /// When the row last changed.
     pub updated_at: UnixMillis,
@@ -410,6 +415,43 @@ pub enum RunKind {
     Full,
 }
 
+impl RunKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Scan, Self::Events, Self::Retry, Self::Full];
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Events => "events",
+            Self::Retry => "retry",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for RunKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The text names no kind of run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a kind of run; the kinds are scan, events, retry, full")]
+pub struct UnknownRunKind(pub String);
+
+impl FromStr for RunKind {
+    type Err = UnknownRunKind;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownRunKind(name.to_owned()))
+    }
+}
+
 /// A run and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -425,10 +467,10 @@ pub struct RunRecord {
     pub completed_at: Option<UnixMillis>,
     /// Is everything that it wants enqueued?
     pub sealed: bool,
-    /// Files that it enqueued.
+    /// Files that it enqueued. A file that another run took over in between counts again.
     pub total: u64,
-    /// Files that a later run took over before they settled.
+    /// Files that another run took over before this one completed; `total` less the files in `by_state`.
     pub superseded: u64,
-    /// Its files per state.
+    /// Its files per state; as they were when it completed.
     pub by_state: std::collections::BTreeMap<FileState, u64>,
 }
