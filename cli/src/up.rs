@@ -24,7 +24,6 @@ use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::ledger::{FileFilter, IndexStats, Ledger, SweepPolicy};
 use shared::queue::memory::MemoryQueue;
-use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -86,7 +85,7 @@ fn chunk_settings(args: &ChunkArgs, has_model: bool) -> anyhow::Result<ChunkSett
     };
     let settings = ChunkSettings::new(size, args.chunk_overlap, strategy)?;
     if strategy == Strategy::Semantic && !has_model {
-        bail!("--chunk-strategy semantic cuts by meaning: it needs --embedding-url and --embedding-model");
+        bail!("--chunk-strategy semantic cuts by meaning: it needs --embedding-base-url and --embedding-model");
     }
     Ok(settings)
 }
@@ -104,13 +103,14 @@ async fn listen(args: &UpArgs) -> anyhow::Result<Option<TcpListener>> {
 }
 
 fn embedding_settings(args: &EmbeddingArgs) -> Option<EmbeddingSettings> {
-    let (url, model) = (args.embedding_url.as_ref()?, args.embedding_model.as_ref()?);
+    let (url, model) = (args.embedding_base_url.as_ref()?, args.embedding_model.as_ref()?);
     Some(EmbeddingSettings {
         dimensions: args.embedding_dimensions,
         azure_api_version: args.embedding_azure_api_version.clone(),
         batch_size: usize::from(args.embedding_batch_size),
         max_in_flight: usize::from(args.embedding_max_in_flight),
-        ..EmbeddingSettings::new(url, model, Secret::new(&args.embedding_api_key))
+        api_key: embedded::secret(&args.embedding_api_key),
+        ..EmbeddingSettings::new(url, model)
     })
 }
 
@@ -338,7 +338,7 @@ impl Up {
             .map(|at| format!("http://{at}"));
         embedded.data.announce(url.clone())?;
         if let Some(listener) = listener {
-            let api = embedded.api_with(Arc::clone(&reconciler));
+            let api = embedded.api(Some(Arc::clone(&reconciler)));
             tasks.spawn(http::serve(listener, api, tasks.stopping()));
         }
         if let Some(url) = &url {

@@ -77,9 +77,9 @@ pub fn chunk(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Ve
             None => None,
         },
         (_, DocumentKind::Csv) => return csv::chunks(&source),
-        (_, DocumentKind::Code(language)) => {
-            code::outline(document, language).map(|outline| (outline, Grammar::Code(language.grammar())))
-        }
+        (_, DocumentKind::Code(language)) => grammars::grammar(language).and_then(|grammar| {
+            code::outline(document, language, &grammar).map(|outline| (outline, Grammar::Code(grammar)))
+        }),
     };
     let (outline, grammar) = structured.unwrap_or_else(|| (Section::text(0..document.len()), Grammar::Text));
     section::chunks(&source, &outline, &grammar)

@@ -33,7 +33,7 @@ fn a_model_that_cannot_be_used_is_said_before_anything_is_made() -> anyhow::Resu
     let ran = longshore.once(&docs)?;
     ensure!(ran.code() == 1 && ran.stderr.contains("test-model"), "{} {}", ran.code(), ran.stderr);
 
-    let half = Longshore::new(&["--embedding-url", "http://127.0.0.1:1/v1"])?.once(&docs)?;
+    let half = Longshore::new(&["--embedding-base-url", "http://127.0.0.1:1/v1"])?.once(&docs)?;
     ensure!(half.code() == 2 && half.stderr.contains("--embedding-model"), "{}", half.stderr);
     Ok(())
 }
@@ -115,7 +115,7 @@ fn another_model_is_refused_for_the_same_index() -> anyhow::Result<()> {
     longshore.once_ok(&docs)?;
     let url = model.url();
     let docs_path = docs.path().to_string_lossy().into_owned();
-    let ran = longshore.run(&["up", &docs_path, "--once", "--embedding-url", &url, "--embedding-model", "other"])?;
+    let ran = longshore.run(&["up", &docs_path, "--once", "--embedding-base-url", &url, "--embedding-model", "other"])?;
     ensure!(ran.code() == 1, "{}", ran.stderr);
     for word in ["test-model", "other", "--data-dir"] {
         ensure!(ran.stderr.contains(word), "{word} is missing in {}", ran.stderr);

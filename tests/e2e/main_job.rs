@@ -77,7 +77,7 @@ fn commands_print_for_people_and_for_programs() -> anyhow::Result<()> {
     let unknown = longshore.run(&["status", "nowhere.md"])?;
     ensure!(unknown.code() == 1 && unknown.stderr.contains("never seen"), "{}", unknown.stderr);
     let vector = longshore.run(&["search", "x", "--mode", "vector"])?;
-    ensure!(vector.code() == 1 && vector.stderr.contains("--embedding-url"), "{}", vector.stderr);
+    ensure!(vector.code() == 1 && vector.stderr.contains("--embedding-base-url"), "{}", vector.stderr);
     let retry = longshore.run(&["retry"])?;
     ensure!(retry.stdout.contains("nothing to try again"), "{}", retry.stdout);
     Ok(())

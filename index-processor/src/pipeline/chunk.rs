@@ -45,7 +45,11 @@ impl Pipeline {
     /// Converts and cuts on a computing thread, as many files at a time as there are slots.
     pub(super) async fn convert_and_chunk(&self, blob: Blob, report: &mut Report) -> Result<Cut, Stop> {
         let waited = Instant::now();
-        let _slot = self.cpu.acquire().await.map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))?;
+        let _slot = self
+            .cpu
+            .acquire()
+            .await
+            .map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))?;
         report.time("wait_cpu_ms", waited);
         let (settings, bm25) = (self.settings.chunk.clone(), Arc::clone(&self.bm25));
         let has_model = self.embedder.is_some();
@@ -73,7 +77,10 @@ impl Pipeline {
         };
         let started = Instant::now();
         let sentences = semantic::sentences(markdown, *kind, &self.settings.chunk);
-        let texts: Vec<String> = sentences.iter().map(|range| markdown[range.clone()].to_owned()).collect();
+        let texts: Vec<String> = sentences
+            .iter()
+            .map(|range| markdown[range.clone()].to_owned())
+            .collect();
         let embedded = if texts.is_empty() {
             Vec::new()
         } else {
@@ -84,8 +91,15 @@ impl Pipeline {
         let chunks = semantic::group(markdown, *kind, &sentences, &embedded, &self.settings.chunk)
             .map_err(|error| Failure::transient("embedder_bad_reply", error.to_string()))?;
         report.time("semantic_ms", started);
-        let chunks = chunks.into_iter().map(|chunk| prepare(chunk, &self.bm25)).collect();
-        Ok(Cut { chunks, uncut: None, mime: cut.mime })
+        let chunks = chunks
+            .into_iter()
+            .map(|chunk| prepare(chunk, &self.bm25))
+            .collect();
+        Ok(Cut {
+            chunks,
+            uncut: None,
+            mime: cut.mime,
+        })
     }
 }
 
@@ -109,7 +123,11 @@ fn compute(blob: &Blob, settings: &ChunkSettings, bm25: &Bm25, has_model: bool) 
         chunk: started.elapsed(),
         warnings: document.warnings,
         converter: document.converter,
-        cut: Cut { mime: document.mime.into(), chunks, uncut: by_meaning.then_some((document.markdown, document.kind)) },
+        cut: Cut {
+            mime: document.mime.into(),
+            chunks,
+            uncut: by_meaning.then_some((document.markdown, document.kind)),
+        },
     })
 }
 
@@ -119,7 +137,12 @@ fn prepare(chunk: Chunk, bm25: &Bm25) -> Prepared {
     } else {
         format!("{}\n\n{}", chunk.heading_path.join(" > "), chunk.text)
     };
-    Prepared { hash: ChunkHash::of(&input), bm25: bm25.document(&input), chunk, input }
+    Prepared {
+        hash: ChunkHash::of(&input),
+        bm25: bm25.document(&input),
+        chunk,
+        input,
+    }
 }
 
 fn millis(time: std::time::Duration) -> f64 {
@@ -133,5 +156,8 @@ fn panic_text(error: tokio::task::JoinError) -> String {
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
     });
-    format!("the converter stopped on this file: {}", text.unwrap_or_else(|| "no reason given".to_owned()))
+    format!(
+        "the converter stopped on this file: {}",
+        text.unwrap_or_else(|| "no reason given".to_owned())
+    )
 }

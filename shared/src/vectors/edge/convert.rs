@@ -57,10 +57,15 @@ fn persisted(point: Point) -> Result<PointStructPersisted, VectorsError> {
     })
 }
 
+#[expect(clippy::unwrap_used, reason = "constant field names")]
+fn path(field: &str) -> JsonPath {
+    field.parse().unwrap()
+}
+
 /// Points whose field has any of the values.
 fn any<T: ToString>(field: &str, values: &[T]) -> Filter {
     let values = AnyVariants::Strings(values.iter().map(ToString::to_string).collect());
-    let condition = FieldCondition::new_match(JsonPath::new(field), Match::Any(MatchAny { any: values }));
+    let condition = FieldCondition::new_match(path(field), Match::Any(MatchAny { any: values }));
     Filter::new_must(Condition::Field(condition))
 }
 
@@ -71,7 +76,7 @@ pub(super) fn of_file(file: FileId) -> Filter {
 /// Every claim with its number of points.
 pub(super) fn all_claims() -> FacetRequest {
     FacetRequest {
-        key: JsonPath::new("claim"),
+        key: path("claim"),
         limit: EVERY,
         filter: None,
         exact: true,
@@ -93,7 +98,7 @@ pub(super) fn vectors_of(hashes: &[ChunkHash]) -> ScrollRequest {
     ScrollRequest {
         limit: Some(PAGE.max(hashes.len())),
         filter: Some(any("chunk_hash", hashes)),
-        with_payload: Some(WithPayloadInterface::Fields(vec![JsonPath::new("chunk_hash")])),
+        with_payload: Some(WithPayloadInterface::Fields(vec![path("chunk_hash")])),
         with_vector: WithVector::Selector(vec![DENSE.to_owned()]),
         ..ScrollRequest::default()
     }
