@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, OriginalUri, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -105,7 +105,7 @@ impl Drop for UnderWay {
 
 async fn embeddings(
     Shared(state): Shared<Arc<State>>,
-    OriginalUri(path): OriginalUri,
+    path: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
