@@ -166,6 +166,7 @@ mod tests {
                     (1, Overload { sent: 0, wait: None }),
                     (3, Idle { sent: 2 }),
                     (3, Idle { sent: 2 }),
+                    (3, Idle { sent: 2 }),
                 ],
                 2,
             ),
