@@ -142,7 +142,7 @@ impl Outliner<'_> {
         };
         let inside = node.child_by_field_name("body");
         let body = inside.map_or(node.start_byte(), |inside| {
-            let bracket = self.text.as_bytes()[inside.start_byte()] == b'{';
+            let bracket = self.text.as_bytes().get(inside.start_byte()) == Some(&b'{');
             inside.start_byte() + usize::from(bracket)
         });
         let parts = match inside {
