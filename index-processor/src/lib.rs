@@ -1,1 +1,4 @@
 //! Under construction.
+
+pub mod convert;
+pub mod document;

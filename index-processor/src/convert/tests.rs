@@ -3,7 +3,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn run(name: &str, bytes: impl AsRef<[u8]>) -> Result<Document, ConvertError> {
-    convert(&Input { name, bytes: bytes.as_ref(), content_type: None })
+    convert(&Input {
+        name,
+        bytes: bytes.as_ref(),
+        content_type: None,
+    })
 }
 
 #[test]
@@ -18,12 +22,27 @@ fn each_format_has_its_kind() {
         ("a.md", "# Title\ntext", DocumentKind::Markdown, "text/markdown"),
         ("a.html", "<p>text", DocumentKind::Html, "text/html"),
         ("a.json", "{\"a\": 1}", DocumentKind::Json, "application/json"),
-        ("a.jsonl", "{\"a\": 1}\n{\"a\": 2}\n", DocumentKind::Json, "application/x-ndjson"),
+        (
+            "a.jsonl",
+            "{\"a\": 1}\n{\"a\": 2}\n",
+            DocumentKind::Json,
+            "application/x-ndjson",
+        ),
         ("a.csv", "a,b\n1,2\n", DocumentKind::Csv, "text/csv"),
-        ("a.tsv", "a\tb\n1\t2\n", DocumentKind::Csv, "text/tab-separated-values"),
+        (
+            "a.tsv",
+            "a\tb\n1\t2\n",
+            DocumentKind::Csv,
+            "text/tab-separated-values",
+        ),
         ("a.rs", "fn main() {}", code(Language::Rust), "text/x-rust"),
         ("a.sql", "select 1", code(Language::Other), "text/plain"),
-        ("script", "#!/usr/bin/env python3\npass", code(Language::Python), "text/x-python"),
+        (
+            "script",
+            "#!/usr/bin/env python3\npass",
+            code(Language::Python),
+            "text/x-python",
+        ),
         ("a.yaml", "a: 1", DocumentKind::Text, "application/yaml"),
         ("a.xml", "<a>1</a>", DocumentKind::Text, "application/xml"),
         ("LICENSE", "text", DocumentKind::Text, "text/plain"),
@@ -53,19 +72,39 @@ fn nothing_to_index() {
 
 #[test]
 fn lines_end_in_one_way_and_the_mark_is_gone() {
-    for (name, expected) in [("a.md", "one\ntwo\n\nthree"), ("a.txt", "one\ntwo\n\nthree"), ("a.rs", "one\ntwo\n\nthree")] {
-        assert_eq!(run(name, "\u{FEFF}one\r\ntwo\r\rthree").unwrap().markdown, expected, "{name}");
+    for (name, expected) in [
+        ("a.md", "one\ntwo\n\nthree"),
+        ("a.txt", "one\ntwo\n\nthree"),
+        ("a.rs", "one\ntwo\n\nthree"),
+    ] {
+        assert_eq!(
+            run(name, "\u{FEFF}one\r\ntwo\r\rthree").unwrap().markdown,
+            expected,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn a_content_type_decides_only_where_content_and_name_do_not() {
     let kind = |name, bytes: &[u8], content_type| {
-        convert(&Input { name, bytes, content_type: Some(content_type) }).unwrap().kind
+        convert(&Input {
+            name,
+            bytes,
+            content_type: Some(content_type),
+        })
+        .unwrap()
+        .kind
     };
-    assert_eq!(kind("page", b"<p>text", "text/html; charset=utf-8"), DocumentKind::Html);
+    assert_eq!(
+        kind("page", b"<p>text", "text/html; charset=utf-8"),
+        DocumentKind::Html
+    );
     assert_eq!(kind("a.md", b"<p>text", "text/html"), DocumentKind::Markdown);
-    assert_eq!(kind("a", b"#!/bin/sh", "text/html"), DocumentKind::Code(Language::Bash));
+    assert_eq!(
+        kind("a", b"#!/bin/sh", "text/html"),
+        DocumentKind::Code(Language::Bash)
+    );
     assert_eq!(kind("a", b"text", "application/pdf"), DocumentKind::Text);
 }
 

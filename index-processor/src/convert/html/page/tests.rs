@@ -12,8 +12,14 @@ fn noise_is_cut_out() {
         ("a<div>b<div class=navfooter>c</div>d</div>e", "a<div>bd</div>e"),
         ("a<ul role=navigation>b</ul>c", "ac"),
         ("a<svg><title>t</title></svg>b", "ab"),
-        ("a<script>b</script>c<style>d</style>", "a<script></script>c<style></style>"),
-        ("<a href=x title='tip'>b</a><abbr title=kept>", "<a href=x title=''>b</a><abbr title=kept>"),
+        (
+            "a<script>b</script>c<style>d</style>",
+            "a<script></script>c<style></style>",
+        ),
+        (
+            "<a href=x title='tip'>b</a><abbr title=kept>",
+            "<a href=x title=''>b</a><abbr title=kept>",
+        ),
         ("a<nav>never closed", "a<nav>never closed"),
         ("a</nav>b", "a</nav>b"),
         ("<nav>a<div class=navheader>b</nav>c</div>d", "d"),

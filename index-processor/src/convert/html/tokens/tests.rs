@@ -24,7 +24,10 @@ fn tags_and_text() {
         ("<br/>x", &["<br|/>", "x"]),
         ("a<!-- <p> -->b<!-->c<!--->d", &["a", "b", "c", "d"]),
         ("<!DOCTYPE html><?xml x?>a<![CDATA[<p>]]>b", &["a", "b"]),
-        ("<script>a<b></SCRIPT >c", &["<script|>", "[script|a<b>]", "</SCRIPT>", "c"]),
+        (
+            "<script>a<b></SCRIPT >c",
+            &["<script|>", "[script|a<b>]", "</SCRIPT>", "c"],
+        ),
         ("<title>a<p>b", &["<title|>", "[title|a]", "<p|>", "b"]),
         ("<style>a", &["<style|>", "[style|a]"]),
         ("<script/>a", &["<script|/>", "a"]),
@@ -38,11 +41,18 @@ fn tags_and_text() {
 
 #[test]
 fn attributes() {
-    let value = |attributes: &str, wanted| attribute(attributes, wanted).map(|range| attributes[range].to_owned());
+    let value =
+        |attributes: &str, wanted| attribute(attributes, wanted).map(|range| attributes[range].to_owned());
     let attributes = " a=1 B = 'two words' c d=\"\" e='x/y' f=/z/ class=last";
     for (name, expected) in [
-        ("a", Some("1")), ("b", Some("two words")), ("c", Some("")), ("d", Some("")), ("e", Some("x/y")),
-        ("f", Some("/z/")), ("class", Some("last")), ("g", None),
+        ("a", Some("1")),
+        ("b", Some("two words")),
+        ("c", Some("")),
+        ("d", Some("")),
+        ("e", Some("x/y")),
+        ("f", Some("/z/")),
+        ("class", Some("last")),
+        ("g", None),
     ] {
         assert_eq!(value(attributes, name).as_deref(), expected, "{name}");
     }
