@@ -24,7 +24,7 @@ pub(super) fn detect(input: &Input<'_>) -> Result<Format, ConvertError> {
     }
     let named = names::by_name(input.name);
     if charset::wide(bytes).is_none() {
-        let signature = FileFormat::from_bytes(bytes);
+        let signature = signature(bytes);
         if let Some(why) = not_text(bytes) {
             return Err(refuse_binary(input, signature, named, why));
         }
@@ -36,6 +36,17 @@ pub(super) fn detect(input: &Input<'_>) -> Result<Format, ConvertError> {
         return Err(unsupported(what));
     }
     Ok(text_format(input, named))
+}
+
+/// The format that the first bytes tell. A damaged container is still one.
+fn signature(bytes: &[u8]) -> FileFormat {
+    match FileFormat::from_bytes(bytes) {
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"PK\x03\x04") => FileFormat::Zip,
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") => {
+            FileFormat::CompoundFileBinary
+        }
+        signature => signature,
+    }
 }
 
 fn text_format(input: &Input<'_>, named: Option<Named>) -> Format {
