@@ -8,6 +8,7 @@ mod life;
 mod load;
 mod renames;
 mod upkeep;
+mod wakes;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -70,10 +71,12 @@ where
         )+)+};
     }
     check! {
-        life: one_file_from_change_to_index, changes_while_running_are_done_afterwards, a_burst_is_one_piece_of_work,
-            debounce_delays_but_not_for_ever, claims_are_refused, a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold,
-            a_commit_can_be_repeated, commits_change_what_is_live, holds_must_match, due_is_fair_and_bounded,
-            wake_ups_of_claimed_files_are_not_stamped, held_removals_wait_for_a_decision, unknown_indexes_are_refused;
+        life: one_file_from_change_to_index, changes_while_running_are_done_afterwards, claims_are_refused,
+            a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold, a_commit_can_be_repeated,
+            commits_change_what_is_live, holds_must_match, held_removals_wait_for_a_decision,
+            unknown_indexes_are_refused;
+        wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
+            wake_ups_of_claimed_files_are_not_stamped;
         failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,
             a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried;
         renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;

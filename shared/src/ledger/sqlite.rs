@@ -4,10 +4,12 @@
 //! connections ([`readers`]) and see every write that was answered. The database is in WAL mode with
 //! `synchronous=FULL`: an answered write survives a power cut.
 
+mod attempts;
 mod connection;
-mod protocol;
+mod notes;
 mod queries;
 mod readers;
+mod requests;
 mod rows;
 mod upkeep;
 mod writer;
@@ -137,7 +139,7 @@ impl Ledger for SqliteLedger {
 
     async fn enqueue(&self, index: &IndexId, changes: &[Change]) -> Result<Vec<Enqueued>, LedgerError> {
         let (index, changes) = (index.clone(), changes.to_vec());
-        self.write(move |db| protocol::enqueue(db, &index, &changes))
+        self.write(move |db| requests::enqueue(db, &index, &changes))
             .await
     }
 
@@ -147,12 +149,12 @@ impl Ledger for SqliteLedger {
 
     async fn mark_woken(&self, woken: &[WorkMessage]) -> Result<(), LedgerError> {
         let woken = woken.to_vec();
-        self.write(move |db| protocol::mark_woken(db, &woken)).await
+        self.write(move |db| requests::mark_woken(db, &woken)).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, LedgerError> {
         let request = request.clone();
-        let claim: Option<Claim> = self.write(move |db| protocol::claim(db, &request)).await?;
+        let claim: Option<Claim> = self.write(move |db| attempts::claim(db, &request)).await?;
         Ok(claim.map_or(ClaimOutcome::NotClaimable, |claim| {
             ClaimOutcome::Claimed(Box::new(claim))
         }))
@@ -160,31 +162,31 @@ impl Ledger for SqliteLedger {
 
     async fn renew(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimId>, LedgerError> {
         let owner = owner.to_owned();
-        self.write(move |db| protocol::renew(db, &owner, lease)).await
+        self.write(move |db| attempts::renew(db, &owner, lease)).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<CommitOutcome, LedgerError> {
         let commit = commit.clone();
-        self.write(move |db| protocol::commit(db, &commit)).await
+        self.write(move |db| attempts::commit(db, &commit)).await
     }
 
     async fn release(&self, hold: &Hold, debounce: Duration) -> Result<ReleaseOutcome, LedgerError> {
         let hold = hold.clone();
         let state = self
-            .write(move |db| protocol::release(db, &hold, debounce))
+            .write(move |db| attempts::release(db, &hold, debounce))
             .await?;
         Ok(state.map_or(ReleaseOutcome::Lost, ReleaseOutcome::Released))
     }
 
     async fn fail(&self, fail: &Fail) -> Result<FailOutcome, LedgerError> {
         let fail = fail.clone();
-        let state = self.write(move |db| protocol::fail(db, &fail)).await?;
+        let state = self.write(move |db| attempts::fail(db, &fail)).await?;
         Ok(state.map_or(FailOutcome::Lost, FailOutcome::Given))
     }
 
     async fn sweep(&self, policy: &SweepPolicy, limit: u32) -> Result<Vec<Swept>, LedgerError> {
         let policy = *policy;
-        self.write(move |db| protocol::sweep(db, &policy, limit)).await
+        self.write(move |db| attempts::sweep(db, &policy, limit)).await
     }
 
     async fn retry_failed(
@@ -194,13 +196,13 @@ impl Ledger for SqliteLedger {
         run: Option<RunId>,
     ) -> Result<u64, LedgerError> {
         let (index, file) = (index.clone(), path.map(|path| FileId::of(index, path)));
-        self.write(move |db| protocol::retry_failed(db, &index, file, run))
+        self.write(move |db| requests::retry_failed(db, &index, file, run))
             .await
     }
 
     async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
         let index = index.clone();
-        self.write(move |db| protocol::decide(db, &index, approve)).await
+        self.write(move |db| requests::decide(db, &index, approve)).await
     }
 
     async fn live_claims(

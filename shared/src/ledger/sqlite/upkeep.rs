@@ -5,8 +5,8 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::connection::{DbResult, execute, many, one};
-use super::protocol::unknown_index;
 use super::queries::in_lists;
+use super::requests::unknown_index;
 use super::rows::{self, Columns, Text};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::{IndexRecord, RunKind, millis, sql};

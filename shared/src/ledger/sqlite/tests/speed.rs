@@ -124,8 +124,9 @@ async fn waiting_writes_share_one_commit() {
     });
     let before = ledger.counts();
     let let_go = async { release.send(()).unwrap() };
-    // Polled in this order: every request is in the queue before the writer is let go.
-    let (blocked, ..) = futures::join!(blocker, futures::future::join_all(requests), let_go);
+    // Polled in this order, without giving way: every request is in the queue before the writer is let go.
+    let all = async { futures::join!(blocker, futures::future::join_all(requests), let_go) };
+    let (blocked, ..) = tokio::task::coop::unconstrained(all).await;
     blocked.unwrap();
     let after = ledger.counts();
     assert_eq!(after.requests - before.requests, 301);
