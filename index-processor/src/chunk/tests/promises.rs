@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::sizer::Sizer;
-use super::super::{Chunk, ChunkSettings, DocumentKind, Language, Size, chunk};
+use super::super::{Chunk, ChunkSettings, Size, chunk};
+use crate::document::{DocumentKind, Language};
 use super::{characters, kinds, tokens};
 
 /// Checks the promises of [`chunk`], and returns the chunks.
