@@ -81,7 +81,7 @@ pub(super) fn wide(bytes: &[u8]) -> Option<Wide> {
 /// Mostly Latin text in UTF-16 has a NUL in nearly every second byte, and none in the others.
 fn unmarked_utf16(bytes: &[u8]) -> Option<Wide> {
     let sample = &bytes[..bytes.len().min(4096) & !1];
-    if sample.len() < 4 || bytes.len() % 2 != 0 {
+    if sample.len() < 4 || !bytes.len().is_multiple_of(2) {
         return None;
     }
     let pairs = sample.len() / 2;

@@ -195,7 +195,7 @@ fn key(headers: &HeaderMap) -> Option<String> {
             .get(name)
             .and_then(|value: &header::HeaderValue| value.to_str().ok())
     };
-    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = text("authorization").map(|value| value.trim_start_matches("Bearer").trim());
     bearer.or_else(|| text("api-key")).map(str::to_owned)
 }
 

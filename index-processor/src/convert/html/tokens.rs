@@ -40,7 +40,10 @@ const RAW: [&str; 8] = [
 pub(super) struct Tokens<'a> {
     html: &'a str,
     at: usize,
+    /// The raw element whose content comes next.
     raw: Option<&'a str>,
+    /// Does a title end from here on? What is found out once need not be for each of many.
+    titles_end: bool,
 }
 
 impl<'a> Tokens<'a> {
@@ -49,6 +52,7 @@ impl<'a> Tokens<'a> {
             html,
             at: 0,
             raw: None,
+            titles_end: true,
         }
     }
 
@@ -56,12 +60,18 @@ impl<'a> Tokens<'a> {
     /// only to the next tag for a title.
     fn raw_content(&mut self, name: &'a str) -> (Token<'a>, Range<usize>) {
         let rest = &self.html[self.at..];
-        let fallback = if name.eq_ignore_ascii_case("title") {
-            rest.find('<')
+        let length = if name.eq_ignore_ascii_case("title") {
+            let end = if self.titles_end {
+                end_tag(rest, name)
+            } else {
+                None
+            };
+            self.titles_end = end.is_some();
+            end.or_else(|| rest.find('<'))
         } else {
-            None
+            end_tag(rest, name)
         };
-        let length = end_tag(rest, name).or(fallback).unwrap_or(rest.len());
+        let length = length.unwrap_or(rest.len());
         let range = self.at..self.at + length;
         self.at = range.end;
         (

@@ -422,7 +422,8 @@ impl<F: FnOnce()> Read for Meanwhile<F> {
 #[test]
 fn a_file_that_changes_while_it_is_read_is_not_returned() {
     let fixture = Fixture::new();
-    let edits: [(&str, fn(&Path)); 4] = [
+    type Edit = fn(&Path);
+    let edits: [(&str, Edit); 4] = [
         ("nothing", |_| {}),
         ("same size", |path| fs::write(path, "TEXT").unwrap()),
         ("longer", |path| fs::write(path, "longer text").unwrap()),

@@ -33,6 +33,10 @@ fn tags_and_text() {
         ("<script/>a", &["<script|/>", "a"]),
         ("a<b", &["a", "<b|>"]),
         ("a<!-- b", &["a"]),
+        (
+            "<title>a<title>b",
+            &["<title|>", "[title|a]", "<title|>", "[title|b]"],
+        ),
         ("é<ü>ß</é>", &["é<ü>ß</é>"]),
     ] {
         assert_eq!(tokens(html), expected, "{html}");
