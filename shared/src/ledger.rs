@@ -92,7 +92,8 @@ pub trait Ledger: Send + Sync + 'static {
     async fn mark_woken(&self, woken: &[WorkMessage]) -> Result<(), LedgerError>;
 
     /// Takes the file if it is PENDING and due, has something to do, and its index is ACTIVE. Repeating the call with
-    /// the same `claim_id` returns the claim again while it is held, and never takes the file a second time. `attempts` counts here, so that a file that kills
+    /// the same `claim_id` returns the claim again while it is held; a late duplicate never takes the
+    /// file a second time, as long as the first is in the file's history. `attempts` counts here, so that a file that kills
     /// its process is recognised.
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, LedgerError>;
 

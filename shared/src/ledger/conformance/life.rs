@@ -153,6 +153,10 @@ pub(super) async fn a_claim_id_is_good_for_one_hold(desk: &Desk) -> Checked {
         ClaimOutcome::NotClaimable,
         "a late duplicate"
     );
+    desk.apply("a.md", replace("v1")).await?;
+    desk.enqueue(&[change("a.md")]).await?;
+    let again = desk.ledger.claim(&request).await?;
+    assert_eq!(again, ClaimOutcome::NotClaimable, "after another claim");
     assert!(desk.try_claim("a.md").await?.is_some());
     Ok(())
 }

@@ -40,7 +40,11 @@ impl Tables {
         }
         let due = row.not_before <= now && row.waits_for.is_none();
         let wanted = row.unapplied() || row.dirty;
-        let used_before = row.last_claim == Some(request.claim_id);
+        let used_before = row.last_claim == Some(request.claim_id)
+            || row
+                .history
+                .iter()
+                .any(|entry| entry.claim_id == Some(request.claim_id));
         let Ok(state) = transition(row.state, Step::Claim { dirty: row.dirty }) else {
             return ClaimOutcome::NotClaimable;
         };

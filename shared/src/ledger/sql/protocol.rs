@@ -61,7 +61,7 @@ pub(in crate::ledger) static MARK_WOKEN: Sql = Sql::new(
 /// that happens before anything newer, so no `prev_claim` is ever overwritten.
 ///
 /// A claim id is good for one hold: a late duplicate of the request must not take the file again under an id that two
-/// attempts would then share.
+/// attempts would then share. The latest claim is in the row itself, under its lock; earlier ones are in the history.
 ///
 /// $1 index, $2 file, $3 claim, $4 owner, $5 lease
 pub(in crate::ledger) static CLAIM: Sql = Sql::new(concat!(
@@ -80,6 +80,8 @@ pub(in crate::ledger) static CLAIM: Sql = Sql::new(concat!(
      WHERE index_id = $1 AND file_id = $2 AND state = 'PENDING' AND not_before <= now_ms() AND waits_for IS NULL
         AND (desired_seq > applied_seq OR dirty = 1)
         AND last_claim IS DISTINCT FROM $3
+        AND NOT EXISTS (SELECT 1 FROM history
+            WHERE history.index_id = files.index_id AND history.file_id = files.file_id AND history.claim_id = $3)
         AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND active = 1)
      RETURNING ",
     claim_columns!()

@@ -1,6 +1,6 @@
 //! The SQL against the model: random interleavings of several workers, dead ones included, over a few files.
 //!
-//! After each step every answer and every row must be the same on both, and the promises of the protocol must hold.
+//! `PROPTEST_CASES=4000` makes it a long run. After each step every answer and every row must be the same on both, and the promises of the protocol must hold.
 
 mod ops;
 
@@ -243,6 +243,9 @@ impl Pair {
             }
             Op::Prune { keep } => {
                 both!(self, prune(&self.index, *keep, millis(900)));
+                // Without history a repeated claim id is not recognised; nobody repeats a request for that long.
+                let held: Vec<_> = self.rows.values().filter_map(|row| row.claim_id).collect();
+                self.holds.retain(|(hold, _)| held.contains(&hold.claim_id));
             }
             Op::Advance { millis } => self.clock.advance(Duration::from_millis(*millis)),
         }
@@ -407,7 +410,7 @@ fn check_row(row: &FileRow) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn sql_and_model_agree(ops in prop::collection::vec(op(), 1..60)) {
