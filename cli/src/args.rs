@@ -116,7 +116,12 @@ pub(crate) struct UpArgs {
 #[command(next_help_heading = "Embedding model (without one, search is full-text only)")]
 pub(crate) struct EmbeddingArgs {
     /// Base URL of an OpenAI-compatible endpoint, for example http://localhost:11434/v1 (Ollama).
-    #[arg(long, env = "EMBEDDING_BASE_URL", value_name = "URL", requires = "embedding_model")]
+    #[arg(
+        long,
+        env = "EMBEDDING_BASE_URL",
+        value_name = "URL",
+        requires = "embedding_model"
+    )]
     pub(crate) embedding_base_url: Option<String>,
 
     /// Model, for example text-embedding-3-small; on Azure OpenAI the deployment.

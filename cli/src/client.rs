@@ -178,5 +178,8 @@ impl Client {
 
 /// Path and query, which is all of a URL that counts without a socket.
 fn in_process_uri(url: &Url) -> String {
-    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    )
 }

@@ -19,11 +19,13 @@ use index_processor::lease::{LeaseSettings, Leases};
 use index_processor::pipeline::{Pipeline, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::clock::{Clock, SystemClock};
+use shared::embedder::codes;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::ledger::{FileFilter, IndexStats, Ledger, SweepPolicy};
 use shared::queue::memory::MemoryQueue;
+use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -85,7 +87,9 @@ fn chunk_settings(args: &ChunkArgs, has_model: bool) -> anyhow::Result<ChunkSett
     };
     let settings = ChunkSettings::new(size, args.chunk_overlap, strategy)?;
     if strategy == Strategy::Semantic && !has_model {
-        bail!("--chunk-strategy semantic cuts by meaning: it needs --embedding-base-url and --embedding-model");
+        bail!(
+            "--chunk-strategy semantic cuts by meaning: it needs --embedding-base-url and --embedding-model"
+        );
     }
     Ok(settings)
 }
@@ -161,10 +165,26 @@ async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Emb
 
 /// Learns the size of the model's vectors, and that endpoint, key and model are right.
 async fn ask_model(settings: &EmbeddingSettings) -> anyhow::Result<ModelSettings> {
-    let dimensions = OpenAiEmbedder::new(settings.clone())?
-        .probe()
-        .await
-        .context("the embedding model does not answer, so the index cannot be made")?;
+    let embedder = OpenAiEmbedder::new(settings.clone())?;
+    // Trouble that passes is waited for; what only a person can mend is said at once.
+    let policy = RetryPolicy {
+        max_attempts: 4,
+        ..RetryPolicy::default()
+    };
+    let dimensions = retry(&policy, |_| async {
+        embedder
+            .probe()
+            .await
+            .map_err(|failure| match codes::needs_a_person(&failure) {
+                true => Failure {
+                    class: FailureClass::Permanent,
+                    ..failure
+                },
+                false => failure,
+            })
+    })
+    .await
+    .context("the embedding model does not answer, so the index cannot be made")?;
     Ok(ModelSettings {
         url: settings.base_url.clone(),
         model: settings.model.clone(),

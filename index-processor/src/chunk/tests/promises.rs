@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::super::sizer::Sizer;
 use super::super::{Chunk, ChunkSettings, Size, chunk};
-use crate::document::{DocumentKind, Language};
 use super::{characters, kinds, tokens};
+use crate::document::{DocumentKind, Language};
 
 /// Checks the promises of [`chunk`], and returns the chunks.
 fn check(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Vec<Chunk> {

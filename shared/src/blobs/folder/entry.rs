@@ -1,5 +1,6 @@
 //! What is under a name: a file, or the reason why it is none.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -33,10 +34,11 @@ impl Inner {
             Ok(_) => return Err(BlobError::NotFound),
             Err(error) => return Err(self.missing_or(parent, &error)),
         }
-        let metadata = full
-            .symlink_metadata()
-            .map_err(|error| self.missing_or(&full, &error))?;
-        self.examine(full, metadata)
+        match full.symlink_metadata() {
+            Ok(metadata) => self.examine(full, metadata),
+            Err(_) if is_nearest_text(&full) => Err(name_not_utf8()),
+            Err(error) => Err(self.missing_or(&full, &error)),
+        }
     }
 
     /// Looks at what is under a path, given what `lstat` says of it.
@@ -50,7 +52,11 @@ impl Inner {
         } else if metadata.is_symlink() {
             self.follow(&full)
         } else if metadata.is_dir() {
-            Err(BlobError::NotFound)
+            // A folder is listed only when it cannot be looked into, and then it must be found here as well.
+            match fs::read_dir(&full) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(failed(&full, &error)),
+                Ok(_) | Err(_) => Err(BlobError::NotFound),
+            }
         } else {
             Err(not_a_blob(
                 "not_a_file",
@@ -117,6 +123,32 @@ impl Inner {
 
 pub(super) fn not_a_blob(code: &'static str, message: String) -> BlobError {
     BlobError::NotABlob { code, message }
+}
+
+pub(super) fn name_not_utf8() -> BlobError {
+    not_a_blob(
+        "name_not_utf8",
+        "the name is not UTF-8, so it cannot be addressed; rename it".to_owned(),
+    )
+}
+
+/// Is this path what a listing shows for a name that is not UTF-8?
+fn is_nearest_text(path: &Path) -> bool {
+    let Some(name) = path
+        .file_name()
+        .and_then(OsStr::to_str)
+        .filter(|name| name.contains('\u{fffd}'))
+    else {
+        return false;
+    };
+    path.parent()
+        .and_then(|parent| parent.read_dir().ok())
+        .is_some_and(|entries| {
+            entries.flatten().any(|entry| {
+                let real = entry.file_name();
+                real.to_str().is_none() && real.to_string_lossy() == name
+            })
+        })
 }
 
 /// What an error of the system means for a blob.

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::Inner;
-use super::entry::{describe, failed, not_a_blob};
+use super::entry::{describe, failed, name_not_utf8};
 use crate::blob_path::BlobPath;
 use crate::blobs::{BlobError, BlobMeta, Listed};
 
@@ -156,10 +156,7 @@ impl Inner {
             Err(error) => return push_unless_vanished(found, path, failed(&full, &error)),
         };
         if name.to_str().is_none() {
-            let what = if kind.is_dir() { "folder" } else { "file" };
-            let message =
-                format!("the name of this {what} is not UTF-8, so it cannot be addressed; rename it");
-            push(found, path, Err(not_a_blob("name_not_utf8", message)));
+            push(found, path, Err(name_not_utf8()));
         } else if kind.is_dir() {
             pending.push(Pending {
                 full,
