@@ -32,6 +32,8 @@ impl<'t> Sizer<'t> {
 
     /// The size of a part of the text.
     pub(super) fn of(&self, range: Range<usize>) -> usize {
+        #[cfg(test)]
+        work::add(1);
         match &self.measure {
             Measure::Characters(characters) => characters.count(self.text, range),
             Measure::Tokens(pieces) => pieces.count(self.text, range),
@@ -40,6 +42,8 @@ impl<'t> Sizer<'t> {
 
     /// The size of a text that is made of parts of the document, such as rows below a repeated header.
     pub(super) fn of_other(&self, text: &str) -> usize {
+        #[cfg(test)]
+        work::add(text.len());
         match &self.measure {
             Measure::Characters(_) => text.chars().count(),
             Measure::Tokens(pieces) => pieces.tokenizer.count(text),
@@ -221,5 +225,25 @@ impl Counts {
             self.0[slot] = (key, tokenizer.bpe.count(piece));
         }
         self.0[slot].1
+    }
+}
+
+/// Counts what takes time, so that tests can hold it against the length of a document.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local!(static WORK: Cell<usize> = const { Cell::new(0) });
+
+    /// Adds so many bytes looked at, or measurements made.
+    pub(in super::super) fn add(work: usize) {
+        WORK.set(WORK.get() + work);
+    }
+
+    /// What this takes.
+    pub(in super::super) fn of<T>(doing: impl FnOnce() -> T) -> usize {
+        let before = WORK.get();
+        drop(doing());
+        WORK.get() - before
     }
 }
