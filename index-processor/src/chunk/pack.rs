@@ -43,8 +43,8 @@ fn end_of_pack<K: PartialOrd>(
     }
     let mut best: Option<(K, usize)> = None;
     let mut filled = size(start..start + 1);
-    for end in start + 1..large.len() {
-        if large[end] {
+    for (end, &large) in large.iter().enumerate().skip(start + 1) {
+        if large {
             return end;
         }
         if filled >= capacity / 2 {

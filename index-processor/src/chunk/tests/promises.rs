@@ -205,7 +205,8 @@ fn hostile_documents_are_cut_as_any_other() {
 
 #[test]
 fn the_work_is_in_proportion_to_the_length() {
-    let documents: [(DocumentKind, fn(usize) -> String); 8] = [
+    type Document = fn(usize) -> String;
+    let documents: [(DocumentKind, Document); 8] = [
         (DocumentKind::Text, |size| prose(1, size)),
         (DocumentKind::Text, |size| prose(1, size).replace('\n', " ")),
         (DocumentKind::Text, |size| "a".repeat(size * 200)),
@@ -221,7 +222,7 @@ fn the_work_is_in_proportion_to_the_length() {
     ];
     for (kind, document) in documents {
         for settings in [tokens(64, 16), characters(200, 50)] {
-            let [small, large] = [300, 1_200].map(|size| {
+            let [small, large] = [100, 400].map(|size| {
                 let document = document(size);
                 work::of(|| chunk(&document, kind, &settings)) * 1_000 / document.len()
             });
