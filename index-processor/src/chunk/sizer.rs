@@ -247,3 +247,30 @@ pub(super) mod work {
         WORK.get() - before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_those_of_the_tokenizer() {
+        let tokenizer = cl100k_base();
+        let texts = [
+            "it's don't 'twas 'sx 'there 'S x'LL",
+            "a  b\tc \n\n d\r\ne   ",
+            "(foo)_bar+baz12345 x1y 'a",
+            "naïve cafés élan ABCé xé 字漢a a字",
+            "\u{a0}word \u{301}word wo\u{301}rd \0word",
+        ];
+        for text in texts {
+            let mut pieces = Vec::new();
+            let mut rest = text;
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(first_piece(tokenizer, rest));
+                pieces.push(piece);
+                rest = after;
+            }
+            assert_eq!(pieces, tokenizer.split(text).collect::<Vec<_>>());
+        }
+    }
+}
