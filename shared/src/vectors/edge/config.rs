@@ -22,6 +22,8 @@ const SEGMENTS: usize = 12;
 /// Sizes at which upkeep sets in. Tests have small ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
+    /// Segments to write to.
+    pub(super) writable_segments: usize,
     /// Least size in KiB of the vectors (dense or sparse) at which a segment is rewritten into its read-only form,
     /// whose indexes are mapped from disk instead of held in memory.
     pub(super) rewrite_from_kib: usize,
@@ -36,6 +38,7 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            writable_segments: 4,
             rewrite_from_kib: 2_000,
             journal_bytes: 32 * 1024 * 1024,
             log_bytes: 64 * 1024 * 1024,

@@ -12,26 +12,20 @@ use std::path::{Path, PathBuf};
 use qdrant_edge::external::serde_json::{Value, from_slice};
 use qdrant_edge::{EdgeConfig, EdgeShard, OperationResult};
 
-use super::config::{self, BM25};
+use super::config::BM25;
 
-/// Writable segments that a collection should have.
-const WRITABLE: usize = 4;
-
-/// Adds writable segments to the closed shard in `dir` until it has enough.
-pub(super) fn top_up(dir: &Path, layout: &EdgeConfig) -> OperationResult<()> {
+/// Adds writable segments to the closed shard in `dir` until it has so many.
+pub(super) fn top_up(dir: &Path, layout: &EdgeConfig, writable: usize) -> OperationResult<()> {
     let segments = dir.join("segments");
     fs::create_dir_all(&segments)?;
     let nursery = dir.join("segment.fresh");
-    for _ in count_writable(&segments)?..WRITABLE {
+    for _ in count_writable(&segments)?..writable {
         if nursery.exists() {
             fs::remove_dir_all(&nursery)?;
         }
         fs::create_dir(&nursery)?;
-        let shard = EdgeShard::new(&nursery, layout.clone())?;
-        for operation in config::payload_indexes() {
-            shard.update(operation)?;
-        }
-        drop(shard);
+        // Empty, it costs no flush; it gets its payload indexes with the others.
+        drop(EdgeShard::new(&nursery, layout.clone())?);
         for segment in folders(&nursery.join("segments"))? {
             if let Some(name) = segment.file_name() {
                 fs::rename(&segment, segments.join(name))?;

@@ -25,7 +25,7 @@ pub(super) struct Shard {
 enum State {
     /// In use. The lock on the folder is held as long as the file is open.
     Open {
-        edge: EdgeShard,
+        edge: Box<EdgeShard>,
         journal: Mutex<Journal>,
         lock: File,
     },
@@ -126,6 +126,7 @@ impl Shard {
         let mut state = self.write();
         let lock = match std::mem::replace(&mut *state, State::Closed) {
             State::Open { edge, lock, .. } => {
+                // What the flush misses is in the journal.
                 discard(edge);
                 lock
             }
@@ -147,14 +148,13 @@ impl Shard {
 
     /// Closes for good. What was acknowledged is on disk already; the rest is to save space and time.
     pub(super) fn close(&self) {
-        if let Err(error) = self.checkpoint() {
-            tracing::warn!(dir = %self.dir.display(), %error, "closing vectors without a checkpoint");
-        }
         let mut state = self.write();
-        if let State::Open { edge, lock, .. } = std::mem::replace(&mut *state, State::Closed) {
-            discard(edge);
-            if let Err(error) = wal::empty(&self.dir) {
-                tracing::warn!(dir = %self.dir.display(), %error, "cannot empty the log of the vectors");
+        if let State::Open { edge, journal, lock } = std::mem::replace(&mut *state, State::Closed)
+            && discard(edge)
+        {
+            let tidied = locked(&journal).clear().and_then(|()| wal::empty(&self.dir));
+            if let Err(error) = tidied {
+                tracing::warn!(dir = %self.dir.display(), %error, "cannot tidy up closed vectors");
             }
             drop(lock);
         }
@@ -185,11 +185,13 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     )
 }
 
-/// Drops a shard, which flushes it and so may panic.
-fn discard(edge: EdgeShard) {
-    if let Err(error) = guard(|| drop(edge)) {
+/// Drops a shard, which flushes it and so may panic. Says whether all is on disk.
+fn discard(edge: Box<EdgeShard>) -> bool {
+    let flushed = guard(|| drop(edge));
+    if let Err(error) = &flushed {
         tracing::warn!(%error, "the last flush of the vectors failed");
     }
+    flushed.is_ok()
 }
 
 fn locked(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
@@ -201,13 +203,13 @@ fn load(
     dir: &Path,
     dense_size: Option<usize>,
     limits: Limits,
-) -> Result<(EdgeShard, Mutex<Journal>), VectorsError> {
+) -> Result<(Box<EdgeShard>, Mutex<Journal>), VectorsError> {
     wal::empty(dir).map_err(|error| io_failure("empty the log of", dir, &error))?;
     let layout = config::layout(dense_size, limits);
     let unopened = |error: OperationError| {
         VectorsError::Unavailable(format!("cannot open the vectors in {}: {error}", dir.display()))
     };
-    guard(|| segments::top_up(dir, &layout))?.map_err(unopened)?;
+    guard(|| segments::top_up(dir, &layout, limits.writable_segments))?.map_err(unopened)?;
     let edge = guard(|| EdgeShard::load(dir, Some(layout)))?.map_err(unopened)?;
     let update = |operation| guard(|| edge.update(operation))?.map_err(|error| failure(&error));
     config::payload_indexes().into_iter().try_for_each(update)?;
@@ -230,7 +232,7 @@ fn load(
             .clear()
             .map_err(|error| io_failure("empty the journal of", dir, &error))?;
     }
-    Ok((edge, Mutex::new(journal)))
+    Ok((Box::new(edge), Mutex::new(journal)))
 }
 
 /// Why the journal could not be applied.

@@ -9,6 +9,7 @@ use crate::vectors::conformance::{self, DIMENSIONS, point, terms};
 
 /// Limits so low that the files turn over all the time and every upkeep rewrites.
 pub(super) const LOW: Limits = Limits {
+    writable_segments: 2,
     rewrite_from_kib: 1,
     journal_bytes: 40_000,
     log_bytes: 200_000,
