@@ -17,7 +17,7 @@ use super::*;
 use crate::ids::FileId;
 use crate::vectors::conformance::{DIMENSIONS, point, terms};
 
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 8;
 const POINTS: u32 = 12;
 
 fn points(claim: ClaimId) -> Vec<Point> {
