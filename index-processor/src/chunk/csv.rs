@@ -23,8 +23,14 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
     let Some(header) = rows.first().cloned() else {
         return Vec::new();
     };
-    let repeated = source.sizer.of(header.clone()) <= source.capacity / 2;
-    let header = if repeated { &source.text[header] } else { "" };
+    let repeated = rows.len() > 1 && source.sizer.of(header.clone()) <= source.capacity / 2;
+    let start = header.start;
+    let header = if repeated {
+        rows.remove(0);
+        &source.text[header]
+    } else {
+        ""
+    };
     // One for the line break, one because tokens on both sides of it may come out otherwise.
     let capacity = source.capacity
         - if repeated {
@@ -38,7 +44,7 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     for run in pack(rows.len(), capacity, size, key) {
         let first = run.start == 0;
-        let range = span(run);
+        let range = if first { start..span(run).end } else { span(run) };
         let part = &source.text[range.clone()];
         let text = if first || header.is_empty() {
             part.to_owned()

@@ -141,13 +141,13 @@ fn lines_of_json_stay_whole() {
 fn rows_repeat_their_header() {
     let document = "| id | name |\n| --- | --- |\n| 1 | 5\" pipe |\n| 2 | c |\n| 3 | d |\n| 4 | e |\n";
     assert_snapshot!(page(&chunk(document, DocumentKind::Csv, &characters(60, 0))), @r##"
-    0..55 
+    0..53 
     | id | name |
     | --- | --- |
     | 1 | 5" pipe |
     | 2 | c |
 
-    56..75 
+    54..73 
     | id | name |
     | --- | --- |
     | 3 | d |
