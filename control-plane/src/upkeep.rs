@@ -1,6 +1,7 @@
 //! Repairs that run from time to time. Each takes no input, looks at what is there, and may be repeated at any moment; a
 //! timer only wakes it.
 
+pub mod compact;
 pub mod old_rows;
 pub mod scrub;
 pub mod sweep;

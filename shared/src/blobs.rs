@@ -88,6 +88,7 @@ pub trait Blobs: Send + Sync + 'static {
     async fn read(&self, path: &BlobPath, etag: &str, limit: u64) -> Result<Blob, BlobError>;
 
     /// Everything at or below `prefix` (empty: all), in no certain order. An error means that the listing is incomplete,
-    /// so nothing may be concluded from what is missing in it.
+    /// so nothing may be concluded from what is missing in it. An entry that is [`BlobError::Denied`] or
+    /// [`BlobError::Unavailable`] may stand for a folder: nothing may be concluded about what is below it.
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, BlobError>;
 }

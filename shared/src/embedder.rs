@@ -2,6 +2,7 @@
 
 pub mod batching;
 pub mod bm25;
+pub mod codes;
 pub mod governor;
 pub mod openai;
 

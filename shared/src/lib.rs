@@ -14,6 +14,7 @@ pub mod ids;
 pub mod ledger;
 pub mod queue;
 pub mod retry;
+pub mod secret;
 pub mod shutdown;
 pub mod vectors;
 pub mod work_message;

@@ -1,4 +1,13 @@
 //! Which failures are worth another try, and when.
+//!
+//! [`Failure`] says what went wrong and of which class it is; [`RetryPolicy`] says how long to wait; [`retry()`] does both
+//! for an operation that is tried again in place, within seconds. Longer waits belong to the ledger (`not_before`).
+
+mod policy;
+mod run;
+
+pub use policy::{Jitter, RetryPolicy};
+pub use run::retry;
 
 use std::time::Duration;
 

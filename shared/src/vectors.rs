@@ -4,8 +4,10 @@
 //! dead attempt can neither damage nor remove a live version. Which claim is live is the ledger's business: search
 //! here returns hits of any claim, and the caller keeps those that are live ([`crate::ledger::Ledger::live_claims`]).
 
+mod check;
 pub mod conformance;
 pub mod edge;
+pub mod fusion;
 pub mod memory;
 
 use std::collections::HashMap;

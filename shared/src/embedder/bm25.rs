@@ -1,1 +1,184 @@
-//! Under construction.
+//! Text to BM25 term weights, by the tokenizer, stop words and stemmer that Qdrant itself uses, so that vectors made
+//! here and vectors made by a Qdrant server agree.
+//!
+//! Documents carry the term-frequency part of the formula (k1 = 1.2, b = 0.75, average length 256 terms; Robertson and
+//! Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009); queries weigh each term 1; the store
+//! multiplies the inverse document frequency in.
+
+use std::fmt;
+use std::ops::Range;
+
+use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
+
+use crate::vectors::SparseVector;
+
+/// The language whose stop words and stemmer cannot be found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a language that full-text search knows; use an English name such as \"english\" or \"german\""
+)]
+pub struct UnknownLanguage(pub String);
+
+/// Makes sparse vectors of texts in one language.
+pub struct Bm25 {
+    language: String,
+    model: EdgeBm25,
+}
+
+impl Bm25 {
+    /// An encoder with the stop words and stemmer of a language, named in English.
+    ///
+    /// Texts in other languages are found too, by their exact words.
+    ///
+    /// # Errors
+    /// When there is no such language.
+    pub fn new(language: &str) -> Result<Self, UnknownLanguage> {
+        let unknown = || UnknownLanguage(language.to_owned());
+        let language = language.to_lowercase();
+        let config = EdgeBm25Config {
+            language: Some(language.clone()),
+            ..EdgeBm25Config::default()
+        };
+        let model = EdgeBm25::new(config).map_err(|_| unknown())?;
+        Ok(Self { language, model })
+    }
+
+    /// The language.
+    #[must_use]
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// Term weights of a text that is to be found. Empty when the text has no words but stop words.
+    #[must_use]
+    pub fn document(&self, text: &str) -> SparseVector {
+        ascending(self.model.embed_document(text))
+    }
+
+    /// Term weights of what somebody looks for.
+    #[must_use]
+    pub fn query(&self, text: &str) -> SparseVector {
+        ascending(self.model.embed_query(text))
+    }
+
+    /// Byte ranges of the words in `text` that match a word of `query` once both are stemmed, in order and without
+    /// overlap, for a snippet to mark.
+    #[must_use]
+    pub fn matches(&self, text: &str, query: &str) -> Vec<Range<usize>> {
+        let wanted = self.query(query).indices;
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        words(text)
+            .filter(|word| {
+                let terms = self.model.embed_query(&text[word.clone()]).indices;
+                terms.iter().any(|term| wanted.binary_search(term).is_ok())
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for Bm25 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bm25")
+            .field("language", &self.language)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs of letters and digits, which is what the tokenizer takes for a word.
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        let start = rest + text[rest..].find(char::is_alphanumeric)?;
+        let end = text[start..]
+            .find(|c: char| !c.is_alphanumeric())
+            .map_or(text.len(), |length| start + length);
+        rest = end;
+        Some(start..end)
+    })
+}
+
+/// Orders a vector's dimensions; of terms whose hashes collide the greater weight stays.
+fn ascending(vector: qdrant_edge::SparseVector) -> SparseVector {
+    let mut pairs: Vec<_> = vector.indices.into_iter().zip(vector.values).collect();
+    pairs.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| y.total_cmp(x)));
+    pairs.dedup_by_key(|(index, _)| *index);
+    let (indices, values) = pairs.into_iter().unzip();
+    SparseVector { indices, values }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked<'a>(bm25: &Bm25, text: &'a str, query: &str) -> Vec<&'a str> {
+        bm25.matches(text, query)
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
+    }
+
+    #[test]
+    fn forms_of_a_word_share_a_term() {
+        let english = Bm25::new("English").unwrap();
+        assert_eq!(english.query("ships").indices, english.query("SHIPPED").indices);
+        let german = Bm25::new("german").unwrap();
+        assert_eq!(german.query("Häusern").indices, german.query("Hauses").indices);
+        assert_ne!(english.query("Häusern").indices, english.query("Hauses").indices);
+    }
+
+    #[test]
+    fn stop_words_have_no_weight() {
+        let bm25 = Bm25::new("english").unwrap();
+        assert_eq!(bm25.document("the of and"), SparseVector::default());
+        assert_eq!(bm25.document(""), SparseVector::default());
+    }
+
+    #[test]
+    fn indices_ascend_and_queries_weigh_one() {
+        let bm25 = Bm25::new("english").unwrap();
+        let text = "harbour crane cargo crane harbour vessel tide berth crane";
+        let document = bm25.document(text);
+        assert_eq!(document.indices.len(), 6);
+        assert!(document.indices.is_sorted_by(|a, b| a < b));
+        let query = bm25.query(text);
+        assert_eq!(query.indices, document.indices);
+        assert!(query.values.iter().all(|value| *value == 1.0));
+    }
+
+    #[test]
+    fn repeated_terms_weigh_more_with_saturation() {
+        let bm25 = Bm25::new("english").unwrap();
+        let weight = |text: &str| bm25.document(text).values.into_iter().fold(0.0, f32::max);
+        let (one, two, three) = (
+            weight("crane"),
+            weight("crane crane"),
+            weight("crane crane crane"),
+        );
+        assert!(
+            one < two && two < three && three - two < two - one,
+            "{one} {two} {three}"
+        );
+    }
+
+    #[test]
+    fn matching_words_are_marked_where_they_are() {
+        let bm25 = Bm25::new("english").unwrap();
+        let text = "Shipping: the ships’ crew — shipped (naïve) in Zürich.";
+        assert_eq!(
+            marked(&bm25, text, "ship the naïve zürich"),
+            ["Shipping", "ships", "shipped", "naïve", "Zürich"]
+        );
+        assert_eq!(marked(&bm25, text, "the in"), [""; 0]);
+        assert_eq!(marked(&bm25, "", "ship"), [""; 0]);
+    }
+
+    #[test]
+    fn an_unknown_language_is_refused() {
+        assert_eq!(
+            Bm25::new("Klingon").unwrap_err(),
+            UnknownLanguage("Klingon".to_owned())
+        );
+    }
+}

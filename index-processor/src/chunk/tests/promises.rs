@@ -1,0 +1,189 @@
+//! Properties of every document, however strange.
+
+use proptest::prelude::*;
+
+use super::super::{Chunk, chunk, settings::Size};
+use super::*;
+
+/// Checks the promises of [`chunk`], and returns the chunks.
+fn check(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Vec<Chunk> {
+    let chunks = chunk(document, kind, settings);
+    assert_eq!(chunks, chunk(document, kind, settings), "not the same twice");
+    for chunk in &chunks {
+        let size = match settings.size() {
+            Size::Tokens(_) => bpe_openai::cl100k_base().count(chunk.text.as_str()),
+            Size::Characters(_) => chunk.text.chars().count(),
+        };
+        assert!(
+            size <= settings.size().get(),
+            "{size} is over the size: {chunk:?}"
+        );
+        assert!(!chunk.text.trim().is_empty(), "nothing to embed: {chunk:?}");
+        let part = &document[chunk.range.clone()];
+        let exact = match kind {
+            DocumentKind::Csv => chunk.text == part || chunk.text.ends_with(&format!("\n{part}")),
+            DocumentKind::Json => [
+                part.to_owned(),
+                format!("[{part}]"),
+                format!("{{{part}}}"),
+                format!("\"{part}\""),
+            ]
+            .contains(&chunk.text),
+            _ => chunk.text == part,
+        };
+        assert!(exact, "the range is {part:?}: {chunk:?}");
+    }
+    for pair in chunks.windows(2) {
+        assert!(
+            pair[0].range.start < pair[1].range.start && pair[0].range.end < pair[1].range.end,
+            "order: {pair:?}"
+        );
+        assert!(
+            settings.overlap() > 0 || pair[0].range.end <= pair[1].range.start,
+            "overlap: {pair:?}"
+        );
+        assert!(
+            pair[0].range.end <= pair[1].range.start || pair[0].heading_path == pair[1].heading_path,
+            "overlap across headings: {pair:?}"
+        );
+    }
+    let mut covered = 0;
+    for range in chunks.iter().map(|chunk| &chunk.range) {
+        assert_left_out(document, covered..range.start.max(covered), kind);
+        covered = range.end;
+    }
+    assert_left_out(document, covered..document.len(), kind);
+    chunks
+}
+
+/// Only white space is in no chunk; of JSON, also keys and punctuation.
+fn assert_left_out(document: &str, gap: std::ops::Range<usize>, kind: DocumentKind) {
+    let left_out = document[gap].trim();
+    if kind == DocumentKind::Json {
+        let outside: String = left_out.split('"').step_by(2).collect();
+        assert!(
+            !outside.contains(|c: char| !",:[]{}".contains(c) && !c.is_whitespace()),
+            "left out: {left_out:?}"
+        );
+    } else {
+        assert_eq!(left_out, "", "left out");
+    }
+}
+
+fn check_all(document: &str) {
+    for kind in kinds() {
+        for settings in [
+            tokens(32, 0),
+            tokens(40, 20),
+            characters(50, 10),
+            characters(300, 150),
+        ] {
+            check(document, kind, &settings);
+        }
+    }
+}
+
+/// Documents of pieces that mean something to one parser or another.
+fn documents() -> impl proptest::strategy::Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => "\\PC{0,40}",
+        2 => "[a-z ]{0,80}",
+        3 => proptest::sample::select(vec![
+            "# ", "## ", "\n", "\n\n", "\r\n", "===\n", "---\n", "```\n", "~~~", "    ", "\t", "- ", "> ", "| a | b |\n|---|---|\n",
+            "<!--", "-->", "<pre>", "\"", ",", ";", "{", "}", "[", "]", ":", "{\"a\":", "\\", "\\u00e9", "null", "1e9",
+            "fn main() {\n", "impl Foo {\n", "def f(x):\n    ", "class A:\n", "/* ", "*/", "// x\n", "#include <a>\n", "<?php ", "?>",
+            "字", "。", "e\u{301}\u{302}\u{303}", "👩‍👩‍👧‍👦", "\u{0}", "\u{a0}", "\u{3000}", "\u{200d}", "\u{feff}", "'s", "12345678901234567890",
+        ]).prop_map(str::to_owned),
+        1 => (proptest::sample::select(vec![" ", "\n", "a", "字", "\u{301}", "[", "> ", "# ", "- "]), 1..700_usize).prop_map(|(text, times)| text.repeat(times)),
+    ];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+fn json(depth: u32) -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<i64>().prop_map(Into::into),
+        "\\PC{0,30}".prop_map(Into::into),
+        "(\\\\|\"|é|\n|😀|a){0,200}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(depth, 128, 10, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..12).prop_map(Into::into),
+            proptest::collection::vec(("[a-z\"]{0,8}", inner), 0..12)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn any_document_is_cut_as_promised(document in documents()) {
+        check_all(&document);
+    }
+
+    #[test]
+    fn every_chunk_of_json_is_json(value in json(6), pretty: bool) {
+        let document = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() };
+        for settings in [tokens(32, 0), characters(60, 20)] {
+            for chunk in check(&document, DocumentKind::Json, &settings) {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&chunk.text).is_ok(), "{chunk:?}");
+            }
+        }
+    }
+
+    /// The fast measure is the tokenizer's own, for every slice.
+    #[test]
+    fn slices_have_the_size_of_their_copies(document in documents(), from: prop::sample::Index, to: prop::sample::Index) {
+        let boundaries: Vec<usize> = (0..=document.len()).filter(|&at| document.is_char_boundary(at)).collect();
+        let (from, to) = (*from.get(&boundaries), *to.get(&boundaries));
+        let range = from.min(to)..from.max(to);
+        for size in [Size::Tokens(32), Size::Characters(32)] {
+            let sizer = super::super::sizer::Sizer::new(&document, size);
+            prop_assert_eq!(sizer.of(range.clone()), sizer.of_other(&document[range.clone()]), "{:?}", &document[range.clone()]);
+        }
+    }
+}
+
+#[test]
+fn nothing_comes_of_nothing() {
+    for kind in kinds() {
+        for document in ["", " ", "\n\n\t\n", "\u{3000}\u{a0}"] {
+            assert_eq!(chunk(document, kind, &ChunkSettings::default()), [], "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn hostile_documents_are_cut_as_any_other() {
+    let documents = [
+        "\n".repeat(3_000_000),
+        format!("a{}b", "\n".repeat(3_000_000)),
+        "a".repeat(50_000),
+        "字".repeat(20_000),
+        format!("e{}", "\u{301}".repeat(20_000)),
+        format!("{}x", "> ".repeat(10_000)),
+        (0..200)
+            .map(|depth| format!("{}- x\n", "  ".repeat(depth)))
+            .collect(),
+        format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
+        "[".repeat(10_000),
+        "\"".repeat(10_001),
+        "# a\n".repeat(5_000),
+        "fn a() { (".repeat(2_000),
+        "{".repeat(10_000),
+    ];
+    for document in &documents {
+        for kind in [
+            DocumentKind::Markdown,
+            DocumentKind::Json,
+            DocumentKind::Csv,
+            DocumentKind::Text,
+            DocumentKind::Code(Language::Rust),
+        ] {
+            check(document, kind, &tokens(128, 16));
+        }
+    }
+}
