@@ -49,7 +49,9 @@ impl Kind {
             Self::Markdown => {
                 let html = Self::Html.fetch(tools)?;
                 let python = tools::python(&tools.cache)?;
-                run(Command::new(python).arg(own_file("peers/to_markdown.py")).args([&html, &partial]))?;
+                run(Command::new(python)
+                    .arg(own_file("peers/to_markdown.py"))
+                    .args([&html, &partial]))?;
             }
         }
         std::fs::rename(&partial, &folder)?;
@@ -65,7 +67,9 @@ impl Kind {
 }
 
 fn unpack(into: &Path) -> anyhow::Result<()> {
-    run(Command::new("apt-get").args(["download", PACKAGE]).current_dir(into))?;
+    run(Command::new("apt-get")
+        .args(["download", PACKAGE])
+        .current_dir(into))?;
     let package = files(into)?.pop().context("apt-get downloaded nothing")?;
     let all = into.join("all");
     run(Command::new("dpkg-deb").arg("--extract").args([&package, &all]))?;
@@ -131,7 +135,10 @@ impl Copy {
     /// Renames 1% of the files in their folder.
     pub(crate) fn rename(&self, kind: Kind) -> anyhow::Result<()> {
         for path in self.hundredth(30)? {
-            std::fs::rename(&path, path.with_extension(format!("renamed.{}", kind.extension())))?;
+            std::fs::rename(
+                &path,
+                path.with_extension(format!("renamed.{}", kind.extension())),
+            )?;
         }
         Ok(())
     }
@@ -206,7 +213,10 @@ pub(crate) fn remove(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "file times are compared with the system's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "file times are compared with the system's"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }

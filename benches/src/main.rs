@@ -1,5 +1,8 @@
 //! Benchmarks of Longshore beside its peers, on a public corpus; see `benches/README.md`.
-#![expect(clippy::print_stdout, reason = "tables are printed for the person who asked for them")]
+#![expect(
+    clippy::print_stdout,
+    reason = "tables are printed for the person who asked for them"
+)]
 
 mod corpus;
 mod growth;

@@ -205,7 +205,11 @@ impl Bench {
         let (usage, printed) = measure::run(&system.ingest(&job), &self.scratch)?;
         let counts = server.counts();
         let spent = if pass == Pass::Resumed { cold_texts } else { 0 };
-        let content = if pass.is_checked() { system.content(&job)? } else { None };
+        let content = if pass.is_checked() {
+            system.content(&job)?
+        } else {
+            None
+        };
         if let Some(content) = &content {
             let files = corpus.files()?.len();
             ensure!(
@@ -228,7 +232,9 @@ impl Bench {
 
 fn texts_of(samples: &[Sample], system: &str, pass: Pass) -> i64 {
     let mut of_system = samples.iter().rev().filter(|sample| sample.system == system);
-    of_system.find(|sample| sample.pass == pass).map_or(0, |sample| sample.texts)
+    of_system
+        .find(|sample| sample.pass == pass)
+        .map_or(0, |sample| sample.texts)
 }
 
 fn progress(sample: &Sample) {

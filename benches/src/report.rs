@@ -53,7 +53,12 @@ pub(crate) fn write(tools: &Tools, name: &str, outcome: &Outcome) -> anyhow::Res
 }
 
 fn tables(outcome: &Outcome) -> String {
-    let rounds = outcome.samples.iter().map(|sample| sample.round).max().unwrap_or(0);
+    let rounds = outcome
+        .samples
+        .iter()
+        .map(|sample| sample.round)
+        .max()
+        .unwrap_or(0);
     let mut out = format!(
         "Corpus {}: {} files, {:.1} MB. Medians of {rounds} rounds; in brackets: divided by Longshore's.\n",
         outcome.corpus,
@@ -89,7 +94,11 @@ fn table(out: &mut String, outcome: &Outcome, metric: &Metric) {
         let ours = median(outcome, outcome.systems[0], pass, metric.value);
         for (column, system) in outcome.systems.iter().enumerate() {
             let value = median(outcome, system, pass, metric.value);
-            out.push_str(&cell(value, ours.filter(|_| metric.has_ratio && column > 0), metric.decimals));
+            out.push_str(&cell(
+                value,
+                ours.filter(|_| metric.has_ratio && column > 0),
+                metric.decimals,
+            ));
         }
         out.push('\n');
     }

@@ -19,7 +19,9 @@ impl Tools {
     /// Gets everything ready.
     pub(crate) fn prepare(cache: &Path, longshore: Option<PathBuf>, peers: bool) -> anyhow::Result<Self> {
         if cfg!(debug_assertions) {
-            bail!("a debug build serves embeddings too slowly to measure their clients: use cargo run --release");
+            bail!(
+                "a debug build serves embeddings too slowly to measure their clients: use cargo run --release"
+            );
         }
         run(Command::new("/usr/bin/time").args(["--format=", "true"]))
             .context("GNU time measures the processes: install Debian's package `time`")?;

@@ -77,7 +77,11 @@ impl System for LlamaIndex {
             return Ok(None);
         }
         let answer = printed(&ask(self.command("check", job))?)?;
-        let count = |name: &str| answer[name].as_u64().with_context(|| format!("no {name} in {answer}"));
+        let count = |name: &str| {
+            answer[name]
+                .as_u64()
+                .with_context(|| format!("no {name} in {answer}"))
+        };
         Ok(Some(Content {
             chunks: count("chunks")?,
             files: count("files")?,

@@ -64,8 +64,7 @@ impl System for Longshore {
     fn content(&self, job: &Job<'_>) -> anyhow::Result<Option<Content>> {
         let status: Value = serde_json::from_str(&self.ask(job, &["status", "--json"])?)?;
         let files = self.ask(job, &["files", "--json", "--status", "INDEXED"])?;
-        let found: Value =
-            serde_json::from_str(&self.ask(job, &["search", "vacuum a table", "--json"])?)?;
+        let found: Value = serde_json::from_str(&self.ask(job, &["search", "vacuum a table", "--json"])?)?;
         let (mut present, mut stale) = (0, 0);
         for line in files.lines() {
             let file: Value = serde_json::from_str(line)?;
