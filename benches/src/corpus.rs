@@ -86,12 +86,12 @@ fn unpack(into: &Path) -> anyhow::Result<()> {
 }
 
 /// A copy of a corpus that is changed in the course of a round.
-pub(crate) struct Copy {
+pub(crate) struct WorkingCopy {
     /// The folder that is indexed.
     pub(crate) folder: PathBuf,
 }
 
-impl Copy {
+impl WorkingCopy {
     /// A fresh copy.
     pub(crate) fn make(original: &Path, folder: PathBuf) -> anyhow::Result<Self> {
         remove(&folder)?;

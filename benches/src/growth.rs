@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::corpus::{Copy, Kind, remove};
+use crate::corpus::{Kind, WorkingCopy, remove};
 use crate::measure;
 use crate::passes;
 use crate::systems::{Job, Longshore, System};
@@ -14,7 +14,7 @@ pub(crate) async fn measure(tools: &Tools, kind: Kind) -> anyhow::Result<()> {
     let server = passes::serve(Duration::ZERO).await?;
     let url = server.url();
     let scratch = tools.cache.join("work").join("growth");
-    let corpus = Copy::make(&original, scratch.join("corpus"))?;
+    let corpus = WorkingCopy::make(&original, scratch.join("corpus"))?;
     let mut table = String::from(
         "| system | corpus | files | MB | chunks | cold, s | peak MiB | nothing changed, s | peak MiB |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use tests::embedding_server::{EmbeddingServer, ServerSettings};
 
-use crate::corpus::{Copy, Kind, remove};
+use crate::corpus::{Kind, WorkingCopy, remove};
 use crate::measure::{self, Usage};
 use crate::systems::{self, Content, Job, System};
 use crate::tools::Tools;
@@ -65,7 +65,7 @@ impl Pass {
         }
     }
 
-    fn change(self, corpus: &Copy, kind: Kind) -> anyhow::Result<()> {
+    fn change(self, corpus: &WorkingCopy, kind: Kind) -> anyhow::Result<()> {
         match self {
             Self::Edited => corpus.edit(kind),
             Self::Renamed => corpus.rename(kind),
@@ -128,13 +128,12 @@ pub(crate) async fn compare(tools: &Tools, kind: Kind, rounds: u32) -> anyhow::R
         fast: serve(Duration::ZERO).await?,
         slow: serve(SLOW_MODEL).await?,
         scratch: tools.cache.join("work").join(kind.name()),
-        kind,
     };
     let systems = systems::all(tools);
     let mut samples = Vec::new();
     let mut size = (0, 0);
     for round in 1..=rounds {
-        let corpus = Copy::make(&original, bench.scratch.join("corpus"))?;
+        let corpus = WorkingCopy::make(&original, bench.scratch.join("corpus"))?;
         size = corpus.size()?;
         for pass in Pass::ALL {
             pass.change(&corpus, kind)?;
@@ -171,14 +170,13 @@ struct Bench {
     fast: EmbeddingServer,
     slow: EmbeddingServer,
     scratch: PathBuf,
-    kind: Kind,
 }
 
 impl Bench {
     fn run(
         &self,
         system: &dyn System,
-        corpus: &Copy,
+        corpus: &WorkingCopy,
         pass: Pass,
         round: u32,
         cold_texts: i64,

@@ -1,7 +1,5 @@
 //! Medians, side by side, as Markdown tables and as JSON.
 
-use std::fmt::Write;
-
 use crate::passes::{Outcome, Pass, Sample};
 use crate::tools::Tools;
 
@@ -106,16 +104,13 @@ fn table(out: &mut String, outcome: &Outcome, metric: &Metric) {
 
 /// A value, and how many times the other one it is.
 fn cell(value: Option<f64>, other: Option<f64>, decimals: usize) -> String {
-    let mut cell = String::from(" ");
     match (value, other) {
-        (None, _) => cell.push('–'),
+        (None, _) => String::from(" – |"),
         (Some(value), Some(other)) if other > 0.0 => {
-            drop(write!(cell, "{value:.decimals$} ({:.1})", value / other));
+            format!(" {value:.decimals$} ({:.1}) |", value / other)
         }
-        (Some(value), _) => drop(write!(cell, "{value:.decimals$}")),
+        (Some(value), _) => format!(" {value:.decimals$} |"),
     }
-    cell.push_str(" |");
-    cell
 }
 
 fn median(outcome: &Outcome, system: &str, pass: Pass, value: fn(&Sample) -> f64) -> Option<f64> {
