@@ -6,6 +6,7 @@
 
 mod corpus;
 mod growth;
+mod machine;
 mod measure;
 mod passes;
 mod report;

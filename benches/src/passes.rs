@@ -8,6 +8,7 @@ use serde::Serialize;
 use tests::embedding_server::{EmbeddingServer, ServerSettings};
 
 use crate::corpus::{Kind, WorkingCopy, remove};
+use crate::machine::Machine;
 use crate::measure::{self, Usage};
 use crate::systems::{self, Content, Job, System};
 use crate::tools::Tools;
@@ -109,6 +110,8 @@ pub(crate) struct Sample {
 /// All that was measured.
 #[derive(Serialize)]
 pub(crate) struct Outcome {
+    /// What it was measured on.
+    pub(crate) machine: Machine,
     /// The corpus.
     pub(crate) corpus: &'static str,
     /// Its files.
@@ -124,6 +127,10 @@ pub(crate) struct Outcome {
 /// Runs all passes of all systems side by side, `rounds` times.
 pub(crate) async fn compare(tools: &Tools, kind: Kind, rounds: u32) -> anyhow::Result<Outcome> {
     let original = kind.fetch(tools)?;
+    let machine = Machine::look()?;
+    if machine.is_busy() {
+        println!("the machine is busy: seconds will say more about its load than about what is measured");
+    }
     let bench = Bench {
         fast: serve(Duration::ZERO).await?,
         slow: serve(SLOW_MODEL).await?,
@@ -148,6 +155,7 @@ pub(crate) async fn compare(tools: &Tools, kind: Kind, rounds: u32) -> anyhow::R
         }
     }
     Ok(Outcome {
+        machine,
         corpus: kind.name(),
         files: size.0,
         bytes: size.1,

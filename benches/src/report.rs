@@ -57,11 +57,16 @@ fn tables(outcome: &Outcome) -> String {
         .map(|sample| sample.round)
         .max()
         .unwrap_or(0);
+    let machine = &outcome.machine;
     let mut out = format!(
-        "Corpus {}: {} files, {:.1} MB. Medians of {rounds} rounds; in brackets: divided by Longshore's.\n",
+        "Corpus {}: {} files, {:.1} MB. {} cores, {:.0} GiB, load {:.1} at the start. \
+         Medians of {rounds} rounds; in brackets: divided by Longshore's.\n",
         outcome.corpus,
         outcome.files,
         outcome.bytes as f64 / 1e6,
+        machine.cores,
+        machine.memory_gib,
+        machine.load_before,
     );
     for metric in &METRICS {
         table(&mut out, outcome, metric);
