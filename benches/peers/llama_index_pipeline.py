@@ -1,6 +1,6 @@
 """LlamaIndex's IngestionPipeline, set up as its documentation recommends for a folder that is read again and again.
 
-    llama_index_pipeline.py ingest CORPUS DATA --url URL [--mode sync|async|workers] [--store qdrant|none]
+    llama_index_pipeline.py ingest CORPUS DATA --url URL [--async | --no-store]
     llama_index_pipeline.py check  CORPUS DATA --url URL
 
 Each call is one process that brings the index in DATA up to date with CORPUS (or looks at what is in it) and prints one
@@ -51,10 +51,10 @@ def read(corpus: Path) -> list:
     return reader.load_data()
 
 
-def vector_store(data: Path, mode: str) -> QdrantVectorStore:
+def vector_store(data: Path, is_async: bool) -> QdrantVectorStore:
     """Qdrant's local mode, on disk. Its folder can be open once, so it is the sync client or the async one."""
     path = str(data / "qdrant")
-    if mode == "async":
+    if is_async:
         return QdrantVectorStore(COLLECTION, aclient=AsyncQdrantClient(path=path), batch_size=BATCH)
     return QdrantVectorStore(COLLECTION, client=QdrantClient(path=path), batch_size=BATCH)
 
@@ -65,10 +65,10 @@ def ingest(args: argparse.Namespace) -> dict:
     has_read = time.perf_counter()
     saved = args.data / "pipeline"
     pipeline = IngestionPipeline(
-        # The model's own token counts: 512 with 64 repeated, as in Longshore.
+        # Counted in tokens, as in Longshore by default.
         transformations=[SentenceSplitter(chunk_size=512, chunk_overlap=64), embedding(args.url)],
         docstore=SimpleDocumentStore(),
-        vector_store=vector_store(args.data, args.mode) if args.store == "qdrant" else None,
+        vector_store=None if args.no_store else vector_store(args.data, args.is_async),
         docstore_strategy=DocstoreStrategy.UPSERTS_AND_DELETE,
         # The document store alone decides what is new. The cache keys on whole batches, never hits here, and would
         # write every vector a second time, as JSON.
@@ -77,11 +77,10 @@ def ingest(args: argparse.Namespace) -> dict:
     if saved.exists():
         pipeline.load(str(saved))
     has_loaded = time.perf_counter()
-    if args.mode == "async":
+    if args.is_async:
         nodes = asyncio.run(pipeline.arun(documents=documents))
-    elif args.mode == "workers":
-        nodes = pipeline.run(documents=documents, num_workers=2)
     else:
+        # In one process: with `num_workers=2` these versions never returned, not even for 40 files.
         nodes = pipeline.run(documents=documents)
     has_run = time.perf_counter()
     save(pipeline, saved)
@@ -98,7 +97,7 @@ def ingest(args: argparse.Namespace) -> dict:
 
 
 def save(pipeline: IngestionPipeline, saved: Path) -> None:
-    """Replaces the saved state in one step: a process killed in here must not leave half a JSON file to the next one."""
+    """Writes the state beside the old one, then swaps: a process killed in here must not leave half a JSON file behind."""
     fresh = saved.with_suffix(".new")
     pipeline.persist(str(fresh))
     shutil.rmtree(saved, ignore_errors=True)
@@ -129,8 +128,8 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--mode", choices=["sync", "async", "workers"], default="sync")
-    parser.add_argument("--store", choices=["qdrant", "none"], default="qdrant")
+    parser.add_argument("--async", action="store_true", dest="is_async")
+    parser.add_argument("--no-store", action="store_true")
     parser.add_argument("--query", default="vacuum a table")
     args = parser.parse_args()
     args.corpus = args.corpus.resolve()
@@ -138,6 +137,5 @@ def main() -> None:
     print(json.dumps(ingest(args) if args.what == "ingest" else check(args)))
 
 
-# The worker processes of `--mode workers` import this file.
 if __name__ == "__main__":
     main()

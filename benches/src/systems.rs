@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::passes::Pass;
 use crate::tools::Tools;
 
-pub(crate) use self::llama_index::{LlamaIndex, Store};
+pub(crate) use self::llama_index::{LlamaIndex, Variant};
 pub(crate) use self::longshore::Longshore;
 
 /// An index in the making.
@@ -65,8 +65,9 @@ pub(crate) fn all(tools: &Tools) -> Vec<Box<dyn System>> {
         Box::new(Longshore::without_model(&tools.longshore)),
     ];
     if let Some(python) = &tools.python {
-        all.push(Box::new(LlamaIndex::new(python, Store::Qdrant)));
-        all.push(Box::new(LlamaIndex::new(python, Store::None)));
+        for variant in [Variant::Plain, Variant::Async, Variant::NoStore] {
+            all.push(Box::new(LlamaIndex::new(python, variant)));
+        }
     }
     all
 }

@@ -10,27 +10,29 @@ use super::{Content, Job, System, ask};
 use crate::passes::Pass;
 use crate::tools::own_file;
 
-/// Where the peer puts its vectors.
+/// How the peer runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Store {
-    /// Qdrant's local mode, on disk.
-    Qdrant,
-    /// Nowhere: its best case, whatever the store.
-    None,
+pub(crate) enum Variant {
+    /// One request at a time, vectors in Qdrant's local mode on disk.
+    Plain,
+    /// Several requests at a time, through its asynchronous interface.
+    Async,
+    /// As plain, but vectors go nowhere: its best case, whatever the store.
+    NoStore,
 }
 
 /// The peer.
 pub(crate) struct LlamaIndex {
     python: PathBuf,
-    store: Store,
+    variant: Variant,
 }
 
 impl LlamaIndex {
     /// With an interpreter that has its packages.
-    pub(crate) fn new(python: &Path, store: Store) -> Self {
+    pub(crate) fn new(python: &Path, variant: Variant) -> Self {
         Self {
             python: python.to_path_buf(),
-            store,
+            variant,
         }
     }
 
@@ -38,9 +40,11 @@ impl LlamaIndex {
         let mut command = Command::new(&self.python);
         command.arg(own_file("peers/llama_index_pipeline.py")).arg(what);
         command.arg(job.corpus).arg(&job.data).args(["--url", job.url]);
-        if self.store == Store::None {
-            command.args(["--store", "none"]);
-        }
+        command.args(match self.variant {
+            Variant::Plain => None,
+            Variant::Async => Some("--async"),
+            Variant::NoStore => Some("--no-store"),
+        });
         command
     }
 }
@@ -53,15 +57,16 @@ fn printed(text: &str) -> anyhow::Result<Value> {
 
 impl System for LlamaIndex {
     fn name(&self) -> &'static str {
-        match self.store {
-            Store::Qdrant => "LlamaIndex",
-            Store::None => "LlamaIndex, no store",
+        match self.variant {
+            Variant::Plain => "LlamaIndex",
+            Variant::Async => "LlamaIndex, async",
+            Variant::NoStore => "LlamaIndex, no store",
         }
     }
 
     fn takes_part(&self, pass: Pass) -> bool {
-        // Without a store it cannot know what changed.
-        self.store == Store::Qdrant || matches!(pass, Pass::Cold | Pass::ColdSlowModel)
+        // Requests in flight matter when there are many; and without a store it cannot know what changed.
+        self.variant == Variant::Plain || matches!(pass, Pass::Cold | Pass::ColdSlowModel)
     }
 
     fn ingest(&self, job: &Job<'_>) -> Command {
@@ -73,7 +78,7 @@ impl System for LlamaIndex {
     }
 
     fn content(&self, job: &Job<'_>) -> anyhow::Result<Option<Content>> {
-        if self.store == Store::None {
+        if self.variant == Variant::NoStore {
             return Ok(None);
         }
         let answer = printed(&ask(self.command("check", job))?)?;
