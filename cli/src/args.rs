@@ -116,15 +116,20 @@ pub(crate) struct UpArgs {
 #[command(next_help_heading = "Embedding model (without one, search is full-text only)")]
 pub(crate) struct EmbeddingArgs {
     /// Base URL of an OpenAI-compatible endpoint, for example http://localhost:11434/v1 (Ollama).
-    #[arg(long, env = "EMBEDDING_URL", value_name = "URL", requires = "embedding_model")]
-    pub(crate) embedding_url: Option<String>,
+    #[arg(
+        long,
+        env = "EMBEDDING_BASE_URL",
+        value_name = "URL",
+        requires = "embedding_model"
+    )]
+    pub(crate) embedding_base_url: Option<String>,
 
     /// Model, for example text-embedding-3-small; on Azure OpenAI the deployment.
     #[arg(
         long,
         env = "EMBEDDING_MODEL",
         value_name = "MODEL",
-        requires = "embedding_url"
+        requires = "embedding_base_url"
     )]
     pub(crate) embedding_model: Option<String>,
 

@@ -35,7 +35,7 @@ impl Client {
         match DataDir::existing(&data.data_dir)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
-                let router = control_plane::http::router(embedded.api()?);
+                let router = control_plane::http::router(embedded.api(None));
                 let index = embedded.index.as_str().to_owned();
                 let way = Way::Here {
                     router,
@@ -138,7 +138,7 @@ impl Client {
                 )
             }
             Way::Here { router, .. } => {
-                let uri = url[reqwest::Position::BeforePath..].to_owned();
+                let uri = in_process_uri(&url);
                 let request = Request::builder().method(method).uri(uri);
                 let request = match body {
                     Some(body) => request
@@ -163,6 +163,7 @@ impl Client {
         serde_json::from_slice(&bytes).context("the answer is not what this build of longshore expects")
     }
 
+    /// The URL of something.
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Url> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -173,4 +174,12 @@ impl Client {
         }
         Ok(url)
     }
+}
+
+/// Path and query, which is all of a URL that counts without a socket.
+fn in_process_uri(url: &Url) -> String {
+    url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    )
 }

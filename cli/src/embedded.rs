@@ -14,7 +14,7 @@ use shared::blobs::Blobs;
 use shared::blobs::folder::Folder;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::Embedder;
-use shared::embedder::batching::{BatchSettings, Batcher};
+use shared::embedder::batching::Batcher;
 use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
@@ -87,7 +87,8 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
     let key = std::env::var_os("EMBEDDING_API_KEY").unwrap_or_default();
     let embedding = settings.embedding.as_ref().map(|model| EmbeddingSettings {
         azure_api_version: model.azure_api_version.clone(),
-        ..EmbeddingSettings::new(&model.url, &model.model, Secret::new(&key.to_string_lossy()))
+        api_key: secret(&key.to_string_lossy()),
+        ..EmbeddingSettings::new(&model.url, &model.model)
     });
     assemble(data, clock, ledger, record.id, settings, embedding)
 }
@@ -135,18 +136,19 @@ pub(crate) fn assemble(
     })
 }
 
+/// A key, unless it is empty.
+pub(crate) fn secret(key: &str) -> Option<Secret> {
+    (!key.is_empty()).then(|| Secret::new(key))
+}
+
 fn batched(settings: &EmbeddingSettings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Embedder>> {
     let openai = Arc::new(OpenAiEmbedder::new(settings.clone())?);
-    Ok(Arc::new(Batcher::start(
-        openai,
-        BatchSettings::of(settings),
-        tasks,
-    )))
+    Ok(Arc::new(Batcher::start(openai, settings.into(), tasks)))
 }
 
 /// The source folder; the data folder is left out when it lies inside.
 fn folder(root: &Path, data: &DataDir) -> anyhow::Result<Arc<dyn Blobs>> {
-    Ok(Arc::new(Folder::open(root)?.excluding(vec![data.absolute()?])))
+    Ok(Arc::new(Folder::open(root)?.excluding(data.absolute()?)))
 }
 
 impl Embedded {
@@ -164,8 +166,8 @@ impl Embedded {
         })
     }
 
-    /// What the HTTP handlers work on.
-    pub(crate) fn api_with(&self, reconciler: Arc<Reconciler>) -> Arc<Api> {
+    /// What the HTTP handlers work on; without a reconciler, everything but comparing the folder.
+    pub(crate) fn api(&self, reconciler: Option<Arc<Reconciler>>) -> Arc<Api> {
         Arc::new(Api {
             index: self.index.clone(),
             ledger: Arc::clone(&self.ledger),

@@ -19,12 +19,13 @@ use index_processor::lease::{LeaseSettings, Leases};
 use index_processor::pipeline::{Pipeline, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::clock::{Clock, SystemClock};
+use shared::embedder::codes;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::ledger::{FileFilter, IndexStats, Ledger, SweepPolicy};
 use shared::queue::memory::MemoryQueue;
-use shared::secret::Secret;
+use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -75,22 +76,20 @@ fn readable_folder(dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn chunk_settings(args: &ChunkArgs, has_model: bool) -> anyhow::Result<ChunkSettings> {
-    let settings = ChunkSettings {
-        size: match args.chunk_unit {
-            ChunkUnit::Tokens => Size::Tokens(args.chunk_size),
-            ChunkUnit::Characters => Size::Characters(args.chunk_size),
-        },
-        overlap: args.chunk_overlap,
-        strategy: match args.chunk_strategy {
-            ChunkStrategy::Auto => Strategy::Auto,
-            ChunkStrategy::Recursive => Strategy::Recursive,
-            ChunkStrategy::Semantic => Strategy::Semantic,
-        },
-        ..ChunkSettings::default()
+    let size = match args.chunk_unit {
+        ChunkUnit::Tokens => Size::Tokens(args.chunk_size),
+        ChunkUnit::Characters => Size::Characters(args.chunk_size),
     };
-    settings.validate()?;
-    if settings.strategy == Strategy::Semantic && !has_model {
-        bail!("--chunk-strategy semantic cuts by meaning: it needs --embedding-url and --embedding-model");
+    let strategy = match args.chunk_strategy {
+        ChunkStrategy::Auto => Strategy::Auto,
+        ChunkStrategy::Recursive => Strategy::Recursive,
+        ChunkStrategy::Semantic => Strategy::Semantic,
+    };
+    let settings = ChunkSettings::new(size, args.chunk_overlap, strategy)?;
+    if strategy == Strategy::Semantic && !has_model {
+        bail!(
+            "--chunk-strategy semantic cuts by meaning: it needs --embedding-base-url and --embedding-model"
+        );
     }
     Ok(settings)
 }
@@ -108,13 +107,14 @@ async fn listen(args: &UpArgs) -> anyhow::Result<Option<TcpListener>> {
 }
 
 fn embedding_settings(args: &EmbeddingArgs) -> Option<EmbeddingSettings> {
-    let (url, model) = (args.embedding_url.as_ref()?, args.embedding_model.as_ref()?);
+    let (url, model) = (args.embedding_base_url.as_ref()?, args.embedding_model.as_ref()?);
     Some(EmbeddingSettings {
         dimensions: args.embedding_dimensions,
         azure_api_version: args.embedding_azure_api_version.clone(),
         batch_size: usize::from(args.embedding_batch_size),
         max_in_flight: usize::from(args.embedding_max_in_flight),
-        ..EmbeddingSettings::new(url, model, Secret::new(&args.embedding_api_key))
+        api_key: embedded::secret(&args.embedding_api_key),
+        ..EmbeddingSettings::new(url, model)
     })
 }
 
@@ -165,10 +165,26 @@ async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Emb
 
 /// Learns the size of the model's vectors, and that endpoint, key and model are right.
 async fn ask_model(settings: &EmbeddingSettings) -> anyhow::Result<ModelSettings> {
-    let dimensions = OpenAiEmbedder::new(settings.clone())?
-        .probe()
-        .await
-        .context("the embedding model does not answer, so the index cannot be made")?;
+    let embedder = OpenAiEmbedder::new(settings.clone())?;
+    // Trouble that passes is waited for; what only a person can mend is said at once.
+    let policy = RetryPolicy {
+        max_attempts: 4,
+        ..RetryPolicy::default()
+    };
+    let dimensions = retry(&policy, |_| async {
+        embedder
+            .probe()
+            .await
+            .map_err(|failure| match codes::needs_a_person(&failure) {
+                true => Failure {
+                    class: FailureClass::Permanent,
+                    ..failure
+                },
+                false => failure,
+            })
+    })
+    .await
+    .context("the embedding model does not answer, so the index cannot be made")?;
     Ok(ModelSettings {
         url: settings.base_url.clone(),
         model: settings.model.clone(),
@@ -342,7 +358,7 @@ impl Up {
             .map(|at| format!("http://{at}"));
         embedded.data.announce(url.clone())?;
         if let Some(listener) = listener {
-            let api = embedded.api_with(Arc::clone(&reconciler));
+            let api = embedded.api(Some(Arc::clone(&reconciler)));
             tasks.spawn(http::serve(listener, api, tasks.stopping()));
         }
         if let Some(url) = &url {

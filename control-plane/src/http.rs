@@ -30,8 +30,8 @@ pub struct Api {
     pub ledger: Arc<dyn Ledger>,
     /// Its search.
     pub search: Search,
-    /// Compares it with its source.
-    pub reconciler: Arc<Reconciler>,
+    /// Compares it with its source; absent where no worker would take up what is found.
+    pub reconciler: Option<Arc<Reconciler>>,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
     /// For ages.

@@ -98,7 +98,7 @@ pub fn plan(
     let present: HashSet<&BlobPath> = listed.iter().map(|entry| &entry.path).collect();
     let unlisted: Vec<&str> = listed
         .iter()
-        .filter(|entry| matches!(entry.meta, Err(BlobError::Denied(_))))
+        .filter(|entry| matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_))))
         .map(|entry| entry.path.as_str())
         .collect();
 
@@ -115,6 +115,10 @@ pub fn plan(
 
     let (mut renames, mut additions, mut edits) = (Vec::new(), Vec::new(), Vec::new());
     for entry in listed {
+        if matches!(entry.meta, Err(BlobError::Unavailable(_))) {
+            // Nothing is known of it now; the next comparison will see.
+            continue;
+        }
         let change = || Change::new(entry.path.clone(), reason, lane);
         match known_by_path.get(&entry.path) {
             None => match take_renamed(entry, &mut gone_by_tag) {

@@ -154,7 +154,7 @@ impl Search {
         match (wanted.mode, &self.embedder) {
             (Some(SearchMode::Vector | SearchMode::Hybrid), None) => bad(
                 "this index has no embedding model, so only the mode full_text is possible: start longshore with \
-                 --embedding-url and --embedding-model for vectors"
+                 --embedding-base-url and --embedding-model for vectors"
                     .to_owned(),
             ),
             (Some(mode), _) => Ok(mode),

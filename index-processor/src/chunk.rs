@@ -23,8 +23,8 @@
 mod boundary;
 mod code;
 mod csv;
+mod grammars;
 mod json;
-mod kind;
 mod leaf;
 mod markdown;
 mod pack;
@@ -38,9 +38,9 @@ mod window;
 
 use std::ops::Range;
 
-pub use kind::{DocumentKind, Language};
 pub use settings::{ChunkSettings, SettingsError, Size, Strategy};
 
+use crate::document::DocumentKind;
 use leaf::{Grammar, Source};
 use section::Section;
 
@@ -77,9 +77,9 @@ pub fn chunk(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Ve
             None => None,
         },
         (_, DocumentKind::Csv) => return csv::chunks(&source),
-        (_, DocumentKind::Code(language)) => {
-            code::outline(document, language).map(|outline| (outline, Grammar::Code(language.grammar())))
-        }
+        (_, DocumentKind::Code(language)) => grammars::grammar(language).and_then(|grammar| {
+            code::outline(document, language, &grammar).map(|outline| (outline, Grammar::Code(grammar)))
+        }),
     };
     let (outline, grammar) = structured.unwrap_or_else(|| (Section::text(0..document.len()), Grammar::Text));
     section::chunks(&source, &outline, &grammar)

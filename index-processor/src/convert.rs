@@ -88,7 +88,10 @@ impl ConvertError {
     }
 
     fn empty() -> Self {
-        Self::Unsupported { code: "empty", reason: "the file is empty, there is nothing to index".to_owned() }
+        Self::Unsupported {
+            code: "empty",
+            reason: "the file is empty, there is nothing to index".to_owned(),
+        }
     }
 }
 

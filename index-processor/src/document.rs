@@ -52,7 +52,40 @@ pub enum Language {
     Other,
 }
 
+impl DocumentKind {
+    /// The name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Code(_) => "code",
+            Self::Text => "text",
+        }
+    }
+}
+
 impl Language {
+    /// Every language.
+    pub const ALL: [Self; 14] = [
+        Self::Rust,
+        Self::Python,
+        Self::JavaScript,
+        Self::TypeScript,
+        Self::Tsx,
+        Self::Go,
+        Self::Java,
+        Self::C,
+        Self::Cpp,
+        Self::CSharp,
+        Self::Ruby,
+        Self::Bash,
+        Self::Php,
+        Self::Other,
+    ];
+
     /// The name in lower case, as used after the fence of a Markdown code block.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -72,7 +72,12 @@ impl Leases {
     /// No leases yet.
     #[must_use]
     pub fn new(owner: String, ledger: Arc<dyn Ledger>, settings: LeaseSettings) -> Self {
-        Self { owner, ledger, settings, held: Mutex::default() }
+        Self {
+            owner,
+            ledger,
+            settings,
+            held: Mutex::default(),
+        }
     }
 
     /// How long a new claim lasts.
@@ -86,8 +91,18 @@ impl Leases {
     pub fn keep(self: &Arc<Self>, claim: ClaimId, asked_at: Instant) -> Lease {
         let lost = CancellationToken::new();
         let until = asked_at + self.settings.lease;
-        self.held().insert(claim, Held { until, lost: lost.clone() });
-        Lease { leases: Arc::clone(self), claim, lost }
+        self.held().insert(
+            claim,
+            Held {
+                until,
+                lost: lost.clone(),
+            },
+        );
+        Lease {
+            leases: Arc::clone(self),
+            claim,
+            lost,
+        }
     }
 
     /// Claims that are kept now.
@@ -102,12 +117,19 @@ impl Leases {
         self.held().is_empty()
     }
 
-    /// Renews until told to stop and nothing is held.
+    /// Renews until told to stop, which should be when nothing is held any more.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let tick = self.settings.renew_every.min(self.settings.margin / 2).max(Duration::from_millis(1));
+        let tick = self
+            .settings
+            .renew_every
+            .min(self.settings.margin / 2)
+            .max(Duration::from_millis(1));
         let mut renew_at = Instant::now() + self.settings.renew_every;
-        while !(stop.is_cancelled() && self.is_empty()) {
-            tokio::time::sleep(tick).await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(tick) => {}
+            }
             if Instant::now() >= renew_at {
                 renew_at = Instant::now() + self.settings.renew_every;
                 self.renew().await;
@@ -123,8 +145,11 @@ impl Leases {
             return;
         }
         let asked_at = Instant::now();
-        let answer =
-            tokio::time::timeout(self.settings.margin, self.ledger.renew(&self.owner, self.settings.lease)).await;
+        let answer = tokio::time::timeout(
+            self.settings.margin,
+            self.ledger.renew(&self.owner, self.settings.lease),
+        )
+        .await;
         match answer {
             Ok(Ok(renewed)) => self.apply(&asked_for, &renewed.into_iter().collect(), asked_at),
             Ok(Err(error)) => tracing::warn!(%error, "leases were not renewed, trying again"),
@@ -135,7 +160,9 @@ impl Leases {
     fn apply(&self, asked_for: &[ClaimId], renewed: &HashSet<ClaimId>, asked_at: Instant) {
         let mut held = self.held();
         for claim in asked_for {
-            let Some(lease) = held.get_mut(claim) else { continue };
+            let Some(lease) = held.get_mut(claim) else {
+                continue;
+            };
             if renewed.contains(claim) {
                 lease.until = asked_at + self.settings.lease;
             } else {

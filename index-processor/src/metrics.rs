@@ -5,8 +5,9 @@ use prometheus::{
 };
 
 /// Seconds from half a millisecond to ten minutes.
-const STEP_BUCKETS: [f64; 15] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0];
+const STEP_BUCKETS: [f64; 15] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0,
+];
 
 /// What the index processor counts.
 pub struct Metrics {
@@ -66,8 +67,11 @@ impl Metrics {
             Ok(metric)
         };
         let file_markdown_seconds = HistogramVec::new(
-            HistogramOpts::new("longshore_file_markdown_seconds", "Time to convert a blob to Markdown")
-                .buckets(STEP_BUCKETS.to_vec()),
+            HistogramOpts::new(
+                "longshore_file_markdown_seconds",
+                "Time to convert a blob to Markdown",
+            )
+            .buckets(STEP_BUCKETS.to_vec()),
             &["kind"],
         )?;
         registry.register(Box::new(file_markdown_seconds.clone()))?;
@@ -75,7 +79,11 @@ impl Metrics {
         registry.register(Box::new(in_flight.clone()))?;
         Ok(Self {
             in_flight,
-            attempts: counters("longshore_attempts_total", "Attempts that ended, by outcome", "outcome")?,
+            attempts: counters(
+                "longshore_attempts_total",
+                "Attempts that ended, by outcome",
+                "outcome",
+            )?,
             failures: counters("longshore_failures_total", "Failed attempts, by code", "code")?,
             file_markdown_seconds,
             embedding_seconds: seconds(
@@ -108,9 +116,15 @@ impl Metrics {
                 "Chunks whose dense vector was found in the store",
             )?,
             chunks_embedded: counter("longshore_chunks_embedded_total", "Chunks sent to the embedder")?,
-            embedding_tokens: counter("longshore_embedding_tokens_total", "Tokens that the embedder charged")?,
+            embedding_tokens: counter(
+                "longshore_embedding_tokens_total",
+                "Tokens that the embedder charged",
+            )?,
             bytes_read: counter("longshore_bytes_read_total", "Bytes read from the source")?,
-            idle_wakeups: counter("longshore_idle_wakeups_total", "Wake-ups of files with nothing to do")?,
+            idle_wakeups: counter(
+                "longshore_idle_wakeups_total",
+                "Wake-ups of files with nothing to do",
+            )?,
         })
     }
 }

@@ -84,7 +84,11 @@ impl Report {
     /// The fields as a JSON object.
     #[must_use]
     pub fn into_json(self) -> serde_json::Value {
-        self.fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<serde_json::Map<_, _>>().into()
+        self.fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 
@@ -157,9 +161,12 @@ impl Pipeline {
         let started = Instant::now();
         let fetched = self.fetch(meta).await?;
         report.time("fetch_ms", started);
-        if let Some(kept) =
-            session::same_content(claim, &fetched.blob.meta, &fetched.content_hash, &self.fingerprint)
-        {
+        if let Some(kept) = session::same_content(
+            claim,
+            &fetched.blob.meta,
+            &fetched.content_hash,
+            &self.fingerprint,
+        ) {
             return Ok(CommitChange::Keep(kept));
         }
         let version = Version {
@@ -171,13 +178,24 @@ impl Pipeline {
         };
         let cut = {
             // A file that may have killed the process is converted while no other one is.
-            let _alone = if claim.attempts >= SOLO_FROM_ATTEMPT { Some(self.solo.write().await) } else { None };
-            let _among_others = if claim.attempts < SOLO_FROM_ATTEMPT { Some(self.solo.read().await) } else { None };
+            let _alone = if claim.attempts >= SOLO_FROM_ATTEMPT {
+                Some(self.solo.write().await)
+            } else {
+                None
+            };
+            let _among_others = if claim.attempts < SOLO_FROM_ATTEMPT {
+                Some(self.solo.read().await)
+            } else {
+                None
+            };
             self.convert_and_chunk(fetched.blob, report).await?
         };
         let cut = self.chunk_by_meaning(cut, report).await?;
         if cut.chunks.is_empty() {
-            return Err(Stop::Skip(Failure::permanent("empty", "the document has no text to index")));
+            return Err(Stop::Skip(Failure::permanent(
+                "empty",
+                "the document has no text to index",
+            )));
         }
         let dense = self.embed(&cut, report).await?;
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
@@ -199,10 +217,13 @@ impl Pipeline {
 /// Everything that decides what points a blob becomes. A file whose fingerprint differs is made again.
 fn fingerprint(settings: &PipelineSettings, embedder: Option<&dyn Embedder>, bm25: &Bm25) -> String {
     let parts = [
-        crate::convert::fingerprint().to_owned(),
-        crate::chunk::fingerprint(&settings.chunk),
+        crate::convert::fingerprint(),
+        settings.chunk.fingerprint(),
         format!("bm25 {}", bm25.language()),
-        embedder.map_or_else(|| "no dense vectors".to_owned(), |embedder| format!("model {}", embedder.model())),
+        embedder.map_or_else(
+            || "no dense vectors".to_owned(),
+            |embedder| format!("model {}", embedder.model()),
+        ),
         format!("steps {STEPS_VERSION}"),
     ];
     shared::ids::ChunkHash::of(&parts.join("\n")).to_string()[..16].to_owned()

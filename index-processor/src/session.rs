@@ -55,22 +55,36 @@ pub fn decide(claim: &Claim, head: Result<BlobMeta, BlobError>, pipeline: &str, 
 /// The live version if it was made from this tag with these settings.
 fn unchanged(claim: &Claim, etag: &str, pipeline: &str) -> Option<Version> {
     claim.live_claim?;
-    claim.version.clone().filter(|version| version.etag == etag && version.pipeline == pipeline)
+    claim
+        .version
+        .clone()
+        .filter(|version| version.etag == etag && version.pipeline == pipeline)
 }
 
 /// The live version under a new tag, if it was made from the same bytes with the same settings: a touched file.
 #[must_use]
 pub fn same_content(claim: &Claim, meta: &BlobMeta, content_hash: &str, pipeline: &str) -> Option<Version> {
     claim.live_claim?;
-    let version =
-        claim.version.as_ref().filter(|v| v.content_hash == content_hash && v.pipeline == pipeline)?;
-    Some(Version { etag: meta.etag.clone(), ..version.clone() })
+    let version = claim
+        .version
+        .as_ref()
+        .filter(|v| v.content_hash == content_hash && v.pipeline == pipeline)?;
+    Some(Version {
+        etag: meta.etag.clone(),
+        ..version.clone()
+    })
 }
 
 /// A version that shows nothing.
 #[must_use]
 pub fn without_chunks(etag: String, pipeline: &str, size: u64) -> Version {
-    Version { etag, content_hash: String::new(), pipeline: pipeline.to_owned(), size, chunks: 0 }
+    Version {
+        etag,
+        content_hash: String::new(),
+        pipeline: pipeline.to_owned(),
+        size,
+        chunks: 0,
+    }
 }
 
 /// How a failed look or read ends the attempt, and the tag to remember.
@@ -78,18 +92,25 @@ pub fn without_chunks(etag: String, pipeline: &str, size: u64) -> Version {
 pub fn read_failure(error: &BlobError) -> (Failure, Option<String>) {
     match error {
         BlobError::Denied(why) => {
-            let message = format!("cannot be read: {why}; give the account that runs longshore read permission");
-            (Failure::permanent("unreadable", message), Some("!denied".to_owned()))
+            let message =
+                format!("cannot be read: {why}; give the account that runs longshore read permission");
+            (
+                Failure::permanent("unreadable", message),
+                Some("!denied".to_owned()),
+            )
         }
-        BlobError::Changed => {
-            (Failure::throttled("changed_while_read", "the file changed while it was read"), None)
-        }
-        BlobError::Unavailable(why) => {
-            (Failure::throttled("source_unavailable", format!("the source is unavailable: {why}")), None)
-        }
-        BlobError::NotFound => {
-            (Failure::throttled("vanished_while_read", "the file vanished while it was read"), None)
-        }
+        BlobError::Changed => (
+            Failure::throttled("changed_while_read", "the file changed while it was read"),
+            None,
+        ),
+        BlobError::Unavailable(why) => (
+            Failure::throttled("source_unavailable", format!("the source is unavailable: {why}")),
+            None,
+        ),
+        BlobError::NotFound => (
+            Failure::throttled("vanished_while_read", "the file vanished while it was read"),
+            None,
+        ),
         BlobError::TooLarge { .. } | BlobError::NotABlob { .. } => {
             (Failure::transient("changed_while_read", error.to_string()), None)
         }

@@ -43,9 +43,9 @@ pub fn settle(attempt: Attempt, attempts: u32, policy: &RetryPolicy, random: f64
         Attempt::Failed { failure, etag } => {
             let delay = match failure.class {
                 FailureClass::Permanent => Duration::ZERO,
-                FailureClass::Transient | FailureClass::Throttled => {
-                    policy.delay(attempts, random).max(failure.retry_after.unwrap_or_default())
-                }
+                FailureClass::Transient | FailureClass::Throttled => policy
+                    .delay(attempts, random)
+                    .max(failure.retry_after.unwrap_or_default()),
             };
             Settlement::Fail { failure, delay, etag }
         }

@@ -88,7 +88,9 @@ impl Worker {
     /// Works until told to stop, then waits for the attempts that run.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let attempts = Tasks::new();
-        let leases = attempts.spawn(Arc::clone(&self.leases).run(stop.clone()));
+        // Leases are renewed for as long as an attempt may run, which is longer than new ones are begun.
+        let renewal = Tasks::new();
+        renewal.spawn(Arc::clone(&self.leases).run(renewal.stopping()));
         let slots = Arc::new(Semaphore::new(self.settings.slots.max(1)));
         // Cancelled some time after `stop`: what then still runs is given back.
         let hurry = CancellationToken::new();
@@ -108,7 +110,7 @@ impl Worker {
             hurry.cancel();
             attempts.drain(self.settings.drain).await;
         }
-        leases.abort();
+        renewal.stop();
     }
 
     /// Receives wake-ups, urgent ones first, until told to stop.
@@ -139,7 +141,12 @@ impl Worker {
     }
 
     /// Claims what a wake-up names and works on it.
-    async fn serve(self: Arc<Self>, delivery: Delivery, _slot: OwnedSemaphorePermit, hurry: CancellationToken) {
+    async fn serve(
+        self: Arc<Self>,
+        delivery: Delivery,
+        _slot: OwnedSemaphorePermit,
+        hurry: CancellationToken,
+    ) {
         let request = ClaimRequest {
             index: delivery.message.index.clone(),
             file_id: delivery.message.file_id,
@@ -197,7 +204,10 @@ impl Worker {
             Err(_elapsed) => Attempt::Failed {
                 failure: Failure::transient(
                     "too_slow",
-                    format!("not done after {} minutes; see INDEXER_STALE_FILE_TIMEOUT_MINUTES", limit.as_secs() / 60),
+                    format!(
+                        "not done after {} minutes; see INDEXER_STALE_FILE_TIMEOUT_MINUTES",
+                        limit.as_secs() / 60
+                    ),
                 ),
                 etag: None,
             },
@@ -223,8 +233,16 @@ impl Worker {
             CommitChange::Remove => ("deleted", Some(&self.metrics.file_deletion_seconds)),
         };
         let took = report.time("total_ms", started);
-        let commit = Commit { hold: claim.hold.clone(), change, detail: report.into_json() };
-        let committed = match self.settled(claim, "commit", || self.ledger.commit(&commit)).await {
+        let commit = Commit {
+            hold: claim.hold.clone(),
+            change,
+            debounce: self.settings.debounce,
+            detail: report.into_json(),
+        };
+        let committed = match self
+            .settled(claim, "commit", || self.ledger.commit(&commit))
+            .await
+        {
             CommitOutcome::Committed(committed) => committed,
             CommitOutcome::Lost => return "lost",
         };
@@ -232,7 +250,9 @@ impl Worker {
             histogram.observe(took.as_secs_f64());
         }
         let waited = self.clock.now().saturating_sub(claim.enqueued_at).max(0);
-        self.metrics.event_to_searchable_seconds.observe(Duration::from_millis(waited.unsigned_abs()).as_secs_f64());
+        self.metrics
+            .event_to_searchable_seconds
+            .observe(Duration::from_millis(waited.unsigned_abs()).as_secs_f64());
         if committed.released.is_none() {
             let mut report = Report::default();
             let ended = self.clean_up(claim, committed.prev_claim, &mut report).await;
@@ -251,13 +271,24 @@ impl Worker {
             let delay = self.settings.retry.delay(claim.attempts, rand::random());
             return self.give_up(claim, failure, delay, None).await;
         }
-        match self.settled(claim, "release", || self.ledger.release(&claim.hold, self.settings.debounce)).await {
+        match self
+            .settled(claim, "release", || {
+                self.ledger.release(&claim.hold, self.settings.debounce)
+            })
+            .await
+        {
             ReleaseOutcome::Released(_) => "cleaned",
             ReleaseOutcome::Lost => "lost",
         }
     }
 
-    async fn give_up(&self, claim: &Claim, failure: Failure, delay: Duration, etag: Option<String>) -> &'static str {
+    async fn give_up(
+        &self,
+        claim: &Claim,
+        failure: Failure,
+        delay: Duration,
+        etag: Option<String>,
+    ) -> &'static str {
         self.metrics.failures.with_label_values(&[&failure.code]).inc();
         let fail = Fail {
             hold: claim.hold.clone(),
@@ -286,7 +317,8 @@ impl Worker {
     }
 
     async fn give_back(&self, claim: &Claim, code: &'static str, why: &'static str) -> &'static str {
-        self.give_up(claim, Failure::throttled(code, why), Duration::ZERO, None).await
+        self.give_up(claim, Failure::throttled(code, why), Duration::ZERO, None)
+            .await
     }
 
     /// Repeats a statement that ends an attempt until the ledger takes it. The statements are idempotent, and the attempt

@@ -176,6 +176,8 @@ pub enum Step {
         approved: bool,
         /// What the version that search shows is.
         current: Outcome,
+        /// Old points are left to remove; that is done first, whatever was decided.
+        dirty: bool,
     },
 }
 
@@ -237,11 +239,23 @@ pub fn transition(state: FileState, step: Step) -> Result<FileState, IllegalStep
             illegal
         }
 
-        (AwaitingApproval, Step::Decide { approved, current }) => {
-            Ok(if approved { Pending } else { current.state() })
-        }
+        (
+            AwaitingApproval,
+            Step::Decide {
+                approved,
+                current,
+                dirty,
+            },
+        ) => Ok(if approved || dirty {
+            Pending
+        } else {
+            current.state()
+        }),
         (Pending | Processing | Publishing | Indexed | Failed | Skipped | Deleted, Step::Decide { .. }) => {
             illegal
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

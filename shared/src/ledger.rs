@@ -17,7 +17,9 @@
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
 pub mod conformance;
+mod detail;
 pub mod model;
+mod order;
 mod sql;
 pub mod sqlite;
 mod types;
@@ -28,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::blob_path::BlobPath;
+use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use types::*;
@@ -49,6 +52,9 @@ pub enum LedgerError {
         /// Newest version that this build knows.
         known: i64,
     },
+    /// Files and runs belong to an index that exists.
+    #[error("there is no index {0}: create it first")]
+    UnknownIndex(IndexId),
     /// A row could not be read; the database was changed by something else.
     #[error("the ledger holds a row that cannot be read: {0}")]
     Corrupt(String),
@@ -67,9 +73,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// Every index.
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError>;
 
+    /// Resumes (`true`) or pauses an index. While it is paused nothing of it is woken or claimed; held files go on.
+    async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError>;
+
     /// Records that files changed, in one transaction: when this returns, none of them can be forgotten. Order within
     /// the batch is kept. With `renamed_from`, the old path's removal is enqueued in the same transaction and waits
     /// until the new path's work settles. Returns one entry per item, in order.
+    ///
+    /// A steady stream of changes does not postpone a file for ever: a change to a file that has been pending for ten
+    /// debounces makes it due at once.
     async fn enqueue(&self, index: &IndexId, changes: &[Change]) -> Result<Vec<Enqueued>, LedgerError>;
 
     /// Files that are due and were not woken within `rewake_after`, most urgent first, at most `window` unclaimed woken
@@ -80,7 +92,8 @@ pub trait Ledger: Send + Sync + 'static {
     async fn mark_woken(&self, woken: &[WorkMessage]) -> Result<(), LedgerError>;
 
     /// Takes the file if it is PENDING and due, has something to do, and its index is ACTIVE. Repeating the call with
-    /// the same `claim_id` returns the claim again while it is held. `attempts` counts here, so that a file that kills
+    /// the same `claim_id` returns the claim again while it is held; a late duplicate never takes the
+    /// file a second time, as long as the first is in the file's history. `attempts` counts here, so that a file that kills
     /// its process is recognised.
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, LedgerError>;
 
@@ -90,7 +103,8 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Makes the claim's version the one that search shows. When no points of an earlier version are left to remove, the
     /// release follows in the same transaction ([`Committed::released`]). Repeating it after a success whose reply
-    /// was lost answers [`CommitOutcome::Committed`] again while the claim is held, otherwise `Lost`.
+    /// was lost answers [`CommitOutcome::Committed`] again until the claim is given up or another claim follows, so
+    /// that nobody takes live points for dead ones; otherwise `Lost`.
     async fn commit(&self, commit: &Commit) -> Result<CommitOutcome, LedgerError>;
 
     /// Ends a committed claim whose old points are removed. With something newer wanted the file is PENDING again after
@@ -110,6 +124,10 @@ pub trait Ledger: Send + Sync + 'static {
         path: Option<&BlobPath>,
         run: Option<RunId>,
     ) -> Result<u64, LedgerError>;
+
+    /// Decides on every AWAITING_APPROVAL file of the index. Approved ones become PENDING; rejected ones go back to what
+    /// their live version is, and the held change counts as applied. Returns how many.
+    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError>;
 
     /// The live claim of each file that has one. Search keeps only hits whose claim is in the answer.
     async fn live_claims(
@@ -171,7 +189,13 @@ pub trait Ledger: Send + Sync + 'static {
     /// The newest runs of an index, newest first.
     async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError>;
 
-    /// Removes history entries beyond the newest `keep` of each file and tombstones older than `older_than`; returns
-    /// how many rows went.
+    /// Removes history entries beyond the newest `keep` of each file, and tombstones older than `older_than` with their
+    /// history; returns how many rows went. Works in small transactions, so that it never stands in the way.
     async fn prune(&self, index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError>;
+}
+
+/// A duration in milliseconds, at most a hundred years, so that adding it to a time cannot overflow.
+fn millis(duration: Duration) -> UnixMillis {
+    const CENTURY: UnixMillis = 100 * 365 * 24 * 60 * 60 * 1000;
+    UnixMillis::try_from(duration.as_millis()).map_or(CENTURY, |millis| millis.min(CENTURY))
 }

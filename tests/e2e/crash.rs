@@ -10,7 +10,14 @@ use tests::longshore::Longshore;
 use tests::model::Model;
 
 const FILES: usize = 120;
-const CHUNKS: &[&str] = &["--chunk-unit", "characters", "--chunk-size", "900", "--chunk-overlap", "0"];
+const CHUNKS: &[&str] = &[
+    "--chunk-unit",
+    "characters",
+    "--chunk-size",
+    "900",
+    "--chunk-overlap",
+    "0",
+];
 
 /// The seed of this run; set `LONGSHORE_TEST_SEED` to replay one.
 fn seed() -> u64 {
@@ -30,11 +37,24 @@ fn killed_at_random_moments_until_done() -> anyhow::Result<()> {
     model.set(|faults| faults.latency_ms = 30);
     let longshore = Longshore::with_model(
         &model.url(),
-        &[CHUNKS, &["--embedding-batch-size", "4", "--embedding-max-in-flight", "2", "--slots", "8"]].concat(),
+        &[
+            CHUNKS,
+            &[
+                "--embedding-batch-size",
+                "4",
+                "--embedding-max-in-flight",
+                "2",
+                "--slots",
+                "8",
+            ],
+        ]
+        .concat(),
     )?;
     let mut kills = 0;
     for round in 0..60 {
-        let mut child = longshore.command(&longshore.up_args(docs.path(), &["--once"])).spawn()?;
+        let mut child = longshore
+            .command(&longshore.up_args(docs.path(), &["--once"]))
+            .spawn()?;
         std::thread::sleep(Duration::from_millis(random.random_range(50..600)));
         // The folder goes on changing while things die.
         let number = random.random_range(0..FILES);
@@ -58,10 +78,18 @@ fn killed_at_random_moments_until_done() -> anyhow::Result<()> {
     let ran = longshore.once_ok(&docs)?;
     println!("{kills} kills; {}; {:?}", ran.stderr.trim(), model.counts());
     ensure!(kills >= 3, "too few kills to say anything");
-    ensure!(ran.stderr.contains(&format!("{FILES} files indexed, 0 skipped, 0 failed")), "{}", ran.stderr);
+    ensure!(
+        ran.stderr
+            .contains(&format!("{FILES} files indexed, 0 skipped, 0 failed")),
+        "{}",
+        ran.stderr
+    );
     for number in 0..FILES {
         let found = longshore.search(&format!("word{number}"))?;
-        ensure!(found == [Docs::name(number)], "document {number} is found in {found:?}");
+        ensure!(
+            found == [Docs::name(number)],
+            "document {number} is found in {found:?}"
+        );
     }
     left_behind_is_nothing(&longshore, &docs)
 }
@@ -69,7 +97,9 @@ fn killed_at_random_moments_until_done() -> anyhow::Result<()> {
 /// The store holds exactly the points of the committed versions once the scrub has run.
 fn left_behind_is_nothing(longshore: &Longshore, docs: &Docs) -> anyhow::Result<()> {
     let up = longshore.up(docs, &[])?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let get = |path: &str| -> anyhow::Result<serde_json::Value> {
         let url = format!("{}{path}", up.url());
         Ok(runtime.block_on(async { reqwest::get(url).await?.json().await })?)
@@ -93,12 +123,23 @@ fn a_crash_costs_only_what_was_never_stored() -> anyhow::Result<()> {
         &model.url(),
         &[
             CHUNKS,
-            &["--embedding-batch-size", "4", "--embedding-max-in-flight", "2", "--slots", "8"],
+            &[
+                "--embedding-batch-size",
+                "4",
+                "--embedding-max-in-flight",
+                "2",
+                "--slots",
+                "8",
+            ],
         ]
         .concat(),
     )?;
-    let mut child = longshore.command(&longshore.up_args(docs.path(), &["--once"])).spawn()?;
-    tests::wait::until("half of the texts", || Ok((model.counts().texts >= FILES as u64).then_some(())))?;
+    let mut child = longshore
+        .command(&longshore.up_args(docs.path(), &["--once"]))
+        .spawn()?;
+    tests::wait::until("half of the texts", || {
+        Ok((model.counts().texts >= FILES as u64).then_some(()))
+    })?;
     child.kill()?;
     child.wait()?;
     longshore.once_ok(&docs)?;
@@ -106,6 +147,10 @@ fn a_crash_costs_only_what_was_never_stored() -> anyhow::Result<()> {
     // What was in flight or in the hands of a slot when the process died, three chunks a file.
     let unstored = batch * in_flight + slots * 3;
     println!("{counts:?}, at most {unstored} may be repeated");
-    ensure!(counts.repeated <= unstored, "{} texts were embedded twice", counts.repeated);
+    ensure!(
+        counts.repeated <= unstored,
+        "{} texts were embedded twice",
+        counts.repeated
+    );
     Ok(())
 }

@@ -24,7 +24,7 @@ fn settings(server: &EmbeddingServer) -> EmbeddingSettings {
 }
 
 fn embedder(server: &EmbeddingServer) -> OpenAiEmbedder {
-    OpenAiEmbedder::new(settings(server)).unwrap()
+    OpenAiEmbedder::new(settings(server)).expect("settings that can work")
 }
 
 fn batcher(server: &EmbeddingServer, tasks: &Tasks, change: impl FnOnce(&mut BatchSettings)) -> Batcher {

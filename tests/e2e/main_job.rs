@@ -9,17 +9,27 @@ use tests::wait;
 #[test]
 fn a_folder_becomes_a_searchable_index() -> anyhow::Result<()> {
     let docs = Docs::with_files(25, 2)?;
-    docs.write("notes/pump.txt", "The bilge pump starts when the float switch rises.")?;
+    docs.write(
+        "notes/pump.txt",
+        "The bilge pump starts when the float switch rises.",
+    )?;
     docs.write("page.html", "<html><title>T</title><body><h1>Harbour</h1><p>The crane lifts containers.</p><script>var hidden = 1</script></body></html>")?;
     docs.write("data.json", r#"{"vessel": {"name": "Aurora", "tonnage": 1200}}"#)?;
     docs.write("table.csv", "port,depth\nRotterdam,24\nHamburg,15\n")?;
-    docs.write("code.rs", "/// Casts off.\nfn cast_off(lines: usize) -> usize { lines - 1 }\n")?;
+    docs.write(
+        "code.rs",
+        "/// Casts off.\nfn cast_off(lines: usize) -> usize { lines - 1 }\n",
+    )?;
     docs.write("photo.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")?;
     docs.write("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 legacy")?;
     let longshore = Longshore::new(&[])?;
 
     let ran = longshore.once_ok(&docs)?;
-    ensure!(ran.stderr.contains("30 files indexed, 2 skipped, 0 failed"), "the summary says {}", ran.stderr);
+    ensure!(
+        ran.stderr.contains("30 files indexed, 2 skipped, 0 failed"),
+        "the summary says {}",
+        ran.stderr
+    );
     for (query, path) in [
         ("bilge pump", "notes/pump.txt"),
         ("containers crane", "page.html"),
@@ -29,10 +39,17 @@ fn a_folder_becomes_a_searchable_index() -> anyhow::Result<()> {
         ("topic17x1r0", "part-1/doc-17.md"),
     ] {
         let found = longshore.search(query)?;
-        ensure!(found.first().is_some_and(|first| first == path), "{query} found {found:?}");
+        ensure!(
+            found.first().is_some_and(|first| first == path),
+            "{query} found {found:?}"
+        );
     }
     ensure!(longshore.search("hidden")?.is_empty(), "scripts are not content");
-    let skipped: Vec<_> = longshore.files()?.into_iter().filter(|file| file.starts_with("SKIPPED")).collect();
+    let skipped: Vec<_> = longshore
+        .files()?
+        .into_iter()
+        .filter(|file| file.starts_with("SKIPPED"))
+        .collect();
     ensure!(skipped.len() == 2, "{skipped:?}");
 
     let hit = &longshore.json(&["search", "topic3x1r0"])?["hits"][0];
@@ -45,10 +62,17 @@ fn a_folder_becomes_a_searchable_index() -> anyhow::Result<()> {
     let (start, end) = (hit["range"]["start"].as_u64(), hit["range"]["end"].as_u64());
     let source = Docs::text(3, 2, 0);
     let range = usize::try_from(start.unwrap_or(0))?..usize::try_from(end.unwrap_or(0))?;
-    ensure!(source[range].contains("topic3x1r0"), "the range leads to the text");
+    ensure!(
+        source[range].contains("topic3x1r0"),
+        "the range leads to the text"
+    );
 
     let again = longshore.once_ok(&docs)?;
-    ensure!(again.stderr.contains("32 unchanged"), "the second pass says {}", again.stderr);
+    ensure!(
+        again.stderr.contains("32 unchanged"),
+        "the second pass says {}",
+        again.stderr
+    );
     Ok(())
 }
 
@@ -61,23 +85,47 @@ fn commands_print_for_people_and_for_programs() -> anyhow::Result<()> {
     longshore.once_ok(&docs)?;
 
     let search = longshore.run(&["search", "bow line"])?;
-    ensure!(search.stdout.contains("guide.md") && search.stdout.contains("Guide › Mooring"), "{}", search.stdout);
-    ensure!(search.stdout.contains("Tie the bow line first"), "{}", search.stdout);
+    ensure!(
+        search.stdout.contains("guide.md") && search.stdout.contains("Guide › Mooring"),
+        "{}",
+        search.stdout
+    );
+    ensure!(
+        search.stdout.contains("Tie the bow line first"),
+        "{}",
+        search.stdout
+    );
     let nothing = longshore.run(&["search", "zeppelin"])?;
     ensure!(nothing.code() == 0 && nothing.stdout.is_empty() && nothing.stderr.contains("nothing found"));
 
     let files = longshore.run(&["files", "--status", "SKIPPED"])?;
-    ensure!(files.stdout.contains("bad.pdf") && !files.stdout.contains("guide.md"), "{}", files.stdout);
+    ensure!(
+        files.stdout.contains("bad.pdf") && !files.stdout.contains("guide.md"),
+        "{}",
+        files.stdout
+    );
     let status = longshore.run(&["status"])?;
-    ensure!(status.stdout.contains("harbour") && status.stdout.contains("INDEXED"), "{}", status.stdout);
+    ensure!(
+        status.stdout.contains("harbour") && status.stdout.contains("INDEXED"),
+        "{}",
+        status.stdout
+    );
     let one = longshore.run(&["status", "guide.md"])?;
     for word in ["INDEXED", "enqueued", "claimed", "committed", "convert", "chunk"] {
         ensure!(one.stdout.contains(word), "{word} is missing in {}", one.stdout);
     }
     let unknown = longshore.run(&["status", "nowhere.md"])?;
-    ensure!(unknown.code() == 1 && unknown.stderr.contains("never seen"), "{}", unknown.stderr);
+    ensure!(
+        unknown.code() == 1 && unknown.stderr.contains("never seen"),
+        "{}",
+        unknown.stderr
+    );
     let vector = longshore.run(&["search", "x", "--mode", "vector"])?;
-    ensure!(vector.code() == 1 && vector.stderr.contains("--embedding-url"), "{}", vector.stderr);
+    ensure!(
+        vector.code() == 1 && vector.stderr.contains("--embedding-base-url"),
+        "{}",
+        vector.stderr
+    );
     let retry = longshore.run(&["retry"])?;
     ensure!(retry.stdout.contains("nothing to try again"), "{}", retry.stdout);
     Ok(())
@@ -132,8 +180,12 @@ fn http_answers() -> anyhow::Result<()> {
     let docs = Docs::with_files(3, 1)?;
     let longshore = Longshore::new(&["--name", "harbour"])?;
     let up = longshore.up(&docs, &[])?;
-    wait::until("the files", || Ok((longshore.search("topic2x0r0")?.len() == 1).then_some(())))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    wait::until("the files", || {
+        Ok((longshore.search("topic2x0r0")?.len() == 1).then_some(()))
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let get = |path: &str| -> anyhow::Result<(u16, String)> {
         runtime.block_on(async {
             let answer = reqwest::get(format!("{}{path}", up.url())).await?;
@@ -144,10 +196,16 @@ fn http_answers() -> anyhow::Result<()> {
     ensure!(get("/readyz")?.1.contains("\"ready\":true"));
     let (status, found) = get("/indexes/harbour/search?q=topic2x0r0&mode=full_text&limit=1")?;
     let found: Value = serde_json::from_str(&found)?;
-    ensure!(status == 200 && found["hits"][0]["path"] == "part-0/doc-2.md", "{found}");
+    ensure!(
+        status == 200 && found["hits"][0]["path"] == "part-0/doc-2.md",
+        "{found}"
+    );
     let (_, page) = get("/indexes/harbour/files?limit=2")?;
     let page: Value = serde_json::from_str(&page)?;
-    ensure!(page["files"].as_array().is_some_and(|files| files.len() == 2) && page["cursor"].is_string(), "{page}");
+    ensure!(
+        page["files"].as_array().is_some_and(|files| files.len() == 2) && page["cursor"].is_string(),
+        "{page}"
+    );
     let (_, file) = get("/indexes/harbour/files/part-0/doc-1.md")?;
     ensure!(file.contains("\"committed\""), "{file}");
     let (_, runs) = get("/indexes/harbour/runs")?;
@@ -170,12 +228,15 @@ fn http_answers() -> anyhow::Result<()> {
         ("/indexes/harbour/search?q=x&limit=0", 400, "limit"),
         ("/indexes/harbour/search?q=x&mode=magic", 400, "mode"),
         ("/indexes/harbour/files?state=LOST", 400, "PENDING"),
-        ("/indexes/harbour/files/%2e%2e/etc/passwd", 400, "relative"),
+        ("/indexes/harbour/files/a%2F..%2Fetc%2Fpasswd", 400, "relative"),
         ("/runs/17", 400, "run id"),
         ("/nowhere", 404, "/indexes"),
     ] {
         let (status, body) = get(path)?;
-        ensure!(status == code && body.contains(hint), "{path} answered {status} {body}");
+        ensure!(
+            status == code && body.contains(hint),
+            "{path} answered {status} {body}"
+        );
     }
     Ok(())
 }

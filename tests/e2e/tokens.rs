@@ -10,7 +10,14 @@ use tests::model::Model;
 const FILES: usize = 30;
 
 /// Small chunks, so that a section is a chunk of its own.
-const CHUNKS: &[&str] = &["--chunk-unit", "characters", "--chunk-size", "900", "--chunk-overlap", "0"];
+const CHUNKS: &[&str] = &[
+    "--chunk-unit",
+    "characters",
+    "--chunk-size",
+    "900",
+    "--chunk-overlap",
+    "0",
+];
 
 #[test]
 fn only_new_text_is_embedded() -> anyhow::Result<()> {
@@ -27,16 +34,28 @@ fn only_new_text_is_embedded() -> anyhow::Result<()> {
     longshore.once_ok(&docs)?;
     let cold = model.counts();
     // One text asked the model for the size of its vectors.
-    ensure!(cold.texts >= 3 * FILES as u64 && cold.repeated == 0, "cold: {cold:?}");
-    ensure!(cold.requests < FILES as u64, "chunks of many files share requests: {cold:?}");
+    ensure!(
+        cold.texts >= 3 * FILES as u64 && cold.repeated == 0,
+        "cold: {cold:?}"
+    );
+    ensure!(
+        cold.requests < FILES as u64,
+        "chunks of many files share requests: {cold:?}"
+    );
 
     ensure!(texts_of("nothing changed")? == 0);
-    ensure!(model.counts().requests == 0, "an unchanged folder asks nothing at all");
+    ensure!(
+        model.counts().requests == 0,
+        "an unchanged folder asks nothing at all"
+    );
 
     docs.write(&Docs::name(4), Docs::text(4, 3, 1))?;
     docs.write(&Docs::name(14), Docs::text(14, 3, 1))?;
     let edited = texts_of("two sections edited")?;
-    ensure!((2..=4).contains(&edited), "two edited sections cost {edited} texts");
+    ensure!(
+        (2..=4).contains(&edited),
+        "two edited sections cost {edited} texts"
+    );
 
     docs.rename("part-0", "renamed")?;
     docs.rename("part-1/doc-15.md", "doc-15-moved.md")?;
@@ -45,11 +64,17 @@ fn only_new_text_is_embedded() -> anyhow::Result<()> {
 
     std::fs::copy(docs.file("part-2/doc-20.md"), docs.file("copy.md"))?;
     ensure!(texts_of("a file copied")? == 0);
-    ensure!(longshore.search("topic20x0r0")?.len() == 2, "both copies are found");
+    ensure!(
+        longshore.search("topic20x0r0")?.len() == 2,
+        "both copies are found"
+    );
 
     let now = SystemTime::now() + Duration::from_secs(5);
     for number in 20..30 {
-        std::fs::File::options().write(true).open(docs.file(&Docs::name(number)))?.set_modified(now)?;
+        std::fs::File::options()
+            .write(true)
+            .open(docs.file(&Docs::name(number)))?
+            .set_modified(now)?;
     }
     ensure!(texts_of("ten files touched")? == 0);
 
@@ -74,7 +99,10 @@ fn an_edit_that_hides_its_time_is_noticed() -> anyhow::Result<()> {
     longshore.once_ok(&docs)?;
     let before = std::fs::metadata(docs.file("a.md"))?.modified()?;
     docs.write("a.md", "# Quay\n\nfog horn\n")?;
-    std::fs::File::options().write(true).open(docs.file("a.md"))?.set_modified(before)?;
+    std::fs::File::options()
+        .write(true)
+        .open(docs.file("a.md"))?
+        .set_modified(before)?;
     longshore.once_ok(&docs)?;
     ensure!(longshore.search("fog horn")? == ["a.md"]);
     ensure!(longshore.search("red buoy")?.is_empty());

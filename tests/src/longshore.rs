@@ -56,7 +56,7 @@ impl Longshore {
     /// # Errors
     /// When the folder cannot be made.
     pub fn with_model(url: &str, flags: &[&str]) -> anyhow::Result<Self> {
-        let model = ["--embedding-url", url, "--embedding-model", "test-model"];
+        let model = ["--embedding-base-url", url, "--embedding-model", "test-model"];
         Self::new(&[&model, flags].concat())
     }
 
@@ -72,11 +72,18 @@ impl Longshore {
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if ["EMBEDDING_", "LONGSHORE_", "CHUNK_", "FILE_INDEXING_", "INDEXER_"].iter().any(|p| name.starts_with(p)) {
+            if ["EMBEDDING_", "LONGSHORE_", "CHUNK_", "FILE_INDEXING_", "INDEXER_"]
+                .iter()
+                .any(|p| name.starts_with(p))
+            {
                 command.env_remove(name);
             }
         }
-        command.args(args).arg("--data-dir").arg(self.data_dir()).stdin(Stdio::null());
+        command
+            .args(args)
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .stdin(Stdio::null());
         command
     }
 
@@ -116,7 +123,13 @@ impl Longshore {
     /// When it does not exit with 0.
     pub fn once_ok(&self, docs: &Docs) -> anyhow::Result<Ran> {
         let ran = self.once(docs)?;
-        ensure!(ran.code() == 0, "up --once ended with {}: {}{}", ran.code(), ran.stdout, ran.stderr);
+        ensure!(
+            ran.code() == 0,
+            "up --once ended with {}: {}{}",
+            ran.code(),
+            ran.stdout,
+            ran.stderr
+        );
         Ok(ran)
     }
 
@@ -127,18 +140,29 @@ impl Longshore {
     pub fn up(&self, docs: &Docs, more: &[&str]) -> anyhow::Result<Up> {
         let mut args = self.up_args(docs.path(), &["--listen", "127.0.0.1:0"]);
         args.extend(more.iter().map(|flag| (*flag).to_owned()));
-        let mut child = self.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child = self
+            .command(&args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().context("no standard error")?;
         let reader = collect(stderr, Arc::clone(&log));
-        let mut up = Up { child, log, reader: Some(reader), url: String::new() };
+        let mut up = Up {
+            child,
+            log,
+            reader: Some(reader),
+            url: String::new(),
+        };
         up.url = wait::until("longshore to serve", || {
             if let Some(status) = up.child.try_wait()? {
                 bail!("longshore ended with {status}: {}", up.log());
             }
-            Ok(up.log().split_whitespace().find(|word| word.starts_with("http://")).and_then(|url| {
-                url.split("/indexes").next().map(str::to_owned)
-            }))
+            Ok(up
+                .log()
+                .split_whitespace()
+                .find(|word| word.starts_with("http://"))
+                .and_then(|url| url.split("/indexes").next().map(str::to_owned)))
         })?;
         Ok(up)
     }
@@ -149,7 +173,12 @@ impl Longshore {
     /// When it fails or prints something else.
     pub fn json(&self, args: &[&str]) -> anyhow::Result<Value> {
         let ran = self.run(&[args, &["--json"]].concat())?;
-        ensure!(ran.code() == 0, "{args:?} ended with {}: {}", ran.code(), ran.stderr);
+        ensure!(
+            ran.code() == 0,
+            "{args:?} ended with {}: {}",
+            ran.code(),
+            ran.stderr
+        );
         serde_json::from_str(&ran.stdout).with_context(|| format!("{args:?} printed {}", ran.stdout))
     }
 
@@ -189,7 +218,12 @@ impl Longshore {
             .map(|line| {
                 let file: Value = serde_json::from_str(line)?;
                 let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-                Ok([text(&file["state"]), text(&file["last_error"]["code"]), text(&file["path"])].join(" "))
+                Ok([
+                    text(&file["state"]),
+                    text(&file["last_error"]["code"]),
+                    text(&file["path"]),
+                ]
+                .join(" "))
             })
             .collect()
     }
@@ -238,7 +272,10 @@ impl Up {
     /// When it does not end.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
         let pid = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "kill failed");
+        ensure!(
+            Command::new("kill").args(["-TERM", &pid]).status()?.success(),
+            "kill failed"
+        );
         let status = wait::until("longshore to stop", || Ok(self.child.try_wait()?))?;
         if let Some(reader) = self.reader.take() {
             drop(reader.join());
@@ -272,6 +309,10 @@ fn collect(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> Join
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     let built = test.ancestors().nth(2).unwrap_or(Path::new("")).join("longshore");
-    assert!(built.exists(), "{} is not there: run `cargo build --workspace --bins` first", built.display());
+    assert!(
+        built.exists(),
+        "{} is not there: run `cargo build --workspace --bins` first",
+        built.display()
+    );
     built
 }

@@ -18,9 +18,15 @@ impl Model {
     /// # Errors
     /// When no runtime can be had.
     pub fn start() -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let server = runtime.block_on(EmbeddingServer::start());
-        Ok(Self { server, _runtime: runtime })
+        Ok(Self {
+            server,
+            _runtime: runtime,
+        })
     }
 }
 

@@ -71,8 +71,10 @@ pub(super) async fn start(
     let Query(wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
     match wanted.retry.as_deref() {
         None => {
-            let plan = api
-                .reconciler
+            let reconciler = api.reconciler.as_ref().ok_or_else(|| {
+                ApiError::unavailable("nothing would take up the work: start `longshore up` first")
+            })?;
+            let plan = reconciler
                 .everything("run")
                 .await
                 .map_err(|error| ApiError::unavailable(error.to_string()))?;

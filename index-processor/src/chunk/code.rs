@@ -4,8 +4,8 @@ use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
-use super::kind::Language;
 use super::section::Section;
+use crate::document::Language;
 
 /// Items nested deeper than this are text of the item around them.
 const DEPTH: usize = 12;
@@ -13,8 +13,8 @@ const DEPTH: usize = 12;
 const NAME: usize = 120;
 
 /// The outline of a source file; `None` if it makes no sense to the parser.
-pub(super) fn outline(text: &str, language: Language) -> Option<Section> {
-    let tree = parse(text, language)?;
+pub(super) fn outline(text: &str, language: Language, grammar: &tree_sitter::Language) -> Option<Section> {
+    let tree = parse(text, grammar)?;
     let mut root = Section::text(0..text.len());
     let outliner = Outliner { text, language };
     root.parts = outliner.parts(tree.root_node(), root.range.clone(), 0);
@@ -23,9 +23,9 @@ pub(super) fn outline(text: &str, language: Language) -> Option<Section> {
 }
 
 /// Parses, but gives up on input that makes the parser try over and over again.
-fn parse(text: &str, language: Language) -> Option<Tree> {
+fn parse(text: &str, grammar: &tree_sitter::Language) -> Option<Tree> {
     let mut parser = Parser::new();
-    parser.set_language(&language.grammar()).ok()?;
+    parser.set_language(grammar).ok()?;
     // The parser reports after every hundred or so operations; honest code needs fewer of those than it has bytes.
     let mut reports = 1_000 + text.len() / 16;
     let mut progress = |_: &tree_sitter::ParseState| {
@@ -142,7 +142,7 @@ impl Outliner<'_> {
         };
         let inside = node.child_by_field_name("body");
         let body = inside.map_or(node.start_byte(), |inside| {
-            let bracket = self.text.as_bytes()[inside.start_byte()] == b'{';
+            let bracket = self.text.as_bytes().get(inside.start_byte()) == Some(&b'{');
             inside.start_byte() + usize::from(bracket)
         });
         let parts = match inside {

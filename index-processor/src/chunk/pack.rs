@@ -42,7 +42,7 @@ fn end_of_pack<K: PartialOrd>(
         return start + 1;
     }
     let mut best: Option<(K, usize)> = None;
-    let mut filled = 0;
+    let mut filled = size(start..start + 1);
     for end in start + 1..large.len() {
         if large[end] {
             return end;

@@ -70,7 +70,7 @@ impl Cutter<'_> {
         self.path.extend(section.title.clone());
         let range = start..section.range.end;
         if self.source.fits(range.clone()) {
-            self.emit(range);
+            self.whole(section, range);
         } else if section.parts.is_empty() {
             self.leaf(range);
         } else {
@@ -79,6 +79,20 @@ impl Cutter<'_> {
         if section.title.is_some() {
             self.path.pop();
         }
+    }
+
+    /// Keeps a section whole. If all of its text is in one sub-section, that is where the chunk stands.
+    fn whole(&mut self, section: &Section, range: Range<usize>) {
+        let depth = self.path.len();
+        let mut section = section;
+        while let [part] = &section.parts[..]
+            && self.is_blank(section.body.min(part.range.start)..part.range.start)
+        {
+            self.path.extend(part.title.clone());
+            section = part;
+        }
+        self.emit(range);
+        self.path.truncate(depth);
     }
 
     fn parts_of<'s>(&self, section: &'s Section, start: usize) -> Vec<Part<'s>> {

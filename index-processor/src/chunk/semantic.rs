@@ -19,7 +19,8 @@ use super::leaf::{Grammar, Source};
 use super::pack::pack;
 use super::section::Section;
 use super::settings::ChunkSettings;
-use super::{Chunk, DocumentKind, Strategy, markdown};
+use super::{Chunk, Strategy, markdown};
+use crate::document::DocumentKind;
 
 /// Distances above this share of all distances separate groups.
 const PERCENTILE: f32 = 0.95;

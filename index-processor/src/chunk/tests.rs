@@ -6,7 +6,8 @@ mod promises;
 
 use std::fmt::Write as _;
 
-use super::{Chunk, ChunkSettings, DocumentKind, Language, Size, Strategy};
+use super::{Chunk, ChunkSettings, Size, Strategy};
+use crate::document::{DocumentKind, Language};
 
 fn tokens(size: usize, overlap: usize) -> ChunkSettings {
     ChunkSettings::new(Size::Tokens(size), overlap, Strategy::Auto).unwrap()

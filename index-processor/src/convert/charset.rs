@@ -81,7 +81,7 @@ pub(super) fn wide(bytes: &[u8]) -> Option<Wide> {
 /// Mostly Latin text in UTF-16 has a NUL in nearly every second byte, and none in the others.
 fn unmarked_utf16(bytes: &[u8]) -> Option<Wide> {
     let sample = &bytes[..bytes.len().min(4096) & !1];
-    if sample.len() < 4 || bytes.len() % 2 != 0 {
+    if sample.len() < 4 || !bytes.len().is_multiple_of(2) {
         return None;
     }
     let pairs = sample.len() / 2;
@@ -110,7 +110,10 @@ fn unmarked<'a>(
         }
         return with_encoding(bytes, ISO_2022_JP, warnings);
     }
-    let declared = input.content_type.and_then(charset_of_content_type).or_else(|| label(bytes));
+    let declared = input
+        .content_type
+        .and_then(charset_of_content_type)
+        .or_else(|| label(bytes));
     if let Some(encoding) = declared.filter(|encoding| *encoding != UTF_8 && *encoding != REPLACEMENT) {
         return with_encoding(bytes, encoding, warnings);
     }
@@ -118,7 +121,10 @@ fn unmarked<'a>(
         return with_encoding(bytes, UTF_8, warnings);
     }
     let encoding = guess(bytes);
-    warnings.push(format!("the charset is not declared; it was read as {}", encoding.name()));
+    warnings.push(format!(
+        "the charset is not declared; it was read as {}",
+        encoding.name()
+    ));
     with_encoding(bytes, encoding, warnings)
 }
 
@@ -133,7 +139,10 @@ fn charset_of_content_type(content_type: &str) -> Option<&'static Encoding> {
 
 fn guess(bytes: &[u8]) -> &'static Encoding {
     // What tells charsets apart are the bytes above ASCII, which may come late in a file that is mostly ASCII.
-    let from = bytes.iter().position(|byte| !byte.is_ascii() || *byte == 0x1B).unwrap_or(0);
+    let from = bytes
+        .iter()
+        .position(|byte| !byte.is_ascii() || *byte == 0x1B)
+        .unwrap_or(0);
     let window = &bytes[from..bytes.len().min(from.saturating_add(GUESS_WINDOW))];
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(window, true);
@@ -190,7 +199,9 @@ fn judge_replacements(text: &str, charset: &str, warnings: &mut Vec<String>) -> 
             ),
         });
     }
-    warnings.push(format!("{replaced} places are not valid {charset} and were replaced"));
+    warnings.push(format!(
+        "{replaced} places are not valid {charset} and were replaced"
+    ));
     Ok(())
 }
 

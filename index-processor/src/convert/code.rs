@@ -3,7 +3,11 @@
 use super::{ConvertError, Converted, Converter, Format, Input, charset};
 use crate::document::{DocumentKind, Language};
 
-pub(super) const CONVERTER: Converter = Converter { name: "code", version: 1, run };
+pub(super) const CONVERTER: Converter = Converter {
+    name: "code",
+    version: 1,
+    run,
+};
 
 fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
     let language = match format {

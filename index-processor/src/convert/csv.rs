@@ -11,26 +11,48 @@ use dialect::Dialect;
 use super::{ConvertError, Converted, Converter, Format, Input, charset, names, text};
 use crate::document::DocumentKind;
 
-pub(super) const CONVERTER: Converter = Converter { name: "csv", version: 1, run };
+pub(super) const CONVERTER: Converter = Converter {
+    name: "csv",
+    version: 1,
+    run,
+};
 
 fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
     let charset::Decoded { text, mut warnings } = charset::decode(input, |_| None)?;
-    let extension = names::extension(input.name).unwrap_or_default().to_ascii_lowercase();
+    let extension = names::extension(input.name)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let promised = match extension.as_str() {
         "tsv" | "tab" => b'\t',
         "psv" => b'|',
         _ => b',',
     };
     let Some(dialect) = Dialect::sniff(&text, promised) else {
-        return Ok(text::kept_as_text(text, warnings, "indexed as plain text: no columns were found".to_owned()));
+        return Ok(text::kept_as_text(
+            text,
+            warnings,
+            "indexed as plain text: no columns were found".to_owned(),
+        ));
     };
     if !dialect.quoted {
         warnings.push("quotation marks do not pair up; they were taken as plain characters".to_owned());
     }
-    let table = table(dialect.body(&text), dialect)
-        .map_err(|error| ConvertError::Failed { code: "invalid_csv", message: error.to_string() })?;
-    let mime = if dialect.delimiter == b'\t' { "text/tab-separated-values" } else { "text/csv" };
-    Ok(Converted { markdown: table, kind: DocumentKind::Csv, mime, title: None, warnings })
+    let table = table(dialect.body(&text), dialect).map_err(|error| ConvertError::Failed {
+        code: "invalid_csv",
+        message: error.to_string(),
+    })?;
+    let mime = if dialect.delimiter == b'\t' {
+        "text/tab-separated-values"
+    } else {
+        "text/csv"
+    };
+    Ok(Converted {
+        markdown: table,
+        kind: DocumentKind::Csv,
+        mime,
+        title: None,
+        warnings,
+    })
 }
 
 fn table(text: &str, dialect: Dialect) -> Result<String, csv::Error> {
@@ -87,7 +109,11 @@ fn push_cell(out: &mut String, cell: &str) {
     let mut rest = cell;
     while let Some(at) = rest.find(['|', '\n']) {
         out.push_str(&rest[..at]);
-        out.push_str(if rest.as_bytes()[at] == b'|' { "\\|" } else { "<br>" });
+        out.push_str(if rest.as_bytes()[at] == b'|' {
+            "\\|"
+        } else {
+            "<br>"
+        });
         rest = &rest[at + 1..];
     }
     out.push_str(rest);

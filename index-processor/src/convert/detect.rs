@@ -24,7 +24,7 @@ pub(super) fn detect(input: &Input<'_>) -> Result<Format, ConvertError> {
     }
     let named = names::by_name(input.name);
     if charset::wide(bytes).is_none() {
-        let signature = FileFormat::from_bytes(bytes);
+        let signature = signature(bytes);
         if let Some(why) = not_text(bytes) {
             return Err(refuse_binary(input, signature, named, why));
         }
@@ -36,6 +36,17 @@ pub(super) fn detect(input: &Input<'_>) -> Result<Format, ConvertError> {
         return Err(unsupported(what));
     }
     Ok(text_format(input, named))
+}
+
+/// The format that the first bytes tell. A damaged container is still one.
+fn signature(bytes: &[u8]) -> FileFormat {
+    match FileFormat::from_bytes(bytes) {
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"PK\x03\x04") => FileFormat::Zip,
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") => {
+            FileFormat::CompoundFileBinary
+        }
+        signature => signature,
+    }
 }
 
 fn text_format(input: &Input<'_>, named: Option<Named>) -> Format {
@@ -90,10 +101,15 @@ fn starts_as_html(bytes: &[u8]) -> bool {
         } else if rest.starts_with(b"<?xml") {
             b"?>"
         } else {
-            let starts_with = |tag: &[u8]| rest.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+            let starts_with = |tag: &[u8]| {
+                rest.get(..tag.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(tag))
+            };
             return starts_with(b"<!doctype html") || starts_with(b"<html>") || starts_with(b"<html ");
         };
-        let Some(at) = rest.windows(end.len()).position(|window| window == end) else { return false };
+        let Some(at) = rest.windows(end.len()).position(|window| window == end) else {
+            return false;
+        };
         rest = &rest[at + end.len()..];
     }
 }
@@ -105,15 +121,18 @@ fn refuse_binary(
     named: Option<Named>,
     why: &'static str,
 ) -> ConvertError {
-    let extension = names::extension(input.name).unwrap_or_default().to_ascii_lowercase();
+    let extension = names::extension(input.name)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     match (signature, extension.as_str()) {
-        (FileFormat::MicrosoftWordDocument, _) | (FileFormat::CompoundFileBinary, "doc" | "dot") => legacy("Word", "DOCX"),
+        (FileFormat::MicrosoftWordDocument, _) | (FileFormat::CompoundFileBinary, "doc" | "dot") => {
+            legacy("Word", "DOCX")
+        }
         (FileFormat::MicrosoftExcelSpreadsheet, _) | (FileFormat::CompoundFileBinary, "xls" | "xlt") => {
             legacy("Excel", "XLSX")
         }
-        (FileFormat::MicrosoftPowerpointPresentation, _) | (FileFormat::CompoundFileBinary, "ppt" | "pps") => {
-            legacy("PowerPoint", "PPTX")
-        }
+        (FileFormat::MicrosoftPowerpointPresentation, _)
+        | (FileFormat::CompoundFileBinary, "ppt" | "pps") => legacy("PowerPoint", "PPTX"),
         (FileFormat::CompoundFileBinary, "docx" | "xlsx" | "pptx" | "docm" | "xlsm" | "pptm") => {
             ConvertError::Unsupported {
                 code: "encrypted",
@@ -128,7 +147,9 @@ fn refuse_binary(
         (FileFormat::ArbitraryBinaryData, _) => match named {
             Some(_) => ConvertError::Unsupported {
                 code: "binary_content",
-                reason: format!("the content is not text ({why}), although the name ends as that of a text file"),
+                reason: format!(
+                    "the content is not text ({why}), although the name ends as that of a text file"
+                ),
             },
             None => unsupported("binary file of unknown type"),
         },
@@ -176,7 +197,10 @@ fn legacy(application: &str, modern: &str) -> ConvertError {
 fn recording(what: &str, signature: FileFormat) -> ConvertError {
     ConvertError::Blocked {
         code: "audio_video",
-        reason: format!("{what} ({}) is not indexed; provide a transcript as text", signature_name(&signature)),
+        reason: format!(
+            "{what} ({}) is not indexed; provide a transcript as text",
+            signature_name(&signature)
+        ),
     }
 }
 

@@ -21,7 +21,11 @@ pub(super) fn split(text: &str) -> Option<(&str, &str)> {
 /// The value of `title` in YAML or TOML front matter, when it stands on one line.
 pub(super) fn title(front_matter: &str) -> Option<String> {
     front_matter.lines().find_map(|line| {
-        let value = line.strip_prefix("title")?.trim_start().strip_prefix([':', '='])?.trim();
+        let value = line
+            .strip_prefix("title")?
+            .trim_start()
+            .strip_prefix([':', '='])?
+            .trim();
         let quoted = ['"', '\''].into_iter().find_map(|quote| {
             let (inside, _) = value.strip_prefix(quote)?.rsplit_once(quote)?;
             Some(inside)

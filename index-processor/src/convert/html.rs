@@ -20,7 +20,11 @@ use page::Page;
 use super::{ConvertError, Converted, Converter, Format, Input, charset, markdown, text};
 use crate::document::DocumentKind;
 
-pub(super) const CONVERTER: Converter = Converter { name: "html", version: 1, run };
+pub(super) const CONVERTER: Converter = Converter {
+    name: "html",
+    version: 1,
+    run,
+};
 
 /// Deepest nesting of elements that the crate is given. It counts more of them than [`page`] does, by a factor of four
 /// at most (`table`, `tbody`, `tr`, `td`), and skips what is deeper than 1,024.
@@ -37,7 +41,13 @@ fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
     let page = Page::read(&text);
     let markdown = to_markdown(&page, &mut warnings);
     let title = page.title.clone().or_else(|| markdown::first_heading(&markdown));
-    Ok(Converted { markdown, kind: DocumentKind::Html, mime: "text/html", title, warnings })
+    Ok(Converted {
+        markdown,
+        kind: DocumentKind::Html,
+        mime: "text/html",
+        title,
+        warnings,
+    })
 }
 
 fn to_markdown(page: &Page<'_>, warnings: &mut Vec<String>) -> String {
@@ -48,7 +58,9 @@ fn to_markdown(page: &Page<'_>, warnings: &mut Vec<String>) -> String {
         by_crate(&content)
     };
     let markdown = markdown.unwrap_or_else(|why| {
-        warnings.push(format!("tables, links and formatting were dropped from the page: {why}"));
+        warnings.push(format!(
+            "tables, links and formatting were dropped from the page: {why}"
+        ));
         without_break_hints(plain::text(&content))
     });
     if markdown.trim().is_empty() && page.has_navigation() {
@@ -63,10 +75,12 @@ fn by_crate(html: &str) -> Result<String, String> {
     let converted = catch_unwind(|| html_to_markdown_rs::convert(html, options()))
         .map_err(|_| "the converter crashed".to_owned())?
         .map_err(|error| error.to_string())?;
-    let truncated = converted
-        .warnings
-        .iter()
-        .find(|warning| matches!(warning.kind, WarningKind::DepthLimitExceeded | WarningKind::TruncatedInput));
+    let truncated = converted.warnings.iter().find(|warning| {
+        matches!(
+            warning.kind,
+            WarningKind::DepthLimitExceeded | WarningKind::TruncatedInput
+        )
+    });
     match truncated {
         Some(warning) => Err(warning.message.clone()),
         None => Ok(without_break_hints(converted.content.unwrap_or_default())),
@@ -101,13 +115,21 @@ fn declared_charset(bytes: &[u8]) -> Option<&'static Encoding> {
     let in_meta = head.split("<meta").skip(1).find_map(|meta| {
         let tag = &meta[..meta.find('>').unwrap_or(meta.len())];
         let (_, value) = tag.split_once("charset")?;
-        let value = value.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
+        let value = value
+            .trim_start()
+            .strip_prefix('=')?
+            .trim_start()
+            .trim_start_matches(['"', '\'']);
         let label = value.split(['"', '\'', ';', ' ', '/']).next()?;
         Encoding::for_label(label.as_bytes())
     });
     let encoding = in_meta.or_else(|| text::declared_in_xml(bytes))?;
     // The declaration was read as ASCII, so the page cannot be in UTF-16 (the HTML standard says the same).
-    Some(if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding })
+    Some(if encoding == UTF_16LE || encoding == UTF_16BE {
+        UTF_8
+    } else {
+        encoding
+    })
 }
 
 #[cfg(test)]

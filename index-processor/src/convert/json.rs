@@ -8,7 +8,11 @@ use crate::document::DocumentKind;
 
 mod layout;
 
-pub(super) const CONVERTER: Converter = Converter { name: "json", version: 1, run };
+pub(super) const CONVERTER: Converter = Converter {
+    name: "json",
+    version: 1,
+    run,
+};
 
 /// Deeper nesting is kept as text: `serde_json`, which cuts JSON into chunks, stops there.
 const MAX_DEPTH: usize = 127;
@@ -20,19 +24,37 @@ fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
     let charset::Decoded { text, warnings } = charset::decode(input, |_| None)?;
     match check(&text) {
         Ok(Shape::Document) => {
-            let markdown = if is_laid_out(&text) { None } else { layout::laid_out(&text) };
+            let markdown = if is_laid_out(&text) {
+                None
+            } else {
+                layout::laid_out(&text)
+            };
             Ok(json(markdown.unwrap_or(text), "application/json", warnings))
         }
         Ok(Shape::Lines) => Ok(json(text, "application/x-ndjson", warnings)),
         Err(why) => {
-            let what = if format == Format::JsonLines { "JSON lines" } else { "JSON" };
-            Ok(text::kept_as_text(text, warnings, format!("indexed as plain text: {what}: {why}")))
+            let what = if format == Format::JsonLines {
+                "JSON lines"
+            } else {
+                "JSON"
+            };
+            Ok(text::kept_as_text(
+                text,
+                warnings,
+                format!("indexed as plain text: {what}: {why}"),
+            ))
         }
     }
 }
 
 fn json(markdown: String, mime: &'static str, warnings: Vec<String>) -> Converted {
-    Converted { markdown, kind: DocumentKind::Json, mime, title: None, warnings }
+    Converted {
+        markdown,
+        kind: DocumentKind::Json,
+        mime,
+        title: None,
+        warnings,
+    }
 }
 
 enum Shape {
@@ -48,12 +70,18 @@ fn check(text: &str) -> Result<Shape, String> {
         return Err(format!("it is nested more than {MAX_DEPTH} levels deep"));
     }
     // `IgnoredAny` reads without recursion, and builds nothing.
-    let Err(whole) = serde_json::from_str::<serde::de::IgnoredAny>(text) else { return Ok(Shape::Document) };
+    let Err(whole) = serde_json::from_str::<serde::de::IgnoredAny>(text) else {
+        return Ok(Shape::Document);
+    };
     let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
     let is_lines = text.trim().contains('\n')
         && lines.peek().is_some()
         && lines.all(|line| serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok());
-    if is_lines { Ok(Shape::Lines) } else { Err(whole.to_string()) }
+    if is_lines {
+        Ok(Shape::Lines)
+    } else {
+        Err(whole.to_string())
+    }
 }
 
 fn is_laid_out(text: &str) -> bool {

@@ -3,7 +3,11 @@
 use super::{ConvertError, Converted, Converter, Format, Input, charset, front_matter};
 use crate::document::DocumentKind;
 
-pub(super) const CONVERTER: Converter = Converter { name: "markdown", version: 1, run };
+pub(super) const CONVERTER: Converter = Converter {
+    name: "markdown",
+    version: 1,
+    run,
+};
 
 fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
     let decoded = charset::decode(input, |_| None)?;
@@ -38,7 +42,8 @@ pub(super) fn first_heading(markdown: &str) -> Option<String> {
         if let Some(heading) = atx_heading(text) {
             return Some(heading.to_owned());
         }
-        let is_underline = !text.is_empty() && ['=', '-'].iter().any(|c| text.chars().all(|other| other == *c));
+        let is_underline =
+            !text.is_empty() && ['=', '-'].iter().any(|c| text.chars().all(|other| other == *c));
         if is_underline && !above.is_empty() {
             return Some(above.to_owned());
         }

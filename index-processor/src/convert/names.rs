@@ -38,8 +38,8 @@ fn by_whole_name(file: &str) -> Option<Format> {
         | "cmakelists.txt" | "build" | "workspace" | "vagrantfile.local" => Format::Code(Language::Other),
         "rakefile" | "gemfile" | "vagrantfile" | "podfile" | "brewfile" => Format::Code(Language::Ruby),
         "pkgbuild" | ".bashrc" | ".bash_profile" | ".profile" | ".zshrc" => Format::Code(Language::Bash),
-        "readme" | "license" | "licence" | "copying" | "authors" | "changelog" | "changes" | "news" | "notice"
-        | "todo" | "install" => TEXT,
+        "readme" | "license" | "licence" | "copying" | "authors" | "changelog" | "changes" | "news"
+        | "notice" | "todo" | "install" => TEXT,
         _ => return None,
     })
 }
@@ -48,7 +48,9 @@ fn by_whole_name(file: &str) -> Option<Format> {
 pub(super) const TEXT: Format = Format::Text("text/plain");
 
 fn by_extension(extension: &str) -> Option<Named> {
-    use Language::{Bash, C, CSharp, Cpp, Go, Java, JavaScript, Other, Php, Python, Ruby, Rust, Tsx, TypeScript};
+    use Language::{
+        Bash, C, CSharp, Cpp, Go, Java, JavaScript, Other, Php, Python, Ruby, Rust, Tsx, TypeScript,
+    };
     let format = match extension {
         "html" | "htm" | "xhtml" | "xht" | "shtml" => Format::Html,
         "md" | "markdown" | "mdown" | "mkd" | "mkdn" | "mdx" | "qmd" | "rmd" => Format::Markdown,
@@ -69,27 +71,26 @@ fn by_extension(extension: &str) -> Option<Named> {
         "rb" | "rake" | "gemspec" => Format::Code(Ruby),
         "sh" | "bash" | "zsh" | "ksh" => Format::Code(Bash),
         "php" | "phtml" => Format::Code(Php),
-        "kt" | "kts" | "swift" | "scala" | "sc" | "groovy" | "gradle" | "dart" | "lua" | "pl" | "pm" | "r" | "jl"
-        | "m" | "mm" | "hs" | "lhs" | "ml" | "mli" | "fs" | "fsx" | "fsi" | "elm" | "ex" | "exs" | "erl" | "hrl"
-        | "clj" | "cljs" | "cljc" | "lisp" | "el" | "scm" | "rkt" | "nim" | "zig" | "v" | "vhd" | "vhdl" | "sv"
-        | "d" | "pas" | "f" | "f90" | "f95" | "f03" | "for" | "cob" | "cbl" | "asm" | "s" | "vb" | "vbs" | "bas"
-        | "ps1" | "psm1" | "psd1" | "bat" | "cmd" | "fish" | "awk" | "sed" | "tcl" | "sql" | "psql" | "ddl"
-        | "proto" | "thrift" | "graphql" | "gql" | "tf" | "tfvars" | "hcl" | "nix" | "cmake" | "mk" | "bzl"
-        | "css" | "scss" | "sass" | "less" | "vue" | "svelte" | "astro" | "sol" | "wgsl" | "glsl" | "cu" | "cuh"
-        | "twig" | "erb" | "ejs" | "hbs" | "mustache" | "j2" | "jinja" | "tmpl" | "coffee" | "cr" | "apex" => {
-            Format::Code(Other)
-        }
+        "kt" | "kts" | "swift" | "scala" | "sc" | "groovy" | "gradle" | "dart" | "lua" | "pl" | "pm"
+        | "r" | "jl" | "m" | "mm" | "hs" | "lhs" | "ml" | "mli" | "fs" | "fsx" | "fsi" | "elm" | "ex"
+        | "exs" | "erl" | "hrl" | "clj" | "cljs" | "cljc" | "lisp" | "el" | "scm" | "rkt" | "nim" | "zig"
+        | "v" | "vhd" | "vhdl" | "sv" | "d" | "pas" | "f" | "f90" | "f95" | "f03" | "for" | "cob" | "cbl"
+        | "asm" | "s" | "vb" | "vbs" | "bas" | "ps1" | "psm1" | "psd1" | "bat" | "cmd" | "fish" | "awk"
+        | "sed" | "tcl" | "sql" | "psql" | "ddl" | "proto" | "thrift" | "graphql" | "gql" | "tf"
+        | "tfvars" | "hcl" | "nix" | "cmake" | "mk" | "bzl" | "css" | "scss" | "sass" | "less" | "vue"
+        | "svelte" | "astro" | "sol" | "wgsl" | "glsl" | "cu" | "cuh" | "twig" | "erb" | "ejs" | "hbs"
+        | "mustache" | "j2" | "jinja" | "tmpl" | "coffee" | "cr" | "apex" => Format::Code(Other),
 
-        "txt" | "text" | "log" | "out" | "err" | "diff" | "patch" | "asc" | "nfo" | "srt" | "vtt" | "po" | "pot"
-        | "bib" | "man" | "mbox" | "ics" | "vcf" => TEXT,
+        "txt" | "text" | "log" | "out" | "err" | "diff" | "patch" | "asc" | "nfo" | "srt" | "vtt" | "po"
+        | "pot" | "bib" | "man" | "mbox" | "ics" | "vcf" => TEXT,
         "jsonc" | "json5" | "hjson" => Format::Text("application/json5"),
         "yaml" | "yml" => Format::Text("application/yaml"),
         "toml" => Format::Text("application/toml"),
-        "xml" | "xsd" | "xsl" | "xslt" | "rss" | "atom" | "dita" | "ditamap" | "dbk" | "docbook" | "wsdl" | "plist"
-        | "xlf" | "xliff" | "rdf" | "owl" | "kml" | "gpx" | "csproj" | "vbproj" | "props" | "targets" | "pom"
-        | "resx" | "xaml" | "nuspec" | "config" => Format::Text("application/xml"),
-        "ini" | "cfg" | "conf" | "cnf" | "properties" | "env" | "editorconfig" | "desktop" | "service" | "reg"
-        | "inf" | "url" => TEXT,
+        "xml" | "xsd" | "xsl" | "xslt" | "rss" | "atom" | "dita" | "ditamap" | "dbk" | "docbook" | "wsdl"
+        | "plist" | "xlf" | "xliff" | "rdf" | "owl" | "kml" | "gpx" | "csproj" | "vbproj" | "props"
+        | "targets" | "pom" | "resx" | "xaml" | "nuspec" | "config" => Format::Text("application/xml"),
+        "ini" | "cfg" | "conf" | "cnf" | "properties" | "env" | "editorconfig" | "desktop" | "service"
+        | "reg" | "inf" | "url" => TEXT,
         "tex" | "latex" | "ltx" | "sty" | "cls" => Format::Text("application/x-tex"),
         "rst" | "rest" => Format::Text("text/x-rst"),
         "adoc" | "asciidoc" => Format::Text("text/asciidoc"),
@@ -110,7 +111,12 @@ fn by_extension(extension: &str) -> Option<Named> {
 
 /// What a media type promises.
 pub(super) fn by_content_type(content_type: &str) -> Option<Format> {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     Some(match essence.as_str() {
         "text/html" | "application/xhtml+xml" => Format::Html,
         "text/markdown" | "text/x-markdown" => Format::Markdown,
@@ -169,9 +175,15 @@ mod tests {
     #[test]
     fn shebangs() {
         let language = |line: &str| by_shebang(line.as_bytes());
-        assert_eq!(language("#!/usr/bin/env -S A=1 python3.12 -u\n"), Some(Format::Code(Language::Python)));
+        assert_eq!(
+            language("#!/usr/bin/env -S A=1 python3.12 -u\n"),
+            Some(Format::Code(Language::Python))
+        );
         assert_eq!(language("#!/bin/sh\necho"), Some(Format::Code(Language::Bash)));
-        assert_eq!(language("#! /usr/bin/perl -w"), Some(Format::Code(Language::Other)));
+        assert_eq!(
+            language("#! /usr/bin/perl -w"),
+            Some(Format::Code(Language::Other))
+        );
         assert_eq!(language("#!"), None);
         assert_eq!(language("#!/usr/bin/env"), None);
         assert_eq!(language("# heading"), None);

@@ -3,7 +3,11 @@
 use super::{ConvertError, Converted, Converter, Format, Input, charset};
 use crate::document::DocumentKind;
 
-pub(super) const CONVERTER: Converter = Converter { name: "text", version: 1, run };
+pub(super) const CONVERTER: Converter = Converter {
+    name: "text",
+    version: 1,
+    run,
+};
 
 fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
     let mime = match format {
@@ -11,7 +15,13 @@ fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
         _ => "text/plain",
     };
     let decoded = charset::decode(input, declared_in_xml)?;
-    Ok(Converted { markdown: decoded.text, kind: DocumentKind::Text, mime, title: None, warnings: decoded.warnings })
+    Ok(Converted {
+        markdown: decoded.text,
+        kind: DocumentKind::Text,
+        mime,
+        title: None,
+        warnings: decoded.warnings,
+    })
 }
 
 /// The charset in `<?xml version="1.0" encoding="…"?>`.
@@ -20,7 +30,10 @@ pub(super) fn declared_in_xml(bytes: &[u8]) -> Option<&'static encoding_rs::Enco
     let declaration = &declaration[..declaration.len().min(200)];
     let declaration = declaration.split(|byte| *byte == b'>').next()?;
     let at = declaration.windows(8).position(|window| window == b"encoding")? + 8;
-    let value = declaration[at..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let value = declaration[at..]
+        .trim_ascii_start()
+        .strip_prefix(b"=")?
+        .trim_ascii_start();
     let quote = value.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
     encoding_rs::Encoding::for_label(value[1..].split(|byte| byte == quote).next()?)
 }
@@ -28,5 +41,11 @@ pub(super) fn declared_in_xml(bytes: &[u8]) -> Option<&'static encoding_rs::Enco
 /// A file that claims to be of another format and is not, kept as plain text.
 pub(super) fn kept_as_text(text: String, mut warnings: Vec<String>, why: String) -> Converted {
     warnings.push(why);
-    Converted { markdown: text, kind: DocumentKind::Text, mime: "text/plain", title: None, warnings }
+    Converted {
+        markdown: text,
+        kind: DocumentKind::Text,
+        mime: "text/plain",
+        title: None,
+        warnings,
+    }
 }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::convert::convert;
 use super::{Pipeline, Report, Stop};
-use crate::chunk::{self, Chunk, ChunkSettings, Strategy, semantic};
+use crate::chunk::{self, Chunk, ChunkSettings, semantic};
+use crate::document::DocumentKind;
 
 /// A chunk with what is stored and embedded of it.
 pub(super) struct Prepared {
@@ -27,7 +28,7 @@ pub(super) struct Cut {
     pub(super) mime: String,
     pub(super) chunks: Vec<Prepared>,
     /// The Markdown, when it is still to be cut by meaning.
-    uncut: Option<String>,
+    uncut: Option<(String, DocumentKind)>,
 }
 
 /// What the computing thread hands back.
@@ -44,11 +45,15 @@ impl Pipeline {
     /// Converts and cuts on a computing thread, as many files at a time as there are slots.
     pub(super) async fn convert_and_chunk(&self, blob: Blob, report: &mut Report) -> Result<Cut, Stop> {
         let waited = Instant::now();
-        let _slot = self.cpu.acquire().await.map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))?;
+        let _slot = self
+            .cpu
+            .acquire()
+            .await
+            .map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))?;
         report.time("wait_cpu_ms", waited);
         let (settings, bm25) = (self.settings.chunk.clone(), Arc::clone(&self.bm25));
-        let by_meaning = settings.strategy == Strategy::Semantic && self.embedder.is_some();
-        let computed = tokio::task::spawn_blocking(move || compute(&blob, &settings, &bm25, by_meaning))
+        let has_model = self.embedder.is_some();
+        let computed = tokio::task::spawn_blocking(move || compute(&blob, &settings, &bm25, has_model))
             .await
             .map_err(|panic| Failure::permanent("converter_panicked", panic_text(panic)))??;
         self.metrics
@@ -67,12 +72,15 @@ impl Pipeline {
     /// Cuts by meaning where that is asked for: sentences are embedded, and a chunk ends where the next sentence is far
     /// from the last.
     pub(super) async fn chunk_by_meaning(&self, cut: Cut, report: &mut Report) -> Result<Cut, Stop> {
-        let (Some(markdown), Some(embedder)) = (&cut.uncut, &self.embedder) else {
+        let (Some((markdown, kind)), Some(embedder)) = (&cut.uncut, &self.embedder) else {
             return Ok(cut);
         };
         let started = Instant::now();
-        let sentences = semantic::sentences(markdown, &self.settings.chunk);
-        let texts: Vec<String> = sentences.iter().map(|range| markdown[range.clone()].to_owned()).collect();
+        let sentences = semantic::sentences(markdown, *kind, &self.settings.chunk);
+        let texts: Vec<String> = sentences
+            .iter()
+            .map(|range| markdown[range.clone()].to_owned())
+            .collect();
         let embedded = if texts.is_empty() {
             Vec::new()
         } else {
@@ -80,18 +88,27 @@ impl Pipeline {
             self.metrics.embedding_tokens.inc_by(answer.tokens);
             answer.vectors
         };
-        let chunks = semantic::group(markdown, &sentences, &embedded, &self.settings.chunk);
+        let chunks = semantic::group(markdown, *kind, &sentences, &embedded, &self.settings.chunk)
+            .map_err(|error| Failure::transient("embedder_bad_reply", error.to_string()))?;
         report.time("semantic_ms", started);
-        let chunks = chunks.into_iter().map(|chunk| prepare(chunk, &self.bm25)).collect();
-        Ok(Cut { chunks, uncut: None, mime: cut.mime })
+        let chunks = chunks
+            .into_iter()
+            .map(|chunk| prepare(chunk, &self.bm25))
+            .collect();
+        Ok(Cut {
+            chunks,
+            uncut: None,
+            mime: cut.mime,
+        })
     }
 }
 
-fn compute(blob: &Blob, settings: &ChunkSettings, bm25: &Bm25, by_meaning: bool) -> Result<Computed, Stop> {
+fn compute(blob: &Blob, settings: &ChunkSettings, bm25: &Bm25, has_model: bool) -> Result<Computed, Stop> {
     let started = Instant::now();
     let document = convert(blob)?;
     let convert = started.elapsed();
     let started = Instant::now();
+    let by_meaning = has_model && semantic::applies(document.kind, settings);
     let chunks = if by_meaning {
         Vec::new()
     } else {
@@ -106,7 +123,11 @@ fn compute(blob: &Blob, settings: &ChunkSettings, bm25: &Bm25, by_meaning: bool)
         chunk: started.elapsed(),
         warnings: document.warnings,
         converter: document.converter,
-        cut: Cut { mime: document.mime.into(), chunks, uncut: by_meaning.then_some(document.markdown) },
+        cut: Cut {
+            mime: document.mime.into(),
+            chunks,
+            uncut: by_meaning.then_some((document.markdown, document.kind)),
+        },
     })
 }
 
@@ -116,7 +137,12 @@ fn prepare(chunk: Chunk, bm25: &Bm25) -> Prepared {
     } else {
         format!("{}\n\n{}", chunk.heading_path.join(" > "), chunk.text)
     };
-    Prepared { hash: ChunkHash::of(&input), bm25: bm25.document(&input), chunk, input }
+    Prepared {
+        hash: ChunkHash::of(&input),
+        bm25: bm25.document(&input),
+        chunk,
+        input,
+    }
 }
 
 fn millis(time: std::time::Duration) -> f64 {
@@ -130,5 +156,8 @@ fn panic_text(error: tokio::task::JoinError) -> String {
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
     });
-    format!("the converter stopped on this file: {}", text.unwrap_or_else(|| "no reason given".to_owned()))
+    format!(
+        "the converter stopped on this file: {}",
+        text.unwrap_or_else(|| "no reason given".to_owned())
+    )
 }

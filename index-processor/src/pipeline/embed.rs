@@ -20,7 +20,11 @@ impl Pipeline {
         let mut wanted: Vec<ChunkHash> = cut.chunks.iter().map(|chunk| chunk.hash).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let mut vectors = self.vectors.find_dense(&wanted).await.map_err(|error| failure(&error))?;
+        let mut vectors = self
+            .vectors
+            .find_dense(&wanted)
+            .await
+            .map_err(|error| failure(&error))?;
         let reused = vectors.len();
 
         // The first chunk of each text that is not stored.
@@ -30,17 +34,27 @@ impl Pipeline {
                 missing.entry(chunk.hash).or_insert(&chunk.input);
             }
         }
-        let (hashes, texts): (Vec<ChunkHash>, Vec<String>) =
-            missing.into_iter().map(|(hash, text)| (hash, text.to_owned())).unzip();
+        let (hashes, texts): (Vec<ChunkHash>, Vec<String>) = missing
+            .into_iter()
+            .map(|(hash, text)| (hash, text.to_owned()))
+            .unzip();
         if !texts.is_empty() {
             let embedded = embedder.embed(&texts).await?;
             if embedded.vectors.len() != texts.len() {
-                let message = format!("{} texts were answered by {} vectors", texts.len(), embedded.vectors.len());
+                let message = format!(
+                    "{} texts were answered by {} vectors",
+                    texts.len(),
+                    embedded.vectors.len()
+                );
                 return Err(Failure::transient("embedder_bad_reply", message));
             }
             if let (Some(size), Some(odd)) = (
                 self.vectors.dense_size(),
-                embedded.vectors.iter().map(Vec::len).find(|len| Some(*len) != self.vectors.dense_size()),
+                embedded
+                    .vectors
+                    .iter()
+                    .map(Vec::len)
+                    .find(|len| Some(*len) != self.vectors.dense_size()),
             ) {
                 let message = format!(
                     "the embedding model answered vectors of {odd} dimensions, the index has {size}: check the model's name"
@@ -53,7 +67,9 @@ impl Pipeline {
             vectors.extend(hashes.into_iter().zip(embedded.vectors));
         }
         self.metrics.chunks_reused.inc_by(reused as u64);
-        self.metrics.embedding_seconds.observe(report.time("embed_ms", started).as_secs_f64());
+        self.metrics
+            .embedding_seconds
+            .observe(report.time("embed_ms", started).as_secs_f64());
         report.note("reused", reused);
         report.note("embedded", texts.len());
         cut.chunks

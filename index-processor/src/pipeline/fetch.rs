@@ -15,7 +15,10 @@ pub(super) struct Fetched {
 
 impl Pipeline {
     pub(super) async fn fetch(&self, meta: &BlobMeta) -> Result<Fetched, Stop> {
-        let read = self.blobs.read(&meta.path, &meta.etag, self.settings.max_file_bytes).await;
+        let read = self
+            .blobs
+            .read(&meta.path, &meta.etag, self.settings.max_file_bytes)
+            .await;
         let blob = read.map_err(|error| match error {
             BlobError::TooLarge { .. } => Stop::Skip(Failure::permanent("too_large", error.to_string())),
             other => Stop::Fail(read_failure(&other).0),

@@ -13,8 +13,13 @@ impl Pipeline {
     /// When the vector store fails. Search leaves the points out all the same; the removal is tried again.
     pub async fn remove(&self, claim: ClaimId, report: &mut Report) -> Result<(), Failure> {
         let started = Instant::now();
-        self.vectors.delete_claims(&[claim]).await.map_err(|error| super::upsert::failure(&error))?;
-        self.metrics.chunks_delete_seconds.observe(report.time("delete_ms", started).as_secs_f64());
+        self.vectors
+            .delete_claims(&[claim])
+            .await
+            .map_err(|error| super::upsert::failure(&error))?;
+        self.metrics
+            .chunks_delete_seconds
+            .observe(report.time("delete_ms", started).as_secs_f64());
         Ok(())
     }
 }

@@ -47,14 +47,22 @@ impl Pipeline {
                 },
             });
             if points.len() == UPSERT_BATCH {
-                self.vectors.upsert(std::mem::take(&mut points)).await.map_err(|error| failure(&error))?;
+                self.vectors
+                    .upsert(std::mem::take(&mut points))
+                    .await
+                    .map_err(|error| failure(&error))?;
             }
         }
         if !points.is_empty() {
-            self.vectors.upsert(points).await.map_err(|error| failure(&error))?;
+            self.vectors
+                .upsert(points)
+                .await
+                .map_err(|error| failure(&error))?;
         }
         self.metrics.chunks_upserted.inc_by(count as u64);
-        self.metrics.chunks_upsert_seconds.observe(report.time("upsert_ms", started).as_secs_f64());
+        self.metrics
+            .chunks_upsert_seconds
+            .observe(report.time("upsert_ms", started).as_secs_f64());
         report.note("chunks", count);
         Ok(())
     }

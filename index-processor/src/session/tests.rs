@@ -42,7 +42,11 @@ fn version(etag: &str) -> Version {
 }
 
 fn indexed(etag: &str) -> Claim {
-    Claim { live_claim: Some(ClaimId::generate()), version: Some(version(etag)), ..claim() }
+    Claim {
+        live_claim: Some(ClaimId::generate()),
+        version: Some(version(etag)),
+        ..claim()
+    }
 }
 
 fn meta(etag: &str) -> BlobMeta {
@@ -59,9 +63,19 @@ fn meta(etag: &str) -> BlobMeta {
 #[test]
 fn an_unfinished_clean_up_comes_before_anything_else() {
     let previous = ClaimId::generate();
-    let claim = Claim { dirty: true, prev_claim: Some(previous), ..indexed("e1") };
-    assert_eq!(decide(&claim, Ok(meta("e2")), PIPELINE, 10), Session::CleanUp(Some(previous)));
-    assert_eq!(decide(&claim, Err(BlobError::NotFound), PIPELINE, 10), Session::CleanUp(Some(previous)));
+    let claim = Claim {
+        dirty: true,
+        prev_claim: Some(previous),
+        ..indexed("e1")
+    };
+    assert_eq!(
+        decide(&claim, Ok(meta("e2")), PIPELINE, 10),
+        Session::CleanUp(Some(previous))
+    );
+    assert_eq!(
+        decide(&claim, Err(BlobError::NotFound), PIPELINE, 10),
+        Session::CleanUp(Some(previous))
+    );
 }
 
 #[test]
@@ -72,13 +86,24 @@ fn same_tag_and_settings_keep_the_version() {
 
 #[test]
 fn a_new_tag_new_settings_or_no_live_version_are_processed() {
-    for (claim, etag, pipeline) in
-        [(indexed("e1"), "e2", PIPELINE), (indexed("e1"), "e1", "p2"), (claim(), "e1", PIPELINE)]
-    {
-        assert_eq!(decide(&claim, Ok(meta(etag)), pipeline, 10), Session::Process(meta(etag)));
+    for (claim, etag, pipeline) in [
+        (indexed("e1"), "e2", PIPELINE),
+        (indexed("e1"), "e1", "p2"),
+        (claim(), "e1", PIPELINE),
+    ] {
+        assert_eq!(
+            decide(&claim, Ok(meta(etag)), pipeline, 10),
+            Session::Process(meta(etag))
+        );
     }
-    let skipped_before = Claim { version: Some(version("e1")), ..claim() };
-    assert_eq!(decide(&skipped_before, Ok(meta("e1")), PIPELINE, 10), Session::Process(meta("e1")));
+    let skipped_before = Claim {
+        version: Some(version("e1")),
+        ..claim()
+    };
+    assert_eq!(
+        decide(&skipped_before, Ok(meta("e1")), PIPELINE, 10),
+        Session::Process(meta("e1"))
+    );
 }
 
 #[test]
@@ -91,27 +116,49 @@ fn what_the_source_says_decides() {
         Session::Fail(failure, tag) => format!("{:?} {} {tag:?}", failure.class, failure.code),
         other => format!("{other:?}"),
     };
-    let link = BlobError::NotABlob { code: "broken_link", message: String::new() };
+    let link = BlobError::NotABlob {
+        code: "broken_link",
+        message: String::new(),
+    };
     assert_eq!(outcome(Err(BlobError::NotFound)), "remove");
     assert_eq!(outcome(Ok(meta("e1"))), "skip too_large e1");
     assert_eq!(outcome(Err(link)), "skip broken_link !broken_link");
-    assert_eq!(outcome(Err(BlobError::Denied("no".into()))), "Permanent unreadable Some(\"!denied\")");
-    assert_eq!(outcome(Err(BlobError::Changed)), "Throttled changed_while_read None");
-    assert_eq!(outcome(Err(BlobError::Unavailable("x".into()))), "Throttled source_unavailable None");
+    assert_eq!(
+        outcome(Err(BlobError::Denied("no".into()))),
+        "Permanent unreadable Some(\"!denied\")"
+    );
+    assert_eq!(
+        outcome(Err(BlobError::Changed)),
+        "Throttled changed_while_read None"
+    );
+    assert_eq!(
+        outcome(Err(BlobError::Unavailable("x".into()))),
+        "Throttled source_unavailable None"
+    );
 }
 
 #[test]
 fn a_touched_file_keeps_its_version_under_the_new_tag() {
-    assert_eq!(same_content(&indexed("e1"), &meta("e2"), "h1", PIPELINE), Some(version("e2")));
+    assert_eq!(
+        same_content(&indexed("e1"), &meta("e2"), "h1", PIPELINE),
+        Some(version("e2"))
+    );
     assert_eq!(same_content(&indexed("e1"), &meta("e2"), "h2", PIPELINE), None);
     assert_eq!(same_content(&indexed("e1"), &meta("e2"), "h1", "p2"), None);
-    let skipped_before = Claim { version: Some(version("e1")), ..claim() };
+    let skipped_before = Claim {
+        version: Some(version("e1")),
+        ..claim()
+    };
     assert_eq!(same_content(&skipped_before, &meta("e2"), "h1", PIPELINE), None);
 }
 
 #[test]
 fn reading_trouble_is_never_charged_unless_the_content_is_at_fault() {
-    for error in [BlobError::Changed, BlobError::NotFound, BlobError::Unavailable("x".into())] {
+    for error in [
+        BlobError::Changed,
+        BlobError::NotFound,
+        BlobError::Unavailable("x".into()),
+    ] {
         assert_eq!(read_failure(&error).0.class, FailureClass::Throttled, "{error}");
     }
 }

@@ -62,17 +62,25 @@ impl Folder {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => FolderError::Missing(path.to_owned()),
             io::ErrorKind::NotADirectory => FolderError::NotAFolder(path.to_owned()),
-            _ => FolderError::Unreadable { path: path.to_owned(), source: error },
+            _ => FolderError::Unreadable {
+                path: path.to_owned(),
+                source: error,
+            },
         };
         let root = path.canonicalize().map_err(failed)?;
         root.read_dir().map_err(failed)?;
-        Ok(Self(Arc::new(Inner { root, excluded: Vec::new() })))
+        Ok(Self(Arc::new(Inner {
+            root,
+            excluded: Vec::new(),
+        })))
     }
 
     /// The same without what is in `folder`, which need not exist yet and may be outside.
     #[must_use]
     pub fn excluding(mut self, folder: impl AsRef<Path>) -> Self {
-        Arc::make_mut(&mut self.0).excluded.push(real_path(folder.as_ref()));
+        Arc::make_mut(&mut self.0)
+            .excluded
+            .push(real_path(folder.as_ref()));
         self
     }
 
@@ -90,7 +98,9 @@ impl Folder {
         let inner = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || operation(&inner))
             .await
-            .map_err(|error| BlobError::Unavailable(format!("the operation on the folder did not end: {error}")))?
+            .map_err(|error| {
+                BlobError::Unavailable(format!("the operation on the folder did not end: {error}"))
+            })?
     }
 }
 
@@ -124,7 +134,10 @@ impl Inner {
             return Err(BlobError::Changed);
         }
         if found.metadata.len() > limit {
-            return Err(BlobError::TooLarge { size: found.metadata.len(), limit });
+            return Err(BlobError::TooLarge {
+                size: found.metadata.len(),
+                limit,
+            });
         }
         let file = File::open(&found.target).map_err(|error| entry::failed(&found.target, &error))?;
         settle::wait(&found.metadata);
@@ -132,7 +145,10 @@ impl Inner {
             ReadError::Changed => BlobError::Changed,
             ReadError::Io(error) => entry::failed(&found.target, &error),
         })?;
-        Ok(Blob { meta: entry::describe(path, &found), bytes })
+        Ok(Blob {
+            meta: entry::describe(path, &found),
+            bytes,
+        })
     }
 }
 
@@ -166,7 +182,9 @@ fn read_unchanged(file: &File, content: impl Read, etag: &str, limit: u64) -> Re
 fn real_path(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     // The part that exists, from which the rest hangs.
-    let existing = path.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    let existing = path
+        .ancestors()
+        .find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
     match existing {
         Some((ancestor, real)) => match path.strip_prefix(ancestor) {
             Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),

@@ -105,11 +105,14 @@ mod tests {
     }
     use Event::{Idle, Overload, Success};
 
+    /// A name, the maximum, what happens when, and the limit after it.
+    type Case = (&'static str, usize, Vec<(u64, Event)>, usize);
+
     #[test]
     fn limits_by_table() {
         let zero = Instant::now();
         let at = |second| zero + Duration::from_secs(second);
-        let cases: Vec<(&str, usize, Vec<(u64, Event)>, usize)> = vec![
+        let cases: Vec<Case> = vec![
             ("starts at the maximum", 8, vec![], 8),
             ("never above the maximum", 8, vec![(1, Success { sent: 0 })], 8),
             ("none counts as one", 0, vec![], 1),
@@ -164,6 +167,7 @@ mod tests {
                 4,
                 vec![
                     (1, Overload { sent: 0, wait: None }),
+                    (3, Idle { sent: 2 }),
                     (3, Idle { sent: 2 }),
                     (3, Idle { sent: 2 }),
                 ],

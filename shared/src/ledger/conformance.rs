@@ -1,1 +1,262 @@
-//! Under construction.
+//! What every ledger must do, as tests that run against any of them.
+//!
+//! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
+//! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
+
+mod failures;
+mod life;
+mod load;
+mod renames;
+mod upkeep;
+mod wakes;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::{
+    Change, Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, FileRow,
+    Hold, Ledger, LedgerError, Version,
+};
+use crate::blob_path::BlobPath;
+use crate::clock::ManualClock;
+use crate::file_state::FileState;
+use crate::ids::{ClaimId, FileId, IndexId};
+use crate::retry::Failure;
+use crate::work_message::Lane;
+
+/// An empty ledger, and a way to let its time pass.
+pub struct Fixture {
+    /// The ledger; nothing is in it.
+    pub ledger: Arc<dyn Ledger>,
+    /// Lets at least this much of the ledger's time pass.
+    pub advance: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+impl Fixture {
+    /// For a ledger that goes by `clock`.
+    #[must_use]
+    pub fn with_manual_clock(ledger: Arc<dyn Ledger>, clock: Arc<ManualClock>) -> Self {
+        let advance = move |by| -> BoxFuture<'static, ()> {
+            clock.advance(by);
+            Box::pin(std::future::ready(()))
+        };
+        Self {
+            ledger,
+            advance: Box::new(advance),
+        }
+    }
+}
+
+type Checked = Result<(), LedgerError>;
+
+/// Runs every check, each on a ledger of its own.
+///
+/// # Panics
+/// When the ledger breaks a promise; the message names the check.
+pub async fn run<M, F>(make: M)
+where
+    M: Fn() -> F,
+    F: Future<Output = Fixture>,
+{
+    /// Calls each check with a new ledger and names it when it fails.
+    macro_rules! check {
+        ($($module:ident: $($name:ident),+;)+) => {$($(
+            let desk = Desk::new(make().await).await;
+            if let Err(error) = $module::$name(&desk).await {
+                panic!("conformance check {} failed: {error}", stringify!($name));
+            }
+        )+)+};
+    }
+    check! {
+        life: one_file_from_change_to_index, changes_while_running_are_done_afterwards, claims_are_refused,
+            a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold, a_commit_can_be_repeated,
+            commits_change_what_is_live, holds_must_match, held_removals_wait_for_a_decision,
+            unknown_indexes_are_refused;
+        wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
+            wake_ups_of_claimed_files_are_not_stamped;
+        failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,
+            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried;
+        renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;
+        upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known, runs_count_exactly,
+            files_are_paged_in_path_order, history_tells_the_whole_story, old_rows_are_pruned, stats_add_up;
+        load: one_of_two_claimers_wins, many_callers_at_once;
+    }
+}
+
+/// One index of a new ledger, with the calls that checks make most.
+struct Desk {
+    ledger: Arc<dyn Ledger>,
+    advance: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
+    index: IndexId,
+}
+
+const LEASE: Duration = Duration::from_secs(60);
+const NONE: Duration = Duration::ZERO;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// # Panics
+/// When the name is not legal; checks use literals.
+fn index_id(name: &str) -> IndexId {
+    IndexId::new(name).expect("a literal index name is legal")
+}
+
+/// # Panics
+/// When the path is not legal; checks use literals.
+fn path(path: &str) -> BlobPath {
+    BlobPath::new(path).expect("a literal path is legal")
+}
+
+fn change(at: &str) -> Change {
+    Change::new(path(at), "event", Lane::Fast)
+}
+
+fn version(etag: &str) -> Version {
+    Version {
+        etag: etag.to_owned(),
+        content_hash: format!("hash of {etag}"),
+        pipeline: "pipeline-1".to_owned(),
+        size: 100,
+        chunks: 5,
+    }
+}
+
+fn replace(etag: &str) -> CommitChange {
+    CommitChange::Replace(version(etag))
+}
+
+impl Desk {
+    async fn new(fixture: Fixture) -> Self {
+        let desk = Self {
+            ledger: fixture.ledger,
+            advance: fixture.advance,
+            index: index_id("docs"),
+        };
+        let made = desk
+            .ledger
+            .ensure_index(&desk.index, &serde_json::json!({ "source": "folder" }))
+            .await;
+        made.expect("an index can be made");
+        desk
+    }
+
+    async fn advance(&self, by: Duration) {
+        (self.advance)(by).await;
+    }
+
+    fn id(&self, at: &str) -> FileId {
+        FileId::of(&self.index, &path(at))
+    }
+
+    async fn enqueue(&self, changes: &[Change]) -> Result<Vec<FileState>, LedgerError> {
+        Ok(self
+            .ledger
+            .enqueue(&self.index, changes)
+            .await?
+            .into_iter()
+            .map(|enqueued| enqueued.state)
+            .collect())
+    }
+
+    fn request(&self, at: &str) -> ClaimRequest {
+        ClaimRequest {
+            index: self.index.clone(),
+            file_id: self.id(at),
+            claim_id: ClaimId::generate(),
+            owner: "worker-1".to_owned(),
+            lease: LEASE,
+        }
+    }
+
+    async fn try_claim(&self, at: &str) -> Result<Option<Claim>, LedgerError> {
+        Ok(match self.ledger.claim(&self.request(at)).await? {
+            ClaimOutcome::Claimed(claim) => Some(*claim),
+            ClaimOutcome::NotClaimable => None,
+        })
+    }
+
+    #[track_caller]
+    fn claim(&self, at: &'static str) -> impl Future<Output = Result<Claim, LedgerError>> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let claim = self.try_claim(at).await?;
+            Ok(claim.unwrap_or_else(|| panic!("{at} is not claimable, {caller}")))
+        }
+    }
+
+    async fn try_commit(&self, hold: &Hold, change: CommitChange) -> Result<CommitOutcome, LedgerError> {
+        let detail = serde_json::json!({ "embed_seconds": 0.5 });
+        self.ledger
+            .commit(&Commit {
+                hold: hold.clone(),
+                change,
+                detail,
+                debounce: NONE,
+            })
+            .await
+    }
+
+    #[track_caller]
+    fn commit(
+        &self,
+        hold: &Hold,
+        change: CommitChange,
+    ) -> impl Future<Output = Result<Committed, LedgerError>> {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.try_commit(hold, change).await? {
+                CommitOutcome::Committed(committed) => Ok(committed),
+                CommitOutcome::Lost => panic!("the commit is lost, {caller}"),
+            }
+        }
+    }
+
+    /// Takes a due file through a whole attempt.
+    #[track_caller]
+    fn apply(
+        &self,
+        at: &'static str,
+        change: CommitChange,
+    ) -> impl Future<Output = Result<ClaimId, LedgerError>> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let claim = self.try_claim(at).await?;
+            let hold = claim
+                .unwrap_or_else(|| panic!("{at} is not claimable, {caller}"))
+                .hold;
+            if self.commit(&hold, change).await?.released.is_none() {
+                self.ledger.release(&hold, NONE).await?;
+            }
+            Ok(hold.claim_id)
+        }
+    }
+
+    fn failing(&self, hold: &Hold, failure: Failure) -> Fail {
+        Fail {
+            hold: hold.clone(),
+            failure,
+            delay: NONE,
+            max_attempts: 2,
+            etag: Some("bad".to_owned()),
+        }
+    }
+
+    async fn row(&self, at: &str) -> Result<FileRow, LedgerError> {
+        let row = self.ledger.file(&self.index, self.id(at)).await?;
+        Ok(row.unwrap_or_else(|| panic!("{at} has no row")))
+    }
+
+    async fn state(&self, at: &str) -> Result<FileState, LedgerError> {
+        Ok(self.row(at).await?.state)
+    }
+
+    async fn due(&self) -> Result<Vec<String>, LedgerError> {
+        let due = self.ledger.due(1000, LEASE).await?;
+        Ok(due.into_iter().map(|due| due.path.to_string()).collect())
+    }
+}

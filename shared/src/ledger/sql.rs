@@ -1,1 +1,73 @@
-//! Under construction.
+//! The ledger's statements, written once, in the dialect that PostgreSQL and SQLite share: `INSERT … ON CONFLICT DO
+//! UPDATE`, `UPDATE … RETURNING`, CASE, `IS DISTINCT FROM`.
+//!
+//! Conventions, so that both databases run the same text:
+//! - Parameters are `$1`, `$2`, … and are BIGINT or TEXT; where the context does not say which, they are cast.
+//! - Time is `now_ms()`: a function over `clock_timestamp()` on PostgreSQL, over a [`Clock`](crate::clock::Clock) on
+//!   SQLite. Never the caller's clock.
+//! - In an UPDATE, every right-hand side sees the row as it was before.
+//! - A statement of the protocol is one conditional UPDATE. Its WHERE clause is the whole decision and is evaluated under
+//!   the row's lock; PostgreSQL evaluates it again after waiting for another transaction.
+//! - Locks are taken new path before old path (rename), then file before waiting files (settle), so the order is the same
+//!   wherever two rows are locked.
+
+mod protocol;
+mod queries;
+mod upkeep;
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+pub(super) use protocol::*;
+pub(super) use queries::*;
+pub(super) use upkeep::*;
+
+/// Slots of a `{list}`. Shorter lists repeat their last value.
+pub(super) const LIST: usize = 50;
+
+/// The columns of a claim, as [`super::sqlite`] reads them.
+macro_rules! claim_columns {
+    () => {
+        "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
+         pipeline, size, chunks, renamed_from, enqueued_at, run_id, state, entries"
+    };
+}
+use claim_columns;
+
+/// A statement.
+pub(super) struct Sql {
+    text: &'static str,
+    sqlite: OnceLock<String>,
+}
+
+impl Sql {
+    /// A statement in the common dialect. `{list}` stands for [`LIST`] parameters from `$2`.
+    const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            sqlite: OnceLock::new(),
+        }
+    }
+
+    /// The statement with its lists written out.
+    fn common(&self) -> String {
+        let mut list = String::new();
+        for slot in 0..LIST {
+            let comma = if slot == 0 { "" } else { ", " };
+            write!(list, "{comma}${}", slot + 2).ok();
+        }
+        self.text.replace("{list}", &list)
+    }
+
+    /// The statement as SQLite wants it: `$1` would be a name there, `?1` is a position.
+    pub(super) fn sqlite(&self) -> &str {
+        self.sqlite.get_or_init(|| self.common().replace('$', "?"))
+    }
+}
+
+/// Smallest and largest text that a path starting with `prefix` can be, by bytes: paths have at most 4,096 bytes.
+pub(super) fn range_of_prefix(prefix: &str) -> (String, String) {
+    const LAST: &str = "\u{10FFFF}";
+    let longest = crate::blob_path::MAX_PATH_BYTES / LAST.len() + 1;
+    (prefix.to_owned(), format!("{prefix}{}", LAST.repeat(longest)))
+}

@@ -1,5 +1,7 @@
 //! What goes into the ledger's statements and comes out of them.
 
+mod reports;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,7 @@ use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::retry::Failure;
 use crate::work_message::Lane;
+pub use reports::*;
 
 /// An index as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +181,8 @@ pub struct Commit {
     pub change: CommitChange,
     /// Timings and counts for the history, as a JSON object.
     pub detail: serde_json::Value,
+    /// Wait before a newer change is taken on, when the release follows at once; as in [`Ledger::release`](super::Ledger::release).
+    pub debounce: Duration,
 }
 
 /// How a commit changes what search shows.
@@ -185,7 +190,8 @@ pub struct Commit {
 pub enum CommitChange {
     /// Show this claim's points.
     Replace(Version),
-    /// The content is the same: keep the points that are shown, note the new tag.
+    /// The content is the same: keep the points that are shown, note the new tag. Refused (`Lost`) when the row has no
+    /// live claim to keep: a file is never INDEXED with nothing to show.
     Keep(Version),
     /// Show nothing: the blob is gone.
     Remove,
@@ -330,7 +336,7 @@ pub struct FileRow {
     pub version: Option<Version>,
     /// The last failure, or the reason for SKIPPED; cleared by success.
     pub last_error: Option<Failure>,
-    /// When the oldest unapplied change was reported.
+    /// When the oldest unapplied change was reported; counted anew once a file was given up as FAILED.
     pub enqueued_at: UnixMillis,
     /// When the row last changed.
     pub updated_at: UnixMillis,
@@ -360,75 +366,4 @@ pub struct KnownFile {
     pub etag: Option<String>,
     /// Fingerprint of the settings that the settled version was made with.
     pub pipeline: Option<String>,
-}
-
-/// One line of a file's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryEntry {
-    /// When.
-    pub at: UnixMillis,
-    /// What: `enqueued`, `claimed`, `committed`, `released`, `failed`, `swept`, `retried`, `approved`, `rejected`.
-    pub event: String,
-    /// The file's state after it.
-    pub state: FileState,
-    /// The change that it is about.
-    pub seq: i64,
-    /// The attempt.
-    pub claim_id: Option<ClaimId>,
-    /// Timings, counts, reason or failure, as a JSON object.
-    pub detail: serde_json::Value,
-}
-
-/// Numbers about an index.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexStats {
-    /// Files per state; states with none are left out.
-    pub by_state: std::collections::BTreeMap<FileState, u64>,
-    /// Points of all live versions.
-    pub chunks: u64,
-    /// Bytes of all live versions' blobs.
-    pub bytes: u64,
-    /// PENDING and running files.
-    pub backlog: u64,
-    /// When the oldest change that is not yet applied was reported, of files that are PENDING or running.
-    pub oldest_pending_at: Option<UnixMillis>,
-    /// The earliest time that a PENDING file becomes due.
-    pub next_due_at: Option<UnixMillis>,
-}
-
-/// Why a run exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunKind {
-    /// The source was listed and compared with the ledger.
-    Scan,
-    /// Changes as they were reported.
-    Events,
-    /// Failed files were tried again.
-    Retry,
-    /// Everything is made again.
-    Full,
-}
-
-/// A run and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// The run.
-    pub id: RunId,
-    /// The index.
-    pub index: IndexId,
-    /// Why it exists.
-    pub kind: RunKind,
-    /// When it was opened.
-    pub opened_at: UnixMillis,
-    /// When its last file settled.
-    pub completed_at: Option<UnixMillis>,
-    /// Is everything that it wants enqueued?
-    pub sealed: bool,
-    /// Files that it enqueued.
-    pub total: u64,
-    /// Files that a later run took over before they settled.
-    pub superseded: u64,
-    /// Its files per state.
-    pub by_state: std::collections::BTreeMap<FileState, u64>,
 }

@@ -59,7 +59,8 @@ mod tests {
 
     #[tokio::test]
     async fn until_it_succeeds() {
-        let result = retry(&fast(), async |attempt| match attempt {
+        let policy = fast();
+        let result = retry(&policy, async |attempt| match attempt {
             3 => Ok(attempt),
             _ => Err(Failure::transient("odd", "")),
         });

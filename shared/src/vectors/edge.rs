@@ -3,11 +3,11 @@
 //! Edge leaves three things to its caller, and this module adds them:
 //!
 //! - **Durability.** Edge keeps a write-ahead log but never replays it, and an update is on disk only after a flush of
-//!   everything. One thread therefore owns all writes and commits them in groups ([`writer`]): a call returns after
+//!   everything. One thread therefore owns all writes and commits them in groups (`writer`): a call returns after
 //!   the flush that covers it.
-//! - **Bounded size.** The log is dead weight that grows without end, so it is emptied now and then ([`wal`]).
+//! - **Bounded size.** The log is dead weight that grows without end, so it is emptied now and then (`wal`).
 //! - **Survival.** Edge panics where a flush fails. A panic or failure closes the shard and opens it again from what is on
-//!   disk, as after a crash; the calls concerned fail and can be repeated ([`shard`]).
+//!   disk, as after a crash; the calls concerned fail and can be repeated (`shard`).
 //!
 //! Searches run beside the writes on tokio's blocking threads. One process at a time can open a folder.
 
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use qdrant_edge::{EdgeShard, OperationResult};
 
+use self::config::Limits;
 use self::shard::Shard;
 use self::writer::{Command, Writer};
 use super::{Hit, Point, Query, SearchRequest, Vectors, VectorsError, check, fusion};
@@ -50,7 +51,11 @@ impl EdgeVectors {
     /// [`VectorsError::Mismatch`] when the collection's dense vectors are of another size, and
     /// [`VectorsError::Unavailable`] when the folder cannot be used or another process has it open.
     pub fn open(dir: impl Into<PathBuf>, dense_size: Option<usize>) -> Result<Arc<Self>, VectorsError> {
-        let shard = Arc::new(Shard::open(dir.into(), dense_size)?);
+        Self::open_with(dir.into(), dense_size, Limits::default())
+    }
+
+    fn open_with(dir: PathBuf, dense_size: Option<usize>, limits: Limits) -> Result<Arc<Self>, VectorsError> {
+        let shard = Arc::new(Shard::open(dir, dense_size, limits)?);
         let writer = Writer::start(Arc::clone(&shard))?;
         Ok(Arc::new(Self {
             dense_size,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, OriginalUri, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -105,7 +105,7 @@ impl Drop for UnderWay {
 
 async fn embeddings(
     Shared(state): Shared<Arc<State>>,
-    OriginalUri(path): OriginalUri,
+    path: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -195,7 +195,7 @@ fn key(headers: &HeaderMap) -> Option<String> {
             .get(name)
             .and_then(|value: &header::HeaderValue| value.to_str().ok())
     };
-    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = text("authorization").map(|value| value.trim_start_matches("Bearer").trim());
     bearer.or_else(|| text("api-key")).map(str::to_owned)
 }
 

@@ -9,39 +9,141 @@ use super::*;
 fn markdown_is_cut_by_its_headings() {
     let document = "---\ntitle: x\n---\n# Guide\n\n## Install\n\nRun this:\n\n```sh\n# not a heading\nmake install\n```\n\n\
         Usage\n-----\n\nCall it with a folder and wait until it says that it is ready.\n\n### Flags\n\nNone.\n\n### Files\n\nOne.\n";
-    assert_snapshot!(page(&chunk(document, DocumentKind::Markdown, &characters(80, 0))));
+    assert_snapshot!(page(&chunk(document, DocumentKind::Markdown, &characters(80, 0))), @r##"
+    0..16 
+    ---
+    title: x
+    ---
+
+    17..87 Guide > Install
+    # Guide
+
+    ## Install
+
+    Run this:
+
+    ```sh
+    # not a heading
+    make install
+    ```
+
+    89..164 Guide > Usage
+    Usage
+    -----
+
+    Call it with a folder and wait until it says that it is ready.
+
+    166..199 Guide > Usage
+    ### Flags
+
+    None.
+
+    ### Files
+
+    One.
+    "##);
 }
 
 #[test]
 fn small_html_sections_share_a_chunk_under_their_parent() {
     let document = "# Glossary\n\n## A\n\nOne.\n\n## B\n\nTwo.\n\n## C\n\nThree things that take some room to explain.\n\n# End\n\nBye.\n";
-    assert_snapshot!(page(&chunk(document, DocumentKind::Html, &characters(60, 0))));
+    assert_snapshot!(page(&chunk(document, DocumentKind::Html, &characters(60, 0))), @r##"
+    0..34 Glossary
+    # Glossary
+
+    ## A
+
+    One.
+
+    ## B
+
+    Two.
+
+    36..86 Glossary > C
+    ## C
+
+    Three things that take some room to explain.
+
+    88..99 End
+    # End
+
+    Bye.
+    "##);
 }
 
 #[test]
 fn text_overlaps_by_sentences() {
     let document = "One is the first number. Two comes next. Three is a crowd. Four is even. Five is a hand.";
-    assert_snapshot!(page(&chunk(document, DocumentKind::Text, &characters(50, 20))));
+    assert_snapshot!(page(&chunk(document, DocumentKind::Text, &characters(50, 20))), @r##"
+    0..40 
+    One is the first number. Two comes next.
+
+    25..72 
+    Two comes next. Three is a crowd. Four is even.
+
+    59..88 
+    Four is even. Five is a hand.
+    "##);
 }
 
 #[test]
 fn json_is_cut_by_its_structure() {
     let document = r#"{"version": 3, "name": "demo", "users": [{"id": 1, "mail": "a@example.com"}, {"id": 2}, {"id": 3}],
         "note": "a long note that \"does not\" fit in one chunk, so it is cut into strings \u00e9\u00e9"}"#;
-    assert_snapshot!(page(&chunk(document, DocumentKind::Json, &characters(50, 0))));
+    assert_snapshot!(page(&chunk(document, DocumentKind::Json, &characters(50, 0))), @r##"
+    1..29 
+    {"version": 3, "name": "demo"}
+
+    41..75 users > [0]
+    {"id": 1, "mail": "a@example.com"}
+
+    77..97 users > [1-2]
+    [{"id": 2}, {"id": 3}]
+
+    117..150 note
+    "a long note that \"does not\" fit"
+
+    151..182 note
+    "in one chunk, so it is cut into"
+
+    183..203 note
+    "strings \u00e9\u00e9"
+    "##);
 }
 
 #[test]
 fn lines_of_json_stay_whole() {
     let document =
         "{\"id\": 1, \"name\": \"a\"}\n{\"id\": 2, \"name\": \"b\"}\n{\"id\": 3, \"name\": \"c\"}\n";
-    assert_snapshot!(page(&chunk(document, DocumentKind::Json, &characters(50, 0))));
+    assert_snapshot!(page(&chunk(document, DocumentKind::Json, &characters(50, 0))), @r##"
+    0..45 [0-1]
+    {"id": 1, "name": "a"}
+    {"id": 2, "name": "b"}
+
+    46..68 [2]
+    {"id": 3, "name": "c"}
+    "##);
 }
 
 #[test]
 fn rows_repeat_their_header() {
     let document = "id,name\n1,\"a\nb\"\n2,c\n3,d\n4,e\n5,f\n6,g\n7,h\n8,i\n";
-    assert_snapshot!(page(&chunk(document, DocumentKind::Csv, &characters(32, 0))));
+    assert_snapshot!(page(&chunk(document, DocumentKind::Csv, &characters(32, 0))), @r##"
+    0..23 
+    id,name
+    1,"a
+    b"
+    2,c
+    3,d
+
+    24..43 
+    id,name
+    4,e
+    5,f
+    6,g
+    7,h
+    8,i
+    "##);
 }
 
 #[test]
@@ -51,7 +153,29 @@ fn code_is_cut_by_its_items() {
         document,
         DocumentKind::Code(Language::Rust),
         &characters(90, 0)
-    )));
+    )), @r##"
+    0..23 
+    //! Demo.
+    use std::fmt;
+
+    25..76 struct Pair
+    /// A pair.
+    #[derive(Debug)]
+    struct Pair(u32, u32);
+
+    78..160 impl Pair > fn sum
+    impl Pair {
+        /// Adds.
+        fn sum(&self) -> u32 {
+            self.0 + self.1
+        }
+
+    162..213 impl Pair > fn first
+        fn first(&self) -> u32 {
+            self.0
+        }
+    }
+    "##);
 }
 
 #[test]
@@ -152,7 +276,15 @@ fn prose_is_cut_where_its_meaning_changes() {
         .collect();
     assert_snapshot!(page(
         &semantic::group(document, kind, &sentences, &vectors, &settings).unwrap()
-    ));
+    ), @r##"
+    0..30 Pets
+    # Pets
+
+    Cats purr. Cats sleep.
+
+    31..55 Pets
+    Stocks fell. Bonds rose.
+    "##);
     let error = semantic::group(document, kind, &sentences, &vectors[1..], &settings).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -213,5 +345,11 @@ fn the_algorithm_is_the_one_that_the_fingerprint_names() {
             .sum();
         writeln!(ends, "{kind:?}: {} chunks, {hash:x} {sum}", chunks.len()).unwrap();
     }
-    assert_snapshot!(ends);
+    assert_snapshot!(ends, @r##"
+    Markdown: 233 chunks, 194a5605c64f15a5 159597767
+    Text: 300 chunks, 9b211f24b92797c6 304565772
+    Csv: 16 chunks, 173efcc0795a5a81 257476
+    Json: 27 chunks, c6182b6976c3aa24 713137
+    Code(Rust): 8 chunks, c437e4492de8327b 72566
+    "##);
 }

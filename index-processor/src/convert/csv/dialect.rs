@@ -26,9 +26,17 @@ impl Dialect {
     pub(super) fn sniff(text: &str, promised: u8) -> Option<Self> {
         let quoted = text.bytes().filter(|byte| *byte == b'"').count() % 2 == 0;
         if let Some((delimiter, skipped)) = stated(text) {
-            return Some(Self { delimiter, quoted, skipped });
+            return Some(Self {
+                delimiter,
+                quoted,
+                skipped,
+            });
         }
-        let end = if text.len() <= SAMPLE_BYTES { text.len() } else { text.floor_char_boundary(SAMPLE_BYTES) };
+        let end = if text.len() <= SAMPLE_BYTES {
+            text.len()
+        } else {
+            text.floor_char_boundary(SAMPLE_BYTES)
+        };
         // Rather a sample without the record that the cut runs through.
         let sample = match text[..end].rfind('\n') {
             Some(at) if end < text.len() => &text[..at],
@@ -37,7 +45,11 @@ impl Dialect {
         CANDIDATES
             .into_iter()
             .filter_map(|delimiter| {
-                let dialect = Self { delimiter, quoted, skipped: 0 };
+                let dialect = Self {
+                    delimiter,
+                    quoted,
+                    skipped: 0,
+                };
                 Some((dialect.regularity(sample)?, delimiter == promised, dialect))
             })
             .max_by_key(|(regularity, promised, _)| (*regularity, *promised))
@@ -78,8 +90,11 @@ impl Dialect {
 fn stated(text: &str) -> Option<(u8, usize)> {
     let line = text.split_inclusive('\n').next()?;
     let delimiter = line.trim_end_matches('\n').strip_prefix("sep=")?;
-    let [delimiter] = *delimiter.as_bytes() else { return None };
-    delimiter.is_ascii_punctuation().then_some((delimiter, line.len())).or(
-        (delimiter == b'\t').then_some((delimiter, line.len())),
-    )
+    let [delimiter] = *delimiter.as_bytes() else {
+        return None;
+    };
+    delimiter
+        .is_ascii_punctuation()
+        .then_some((delimiter, line.len()))
+        .or((delimiter == b'\t').then_some((delimiter, line.len())))
 }

@@ -89,6 +89,9 @@ mod tests {
     #[test]
     fn references() {
         assert_eq!(decoded("a &amp; b &#8212; &#x41;&Uuml;"), "a & b — AÜ");
-        assert_eq!(decoded("R&D &unknown; &#0; &#xD800; & &"), "R&D &unknown; &#0; &#xD800; & &");
+        assert_eq!(
+            decoded("R&D &unknown; &#0; &#xD800; & &"),
+            "R&D &unknown; &#0; &#xD800; & &"
+        );
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct Page<'a> {
 
 /// Elements that have no end tag.
 const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr",
 ];
 
 /// Elements that often have no end tag, as the next one closes them.
@@ -36,18 +37,31 @@ const INDENTING: [&str; 6] = ["ul", "ol", "dl", "blockquote", "pre", "menu"];
 
 /// Elements that may be noise: for what they are, or for their class or role.
 const BOXES: [&str; 12] = [
-    "nav", "svg", "template", "noscript", "div", "section", "header", "footer", "table", "ul", "aside", "form",
+    "nav", "svg", "template", "noscript", "div", "section", "header", "footer", "table", "ul", "aside",
+    "form",
 ];
 
 /// Classes of the bars above and below the pages that DocBook makes, of Sphinx's side bar, and of Javadoc's top bar.
-const NAVIGATION_CLASSES: [&str; 6] =
-    ["navheader", "navfooter", "sphinxsidebar", "headerlink", "topNav", "bottomNav"];
+const NAVIGATION_CLASSES: [&str; 6] = [
+    "navheader",
+    "navfooter",
+    "sphinxsidebar",
+    "headerlink",
+    "topNav",
+    "bottomNav",
+];
 
 impl<'a> Page<'a> {
     /// Reads a page.
     pub(super) fn read(source: &'a str) -> Self {
-        let mut page =
-            Self { source, title: None, depth: 0, indent: 0, noise: Vec::new(), navigates: false };
+        let mut page = Self {
+            source,
+            title: None,
+            depth: 0,
+            indent: 0,
+            noise: Vec::new(),
+            navigates: false,
+        };
         let (mut depth, mut indent) = (0usize, 0usize);
         // For each kind of box, where the open ones start that are noise; `None` for those that are content.
         let mut open: [Vec<Option<usize>>; BOXES.len()] = std::array::from_fn(|_| Vec::new());
@@ -96,7 +110,10 @@ impl<'a> Page<'a> {
     fn raw(&mut self, name: &str, content: &str, range: Range<usize>) {
         if name.eq_ignore_ascii_case("title") {
             if self.title.is_none() {
-                let title = entities::decoded(content).split_whitespace().collect::<Vec<_>>().join(" ");
+                let title = entities::decoded(content)
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 self.title = Some(title).filter(|title| !title.is_empty());
             }
         } else if one_of(&["script", "style", "iframe"], name) {
@@ -143,7 +160,9 @@ fn is_noise(name: &str, attributes: &str) -> bool {
     }
     let value = |name| attribute(attributes, name).map_or("", |range| &attributes[range]);
     one_of(&["navigation", "search"], value("role"))
-        || value("class").split_ascii_whitespace().any(|class| NAVIGATION_CLASSES.contains(&class))
+        || value("class")
+            .split_ascii_whitespace()
+            .any(|class| NAVIGATION_CLASSES.contains(&class))
 }
 
 #[cfg(test)]

@@ -5,18 +5,25 @@ use super::tokens::{Token, Tokens};
 
 /// Elements that do not break the line around them.
 const INLINE: [&str; 31] = [
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
-    "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var",
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font",
+    "i", "ins", "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time",
+    "tt", "u", "var",
 ];
 
 /// The text, with Markdown for headings and list items.
 pub(super) fn text(html: &str) -> String {
-    let mut out = Writer { out: String::with_capacity(html.len() / 2), space: false, marker: None };
+    let mut out = Writer {
+        out: String::with_capacity(html.len() / 2),
+        space: false,
+        marker: None,
+    };
     for (token, _) in Tokens::new(html) {
         match token {
             Token::Text(text) => out.text(&entities::decoded(text)),
             Token::Raw { .. } => {}
-            Token::Open { name, .. } if name.eq_ignore_ascii_case("td") || name.eq_ignore_ascii_case("th") => {
+            Token::Open { name, .. }
+                if name.eq_ignore_ascii_case("td") || name.eq_ignore_ascii_case("th") =>
+            {
                 out.space = true;
             }
             Token::Open { name, .. } => {

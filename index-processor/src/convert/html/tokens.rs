@@ -32,29 +32,55 @@ pub(super) enum Token<'a> {
 }
 
 /// Elements whose content has no tags.
-const RAW: [&str; 8] = ["script", "style", "title", "textarea", "iframe", "xmp", "noembed", "noframes"];
+const RAW: [&str; 8] = [
+    "script", "style", "title", "textarea", "iframe", "xmp", "noembed", "noframes",
+];
 
 /// The tokens of a page, each with the range of bytes that it takes. Comments and declarations are left out.
 pub(super) struct Tokens<'a> {
     html: &'a str,
     at: usize,
+    /// The raw element whose content comes next.
     raw: Option<&'a str>,
+    /// Does a title end from here on? What is found out once need not be for each of many.
+    titles_end: bool,
 }
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(html: &'a str) -> Self {
-        Self { html, at: 0, raw: None }
+        Self {
+            html,
+            at: 0,
+            raw: None,
+            titles_end: true,
+        }
     }
 
     /// The content up to the end tag of the raw element; to the end of the page when it has none, as browsers do, but
     /// only to the next tag for a title.
     fn raw_content(&mut self, name: &'a str) -> (Token<'a>, Range<usize>) {
         let rest = &self.html[self.at..];
-        let fallback = if name.eq_ignore_ascii_case("title") { rest.find('<') } else { None };
-        let length = end_tag(rest, name).or(fallback).unwrap_or(rest.len());
+        let length = if name.eq_ignore_ascii_case("title") {
+            let end = if self.titles_end {
+                end_tag(rest, name)
+            } else {
+                None
+            };
+            self.titles_end = end.is_some();
+            end.or_else(|| rest.find('<'))
+        } else {
+            end_tag(rest, name)
+        };
+        let length = length.unwrap_or(rest.len());
         let range = self.at..self.at + length;
         self.at = range.end;
-        (Token::Raw { name, content: &rest[..length] }, range)
+        (
+            Token::Raw {
+                name,
+                content: &rest[..length],
+            },
+            range,
+        )
     }
 
     /// The tag, comment or declaration at `self.at`, which is a `<`; `None` for markup without meaning here.
@@ -82,7 +108,9 @@ impl<'a> Tokens<'a> {
         }
         let is_close = rest.starts_with("</");
         let tag = &rest[if is_close { 2 } else { 1 }..];
-        let name = &tag[..tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len())];
+        let name = &tag[..tag
+            .find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>'))
+            .unwrap_or(tag.len())];
         let attributes = &tag[name.len()..];
         let length = tag_end(attributes);
         self.at = (self.html.len() - attributes.len() + length + 1).min(self.html.len());
@@ -165,7 +193,10 @@ fn end_tag(text: &str, name: &str) -> Option<usize> {
     while let Some(found) = text[at..].find("</") {
         at += found;
         let after = &text.as_bytes()[at + 2..];
-        if after.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes())) {
+        if after
+            .get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        {
             return Some(at);
         }
         at += 2;
@@ -190,7 +221,9 @@ pub(super) fn attribute(attributes: &str, wanted: &str) -> Option<Range<usize>> 
             return None;
         }
         // A `=` in front is part of the name, as in the standard; so is every other odd character.
-        let name_end = skip(name + 1, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'=' | b'/'));
+        let name_end = skip(name + 1, |byte| {
+            !byte.is_ascii_whitespace() && !matches!(byte, b'=' | b'/')
+        });
         let equals = skip(name_end, |byte| byte.is_ascii_whitespace());
         let mut value = name_end..name_end;
         at = name_end;

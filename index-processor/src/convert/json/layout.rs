@@ -102,7 +102,9 @@ fn string_end(text: &str) -> usize {
 
 /// Where the number, `true`, `false` or `null` that `text` starts with ends.
 fn scalar_end(text: &str) -> usize {
-    text.find([',', ']', '}', ':', '"', '[', '{', ' ', '\t', '\n', '\r']).unwrap_or(text.len()).max(1)
+    text.find([',', ']', '}', ':', '"', '[', '{', ' ', '\t', '\n', '\r'])
+        .unwrap_or(text.len())
+        .max(1)
 }
 
 /// Where the list that `text` starts with ends, when it is short and holds plain values only; also an empty object.

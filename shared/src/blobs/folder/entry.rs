@@ -1,5 +1,6 @@
 //! What is under a name: a file, or the reason why it is none.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -33,31 +34,48 @@ impl Inner {
             Ok(_) => return Err(BlobError::NotFound),
             Err(error) => return Err(self.missing_or(parent, &error)),
         }
-        let metadata = full.symlink_metadata().map_err(|error| self.missing_or(&full, &error))?;
-        self.examine(full, metadata)
+        match full.symlink_metadata() {
+            Ok(metadata) => self.examine(full, metadata),
+            Err(_) if is_nearest_text(&full) => Err(name_not_utf8()),
+            Err(error) => Err(self.missing_or(&full, &error)),
+        }
     }
 
     /// Looks at what is under a path, given what `lstat` says of it.
     pub(super) fn examine(&self, full: PathBuf, metadata: Metadata) -> Result<Found, BlobError> {
         if metadata.is_file() {
-            Ok(Found { target: full, metadata, linked: false })
+            Ok(Found {
+                target: full,
+                metadata,
+                linked: false,
+            })
         } else if metadata.is_symlink() {
             self.follow(&full)
         } else if metadata.is_dir() {
-            Err(BlobError::NotFound)
+            // A folder is listed only when it cannot be looked into, and then it must be found here as well.
+            match fs::read_dir(&full) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(failed(&full, &error)),
+                Ok(_) | Err(_) => Err(BlobError::NotFound),
+            }
         } else {
-            Err(not_a_blob("not_a_file", "a socket, pipe or device has no content to index".to_owned()))
+            Err(not_a_blob(
+                "not_a_file",
+                "a socket, pipe or device has no content to index".to_owned(),
+            ))
         }
     }
 
     fn follow(&self, link: &Path) -> Result<Found, BlobError> {
         let target = match link.canonicalize() {
             Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(failed(link, &error)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(failed(link, &error));
+            }
             Err(error) => {
                 // Removed since it was listed, rather than broken.
                 link.symlink_metadata().map_err(|error| failed(link, &error))?;
-                let message = format!("the link leads nowhere ({error}); remove it, or restore what it points to");
+                let message =
+                    format!("the link leads nowhere ({error}); remove it, or restore what it points to");
                 return Err(not_a_blob("broken_link", message));
             }
         };
@@ -71,11 +89,15 @@ impl Inner {
             };
             Err(not_a_blob("linked_folder", message.to_owned()))
         } else if is_outside {
-            let message = "the link leads out of the indexed folder, so it is not followed; put a copy in its place";
+            let message =
+                "the link leads out of the indexed folder, so it is not followed; put a copy in its place";
             Err(not_a_blob("link_leads_outside", message.to_owned()))
         } else {
             let found = self.examine(target, metadata)?;
-            Ok(Found { linked: true, ..found })
+            Ok(Found {
+                linked: true,
+                ..found
+            })
         }
     }
 
@@ -93,12 +115,40 @@ impl Inner {
 
     pub(super) fn root_missing(&self) -> BlobError {
         let root = self.root.display();
-        BlobError::Unavailable(format!("the indexed folder {root} is missing; restore or mount it"))
+        BlobError::Unavailable(format!(
+            "the indexed folder {root} is missing; restore or mount it"
+        ))
     }
 }
 
 pub(super) fn not_a_blob(code: &'static str, message: String) -> BlobError {
     BlobError::NotABlob { code, message }
+}
+
+pub(super) fn name_not_utf8() -> BlobError {
+    not_a_blob(
+        "name_not_utf8",
+        "the name is not UTF-8, so it cannot be addressed; rename it".to_owned(),
+    )
+}
+
+/// Is this path what a listing shows for a name that is not UTF-8?
+fn is_nearest_text(path: &Path) -> bool {
+    let Some(name) = path
+        .file_name()
+        .and_then(OsStr::to_str)
+        .filter(|name| name.contains('\u{fffd}'))
+    else {
+        return false;
+    };
+    path.parent()
+        .and_then(|parent| parent.read_dir().ok())
+        .is_some_and(|entries| {
+            entries.flatten().any(|entry| {
+                let real = entry.file_name();
+                real.to_str().is_none() && real.to_string_lossy() == name
+            })
+        })
 }
 
 /// What an error of the system means for a blob.
@@ -119,7 +169,10 @@ pub(super) fn describe(path: BlobPath, found: &Found) -> BlobMeta {
         // A link is not the file: when the file moves, the link does not.
         identity: (!found.linked).then(|| identity(metadata)),
         size: metadata.len(),
-        modified: metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000),
+        modified: metadata
+            .mtime()
+            .saturating_mul(1000)
+            .saturating_add(metadata.mtime_nsec() / 1_000_000),
         content_type: None,
     }
 }

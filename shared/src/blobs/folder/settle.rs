@@ -31,7 +31,9 @@ pub(super) fn wait(metadata: &Metadata) {
 fn pause(seconds: i64, nanoseconds: i64, now: UnixMillis) -> Duration {
     // Fine times are at a whole second once in a billion.
     let tick = if nanoseconds == 0 { COARSE_TICK } else { TICK };
-    let changed = seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000);
+    let changed = seconds
+        .saturating_mul(1000)
+        .saturating_add(nanoseconds / 1_000_000);
     let age = now.saturating_sub(changed);
     // A change in the future is one on a server whose clock is ahead; the tick is as much as makes sense to wait.
     let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
@@ -50,7 +52,11 @@ mod tests {
         assert_eq!(pause(1_000, 5_000_000, 1_000_025), ms(0));
         assert_eq!(pause(1_000, 5_000_000, 9_000_000), ms(0));
         assert_eq!(pause(1_000, 0, 1_000_500), ms(1_500), "whole seconds");
-        assert_eq!(pause(2_000, 5_000_000, 1_000_000), ms(20), "a clock that is ahead");
+        assert_eq!(
+            pause(2_000, 5_000_000, 1_000_000),
+            ms(20),
+            "a clock that is ahead"
+        );
         assert_eq!(pause(i64::MAX, 1, i64::MIN), ms(20));
         assert_eq!(pause(i64::MIN, 1, i64::MAX), ms(0));
     }

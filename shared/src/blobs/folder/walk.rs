@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::Inner;
-use super::entry::{describe, failed, not_a_blob};
+use super::entry::{describe, failed, name_not_utf8};
 use crate::blob_path::BlobPath;
 use crate::blobs::{BlobError, BlobMeta, Listed};
 
@@ -32,7 +32,9 @@ impl Inner {
         }
         if self.root_identity()? != root {
             let root = self.root.display();
-            return Err(BlobError::Unavailable(format!("the indexed folder {root} was replaced while it was listed")));
+            return Err(BlobError::Unavailable(format!(
+                "the indexed folder {root} was replaced while it was listed"
+            )));
         }
         // Two names that are not UTF-8 may have the same nearest text, even that of a file with a proper name, which wins.
         found.sort_by(|a, b| (&a.path, a.meta.is_err()).cmp(&(&b.path, b.meta.is_err())));
@@ -46,28 +48,50 @@ impl Inner {
             Ok(metadata) if metadata.is_dir() => Ok((metadata.dev(), metadata.ino())),
             Ok(_) => Err(self.root_missing()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.root_missing()),
-            Err(error) => Err(BlobError::Unavailable(format!("{}: {error}", self.root.display()))),
+            Err(error) => Err(BlobError::Unavailable(format!(
+                "{}: {error}",
+                self.root.display()
+            ))),
         }
     }
 
     /// Where the walk begins: a folder, or the one entry that the prefix names.
-    fn start(&self, prefix: &str, pending: &mut Vec<Pending>, found: &mut Vec<Listed>) -> Result<(), BlobError> {
+    fn start(
+        &self,
+        prefix: &str,
+        pending: &mut Vec<Pending>,
+        found: &mut Vec<Listed>,
+    ) -> Result<(), BlobError> {
         if prefix.is_empty() {
-            pending.push(Pending { full: self.root.clone(), path: None });
+            pending.push(Pending {
+                full: self.root.clone(),
+                path: None,
+            });
             return Ok(());
         }
         // What is no path has nothing below it.
-        let Ok(path) = BlobPath::new(prefix) else { return Ok(()) };
+        let Ok(path) = BlobPath::new(prefix) else {
+            return Ok(());
+        };
         match self.find(&path) {
-            Ok(file) => found.push(Listed { path: path.clone(), meta: Ok(describe(path, &file)) }),
+            Ok(file) => found.push(Listed {
+                path: path.clone(),
+                meta: Ok(describe(path, &file)),
+            }),
             Err(BlobError::NotFound) => {
                 if let Some(full) = self.visible_folder(&path) {
-                    pending.push(Pending { full, path: Some(prefix.to_owned()) });
+                    pending.push(Pending {
+                        full,
+                        path: Some(prefix.to_owned()),
+                    });
                 }
             }
             // Of one entry, or of a folder on the way to it.
             Err(error @ (BlobError::NotABlob { .. } | BlobError::Denied(_))) => {
-                found.push(Listed { path, meta: Err(error) });
+                found.push(Listed {
+                    path,
+                    meta: Err(error),
+                });
             }
             Err(error) => return Err(error),
         }
@@ -77,12 +101,18 @@ impl Inner {
     /// The folder at `path`, if a walk from the root would come to it.
     fn visible_folder(&self, path: &BlobPath) -> Option<PathBuf> {
         let full = self.root.join(path.as_str());
-        let is_visible = !path.as_str().split('/').any(|segment| segment.starts_with('.')) && !self.is_excluded(&full);
+        let is_visible =
+            !path.as_str().split('/').any(|segment| segment.starts_with('.')) && !self.is_excluded(&full);
         (is_visible && full.canonicalize().is_ok_and(|real| real == full) && full.is_dir()).then_some(full)
     }
 
     /// Notes a folder that could not be read, or not to its end.
-    pub(super) fn unreadable(&self, folder: &Pending, error: &io::Error, found: &mut Vec<Listed>) -> Result<(), BlobError> {
+    pub(super) fn unreadable(
+        &self,
+        folder: &Pending,
+        error: &io::Error,
+        found: &mut Vec<Listed>,
+    ) -> Result<(), BlobError> {
         match (self.missing_or(&folder.full, error), &folder.path) {
             // It vanished since its parent was read.
             (BlobError::NotFound, _) => Ok(()),
@@ -126,17 +156,21 @@ impl Inner {
             Err(error) => return push_unless_vanished(found, path, failed(&full, &error)),
         };
         if name.to_str().is_none() {
-            let what = if kind.is_dir() { "folder" } else { "file" };
-            let message = format!("the name of this {what} is not UTF-8, so it cannot be addressed; rename it");
-            push(found, path, Err(not_a_blob("name_not_utf8", message)));
+            push(found, path, Err(name_not_utf8()));
         } else if kind.is_dir() {
-            pending.push(Pending { full, path: Some(path) });
+            pending.push(Pending {
+                full,
+                path: Some(path),
+            });
         } else {
             let file = entry.metadata().map_err(|error| failed(&full, &error));
             match file.and_then(|metadata| self.examine(full, metadata)) {
                 Ok(file) => {
                     if let Some(path) = blob_path(path) {
-                        found.push(Listed { path: path.clone(), meta: Ok(describe(path, &file)) });
+                        found.push(Listed {
+                            path: path.clone(),
+                            meta: Ok(describe(path, &file)),
+                        });
                     }
                 }
                 Err(error) => push_unless_vanished(found, path, error),
@@ -159,5 +193,7 @@ fn push(found: &mut Vec<Listed>, path: String, meta: Result<BlobMeta, BlobError>
 
 /// The path, unless it is longer than any index could hold.
 fn blob_path(path: String) -> Option<BlobPath> {
-    BlobPath::new(path).inspect_err(|error| tracing::warn!(%error, "a path in the folder was left out")).ok()
+    BlobPath::new(path)
+        .inspect_err(|error| tracing::warn!(%error, "a path in the folder was left out"))
+        .ok()
 }

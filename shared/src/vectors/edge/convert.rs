@@ -57,10 +57,18 @@ fn persisted(point: Point) -> Result<PointStructPersisted, VectorsError> {
     })
 }
 
+/// A top-level field of the payload.
+pub(super) fn field_path(field: &str) -> JsonPath {
+    JsonPath {
+        first_key: field.to_owned(),
+        rest: Vec::new(),
+    }
+}
+
 /// Points whose field has any of the values.
 fn any<T: ToString>(field: &str, values: &[T]) -> Filter {
     let values = AnyVariants::Strings(values.iter().map(ToString::to_string).collect());
-    let condition = FieldCondition::new_match(JsonPath::new(field), Match::Any(MatchAny { any: values }));
+    let condition = FieldCondition::new_match(field_path(field), Match::Any(MatchAny { any: values }));
     Filter::new_must(Condition::Field(condition))
 }
 
@@ -71,7 +79,7 @@ pub(super) fn of_file(file: FileId) -> Filter {
 /// Every claim with its number of points.
 pub(super) fn all_claims() -> FacetRequest {
     FacetRequest {
-        key: JsonPath::new("claim"),
+        key: field_path("claim"),
         limit: EVERY,
         filter: None,
         exact: true,
@@ -93,7 +101,7 @@ pub(super) fn vectors_of(hashes: &[ChunkHash]) -> ScrollRequest {
     ScrollRequest {
         limit: Some(PAGE.max(hashes.len())),
         filter: Some(any("chunk_hash", hashes)),
-        with_payload: Some(WithPayloadInterface::Fields(vec![JsonPath::new("chunk_hash")])),
+        with_payload: Some(WithPayloadInterface::Fields(vec![field_path("chunk_hash")])),
         with_vector: WithVector::Selector(vec![DENSE.to_owned()]),
         ..ScrollRequest::default()
     }

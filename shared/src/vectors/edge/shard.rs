@@ -8,13 +8,15 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use qdrant_edge::{EdgeShard, OperationError, OperationResult};
 
-use super::{config, wal};
+use super::config::{self, Limits};
+use super::wal;
 use crate::vectors::VectorsError;
 
 /// A shard that outlives failures of the engine inside it.
 pub(super) struct Shard {
     dir: PathBuf,
     dense_size: Option<usize>,
+    limits: Limits,
     state: RwLock<State>,
 }
 
@@ -28,19 +30,25 @@ enum State {
 }
 
 impl Shard {
-    pub(super) fn open(dir: PathBuf, dense_size: Option<usize>) -> Result<Self, VectorsError> {
+    pub(super) fn open(
+        dir: PathBuf,
+        dense_size: Option<usize>,
+        limits: Limits,
+    ) -> Result<Self, VectorsError> {
         let lock = lock(&dir)?;
         config::check(&dir, dense_size)?;
-        let edge = load(&dir, dense_size)?;
+        let edge = load(&dir, dense_size, limits)?;
         Ok(Self {
             dir,
             dense_size,
+            limits,
             state: RwLock::new(State::Open { edge, lock }),
         })
     }
 
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
+    /// Has the log grown enough to be emptied?
+    pub(super) fn log_is_long(&self) -> bool {
+        wal::finished_bytes(&self.dir).is_ok_and(|bytes| bytes >= self.limits.log_bytes)
     }
 
     /// Uses the shard, beside other users.
@@ -85,7 +93,7 @@ impl Shard {
             State::Broken { lock, .. } => lock,
             State::Closed => return Err(closed()),
         };
-        match load(&self.dir, self.dense_size) {
+        match load(&self.dir, self.dense_size, self.limits) {
             Ok(edge) => {
                 *state = State::Open { edge, lock };
                 Ok(())
@@ -143,12 +151,13 @@ fn discard(edge: EdgeShard) {
     }
 }
 
-fn load(dir: &Path, dense_size: Option<usize>) -> Result<EdgeShard, VectorsError> {
+fn load(dir: &Path, dense_size: Option<usize>, limits: Limits) -> Result<EdgeShard, VectorsError> {
     wal::empty(dir).map_err(|error| io_failure("empty the log of", dir, &error))?;
-    let edge = guard(|| EdgeShard::load(dir, Some(config::layout(dense_size))))?.map_err(|error| {
-        VectorsError::Unavailable(format!("cannot open the vectors in {}: {error}", dir.display()))
-    })?;
-    for operation in config::payload_indexes()? {
+    let edge =
+        guard(|| EdgeShard::load(dir, Some(config::layout(dense_size, limits))))?.map_err(|error| {
+            VectorsError::Unavailable(format!("cannot open the vectors in {}: {error}", dir.display()))
+        })?;
+    for operation in config::payload_indexes() {
         guard(|| edge.update(operation))?.map_err(|error| failure(&error))?;
     }
     Ok(edge)

@@ -9,18 +9,14 @@
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use qdrant_edge::UpdateOperation;
+use qdrant_edge::{EdgeShard, UpdateOperation};
 use tokio::sync::oneshot;
 
 use super::shard::Shard;
-use super::{config, wal};
 use crate::vectors::VectorsError;
 
 /// Most updates in a group, so that the first of them does not wait for ever.
 const GROUP: usize = 64;
-
-/// The log is emptied once its finished files have so many bytes. Emptying takes as long as opening.
-const LOG_BYTES: u64 = 64 * 1024 * 1024;
 
 pub(super) type Reply = oneshot::Sender<Result<(), VectorsError>>;
 
@@ -92,59 +88,60 @@ fn commit(shard: &Shard, updates: Vec<(Box<UpdateOperation>, Reply)>) {
     if updates.is_empty() {
         return;
     }
-    let mut done = Vec::with_capacity(updates.len());
-    let mut outcome = shard.repair();
+    if let Err(error) = shard.repair() {
+        updates
+            .into_iter()
+            .for_each(|(_, reply)| answer(reply, Err(error.clone())));
+        return;
+    }
+    let mut results = Vec::with_capacity(updates.len());
+    let mut outcome = Ok(());
     for (operation, reply) in updates {
         let result = match &outcome {
             Ok(()) => shard.with(|edge| edge.update(*operation)),
-            Err(error) => Err(error.clone()),
+            Err(error) => Err(VectorsError::clone(error)),
         };
-        // A request that is refused is its caller's affair; after anything else the shard is not to be trusted.
+        // A refused update is its caller's affair; after any other failure the shard is not to be trusted.
         if let Err(error @ VectorsError::Unavailable(_)) = &result {
             outcome = Err(error.clone());
         }
-        done.push((reply, result));
+        results.push((reply, result));
     }
-    if outcome.is_ok() {
-        outcome = shard.with(|edge| {
-            edge.flush();
-            Ok(())
-        });
-    }
+    let outcome = outcome.and_then(|()| flush(shard));
     match &outcome {
-        Ok(()) => trim_log(shard),
+        Ok(()) if shard.log_is_long() => reopen(shard, "its log had grown"),
+        Ok(()) => {}
         Err(error) => {
             tracing::error!(%error, "writing vectors failed, opening them again");
             reopen(shard, &error.to_string());
         }
     }
-    for (reply, result) in done {
-        answer(reply, result.and_then(|()| outcome.clone()));
+    for (reply, result) in results {
+        // Without the flush nothing is durable, whatever its update said.
+        answer(reply, outcome.clone().and(result));
     }
+}
+
+fn flush(shard: &Shard) -> Result<(), VectorsError> {
+    shard.with(|edge| {
+        edge.flush();
+        Ok(())
+    })
 }
 
 fn maintain(shard: &Shard) -> Result<(), VectorsError> {
     shard.repair()?;
-    let outcome = shard.with(|edge| {
-        let changed = edge.optimize()?;
-        edge.flush();
-        Ok(changed)
-    });
+    let outcome = shard
+        .with(EdgeShard::optimize)
+        .and_then(|changed| flush(shard).map(|()| changed));
     match outcome {
-        // Opening again gives every new segment its payload indexes and empties the log.
+        // Opening again gives new segments their payload indexes and empties the log.
         Ok(true) => shard.reopen("it was optimised"),
         Ok(false) => Ok(()),
         Err(error) => {
             reopen(shard, &error.to_string());
             Err(error)
         }
-    }
-}
-
-/// Keeps the log from growing without end.
-fn trim_log(shard: &Shard) {
-    if wal::finished_bytes(shard.dir()).is_ok_and(|bytes| bytes >= LOG_BYTES) {
-        reopen(shard, "its log had grown");
     }
 }
 

@@ -15,11 +15,7 @@ pub(in super::super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
             .and_then(|value| value.to_str().ok())
             .map(str::trim)
     };
-    let millis = || {
-        text("retry-after-ms")
-            .and_then(|value| seconds(value))
-            .map(|wait| wait / 1_000)
-    };
+    let millis = || text("retry-after-ms").and_then(seconds).map(|wait| wait / 1_000);
     let after = || text(RETRY_AFTER.as_str()).and_then(seconds);
     let reset = |budget: &str| {
         let spent = text(&format!("x-ratelimit-remaining-{budget}")) == Some("0");

@@ -1,0 +1,35 @@
+# `just` lists these; tests/run.sh is what decides.
+
+default:
+    @just --list
+
+# Index a folder and keep the index true to it.
+up dir="docs" *flags="":
+    cargo run --release --bin longshore -- up {{dir}} {{flags}}
+
+# Everything that decides whether a change may land.
+test:
+    tests/run.sh
+
+# The tests alone.
+quick:
+    cargo build --workspace --bins
+    cargo nextest run --workspace
+
+# Format and lint.
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Dependencies that nothing uses, and spelling.
+tidy:
+    cargo machete
+    typos
+
+# Kill and go on at random moments, many times. A seed replays one.
+crash rounds="20":
+    for round in $(seq {{rounds}}); do cargo test --workspace --test crash || exit 1; done
+
+# Beside other tools, on a real corpus; see benches/README.md.
+bench *flags="":
+    cargo run --release -p benches -- {{flags}}

@@ -1,0 +1,65 @@
+//! What the history says about each event, as JSON objects; the same for every backend.
+
+use serde_json::{Map, Value, json};
+
+use super::{Change, SweepPolicy};
+use crate::blob_path::BlobPath;
+use crate::retry::Failure;
+
+/// Of `enqueued`; `renamed_to` on the old path of a rename.
+pub(super) fn enqueued(change: &Change, renamed_to: Option<&BlobPath>) -> Value {
+    let mut detail = Map::new();
+    detail.insert("reason".into(), change.reason.into());
+    detail.insert("lane".into(), change.lane.name().into());
+    let optional = [
+        ("sequencer", change.sequencer.clone()),
+        ("run", change.run.map(|run| run.to_string())),
+        ("renamed_to", renamed_to.map(ToString::to_string)),
+        (
+            "renamed_from",
+            change
+                .renamed_from
+                .as_ref()
+                .filter(|_| renamed_to.is_none())
+                .map(ToString::to_string),
+        ),
+    ];
+    for (key, value) in optional {
+        if let Some(value) = value {
+            detail.insert(key.into(), value.into());
+        }
+    }
+    Value::Object(detail)
+}
+
+/// Of `claimed`.
+pub(super) fn claimed(owner: &str, attempts: u32) -> Value {
+    json!({ "owner": owner, "attempts": attempts })
+}
+
+/// Of `failed`.
+pub(super) fn failed(failure: &Failure) -> Value {
+    json!({ "failure": failure })
+}
+
+/// Of `swept`.
+pub(super) fn swept(owner: &str, failure: &Failure) -> Value {
+    json!({ "owner": owner, "failure": failure })
+}
+
+/// Of events that say it all by their name.
+pub(super) fn nothing() -> Value {
+    Value::Object(Map::new())
+}
+
+/// Why a claim was swept, for the file's `last_error`.
+pub(super) fn lease_lost(policy: &SweepPolicy) -> Failure {
+    Failure::transient(
+        "lease_lost",
+        format!(
+            "the worker that held this file died or froze, or took longer than {} s; if the file is tried again and \
+             ends here again, it is likely the cause: look at its size and type",
+            policy.stale_after.as_secs()
+        ),
+    )
+}

@@ -1,0 +1,145 @@
+//! What is asked of files from outside.
+
+use super::Tables;
+use super::row::Row;
+use crate::blob_path::BlobPath;
+use crate::clock::UnixMillis;
+use crate::file_state::{FileState, Outcome, Step, transition};
+use crate::ids::{FileId, IndexId, RunId};
+use crate::ledger::{Change, Enqueued, detail, millis};
+
+impl Tables {
+    pub(super) fn enqueue(&mut self, now: UnixMillis, index: &IndexId, changes: &[Change]) -> Vec<Enqueued> {
+        let mut answer = Vec::new();
+        for change in changes {
+            let old = change.renamed_from.as_ref().filter(|old| **old != change.path);
+            let new_id = FileId::of(index, &change.path);
+            let words = detail::enqueued(change, None);
+            let row = self.enqueue_one(now, index, change, &change.path, change.hold, words);
+            row.waits_for = None;
+            row.renamed_from = old.map(|old| FileId::of(index, old)).or(row.renamed_from);
+            answer.push(Enqueued {
+                file_id: new_id,
+                seq: row.desired,
+                state: row.state,
+            });
+            if let Some(old) = old {
+                let words = detail::enqueued(change, Some(&change.path));
+                self.enqueue_one(now, index, change, old, false, words).waits_for = Some(new_id);
+            }
+        }
+        answer
+    }
+
+    pub(super) fn enqueue_one(
+        &mut self,
+        now: UnixMillis,
+        index: &IndexId,
+        change: &Change,
+        path: &BlobPath,
+        hold: bool,
+        words: serde_json::Value,
+    ) -> &mut Row {
+        let key = (index.clone(), FileId::of(index, path));
+        let row = self
+            .files
+            .entry(key)
+            .or_insert_with(|| Row::new(path.clone(), change.lane, now));
+        let debounce = millis(change.debounce);
+        let impatient =
+            row.state == FileState::Pending && row.unapplied() && row.enqueued_at + 10 * debounce <= now;
+        row.not_before = if impatient { now } else { now + debounce };
+        if !row.unapplied() || row.state == FileState::Failed {
+            row.enqueued_at = now;
+        }
+        let working = row.state == FileState::Pending || row.state.is_running();
+        row.lane = if working {
+            row.lane.min(change.lane)
+        } else {
+            change.lane
+        };
+        if row.state.is_running() {
+            row.newer_at = row.newer_at.or(Some(now));
+        } else {
+            row.attempts = 0;
+        }
+        row.woken_at = 0;
+        row.desired += 1;
+        row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);
+        row.record(now, "enqueued", row.desired, None, words);
+        row.join(change.run, &mut self.runs);
+        row
+    }
+
+    /// A file has settled: those that waited for it are due.
+    pub(super) fn settled(&mut self, now: UnixMillis, index: &IndexId, file: FileId, state: FileState) {
+        let waiting = self
+            .files
+            .iter_mut()
+            .filter(|((of, _), row)| of == index && row.waits_for == Some(file));
+        for (_, row) in waiting.filter(|_| state.is_settled()) {
+            row.waits_for = None;
+            row.woken_at = 0;
+            row.updated_at = now;
+        }
+    }
+
+    pub(super) fn retry_failed(
+        &mut self,
+        now: UnixMillis,
+        index: &IndexId,
+        file: Option<FileId>,
+        run: Option<RunId>,
+    ) -> u64 {
+        let mut retried = 0;
+        for ((of, id), row) in &mut self.files {
+            if of != index || file.is_some_and(|file| file != *id) {
+                continue;
+            }
+            let Ok(state) = transition(row.state, Step::Retry) else {
+                continue;
+            };
+            row.state = state;
+            row.attempts = 0;
+            row.woken_at = 0;
+            row.not_before = now;
+            row.enqueued_at = now;
+            row.record(now, "retried", row.desired, None, detail::nothing());
+            row.join(run, &mut self.runs);
+            retried += 1;
+        }
+        retried
+    }
+
+    pub(super) fn decide(&mut self, now: UnixMillis, index: &IndexId, approved: bool) -> u64 {
+        let mut decided = Vec::new();
+        for ((_, id), row) in self.files.iter_mut().filter(|((of, _), _)| of == index) {
+            let current = row.outcome.unwrap_or(Outcome::Deleted);
+            let Ok(state) = transition(
+                row.state,
+                Step::Decide {
+                    approved,
+                    current,
+                    dirty: row.dirty,
+                },
+            ) else {
+                continue;
+            };
+            row.state = state;
+            if !approved {
+                row.applied = row.desired;
+                row.last_error = row.skip_error.clone();
+            }
+            row.attempts = 0;
+            row.woken_at = 0;
+            row.not_before = now;
+            let event = if approved { "approved" } else { "rejected" };
+            row.record(now, event, row.desired, None, detail::nothing());
+            decided.push((*id, state));
+        }
+        for (file, state) in &decided {
+            self.settled(now, index, *file, *state);
+        }
+        decided.len() as u64
+    }
+}

@@ -1,0 +1,187 @@
+//! One file's row.
+
+use std::collections::BTreeMap;
+
+use crate::blob_path::BlobPath;
+use crate::clock::UnixMillis;
+use crate::file_state::{FileState, Outcome};
+use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunRecord, Version};
+use crate::retry::Failure;
+use crate::work_message::Lane;
+
+/// The columns of `files` under their short names; see `migrations/0001_initial.sql`.
+pub(super) struct Row {
+    pub(super) path: BlobPath,
+    pub(super) state: FileState,
+    pub(super) desired: i64,
+    pub(super) claimed: i64,
+    pub(super) applied: i64,
+    pub(super) lane: Lane,
+    pub(super) woken_at: UnixMillis,
+    pub(super) not_before: UnixMillis,
+    pub(super) waits_for: Option<FileId>,
+    pub(super) renamed_from: Option<FileId>,
+    pub(super) run: Option<RunId>,
+    pub(super) enqueued_at: UnixMillis,
+    pub(super) newer_at: Option<UnixMillis>,
+    pub(super) claim: Option<ClaimId>,
+    pub(super) owner: Option<String>,
+    pub(super) fence: i64,
+    pub(super) lease_until: Option<UnixMillis>,
+    pub(super) started_at: Option<UnixMillis>,
+    pub(super) last_claim: Option<ClaimId>,
+    pub(super) live: Option<ClaimId>,
+    pub(super) prev: Option<ClaimId>,
+    pub(super) dirty: bool,
+    pub(super) committed_claim: Option<ClaimId>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) version: Option<Version>,
+    pub(super) seen_etag: Option<String>,
+    pub(super) attempts: u32,
+    pub(super) failure_count: u32,
+    pub(super) last_error: Option<Failure>,
+    pub(super) skip_error: Option<Failure>,
+    pub(super) updated_at: UnixMillis,
+    pub(super) history: Vec<HistoryEntry>,
+}
+
+impl Row {
+    /// A file that nothing is known of yet. DELETED is what it is until its first change is noted.
+    pub(super) fn new(path: BlobPath, lane: Lane, now: UnixMillis) -> Self {
+        Self {
+            path,
+            state: FileState::Deleted,
+            desired: 0,
+            claimed: 0,
+            applied: 0,
+            lane,
+            woken_at: 0,
+            not_before: now,
+            waits_for: None,
+            renamed_from: None,
+            run: None,
+            enqueued_at: now,
+            newer_at: None,
+            claim: None,
+            owner: None,
+            fence: 0,
+            lease_until: None,
+            started_at: None,
+            last_claim: None,
+            live: None,
+            prev: None,
+            dirty: false,
+            committed_claim: None,
+            outcome: None,
+            version: None,
+            seen_etag: None,
+            attempts: 0,
+            failure_count: 0,
+            last_error: None,
+            skip_error: None,
+            updated_at: now,
+            history: Vec::new(),
+        }
+    }
+
+    /// Was more reported than search shows?
+    pub(super) fn unapplied(&self) -> bool {
+        self.desired > self.applied
+    }
+
+    /// Could a worker have it now?
+    pub(super) fn is_due(&self, now: UnixMillis) -> bool {
+        self.state == FileState::Pending && self.waits_for.is_none() && self.not_before <= now
+    }
+
+    /// Ends the hold.
+    pub(super) fn let_claim_go(&mut self) {
+        self.last_claim = self.claim.take();
+        self.owner = None;
+        self.lease_until = None;
+        self.started_at = None;
+    }
+
+    /// Makes the row one of `run`, which counts it unless it is one already.
+    pub(super) fn join(&mut self, run: Option<RunId>, runs: &mut BTreeMap<RunId, RunRecord>) {
+        if run.is_some() && run != self.run {
+            self.run = run;
+            let record = run.and_then(|run| runs.get_mut(&run));
+            if let Some(record) = record.filter(|record| record.completed_at.is_none()) {
+                record.total += 1;
+            }
+        }
+    }
+
+    /// Adds a line of history, in the state that the row is in now.
+    pub(super) fn record(
+        &mut self,
+        now: UnixMillis,
+        event: &str,
+        seq: i64,
+        claim_id: Option<ClaimId>,
+        detail: serde_json::Value,
+    ) {
+        let (event, state) = (event.to_owned(), self.state);
+        self.history.push(HistoryEntry {
+            at: now,
+            event,
+            state,
+            seq,
+            claim_id,
+            detail,
+        });
+        self.updated_at = now;
+    }
+
+    /// The row as its holder sees it.
+    pub(super) fn claimed(&self, index: &IndexId, file_id: FileId) -> Claim {
+        let claim_id = self.claim.unwrap_or(ClaimId(uuid::Uuid::nil()));
+        Claim {
+            hold: Hold {
+                index: index.clone(),
+                file_id,
+                claim_id,
+                fence: self.fence,
+            },
+            path: self.path.clone(),
+            seq: self.claimed,
+            attempts: self.attempts,
+            failure_count: self.failure_count,
+            dirty: self.dirty,
+            live_claim: self.live,
+            prev_claim: self.prev,
+            version: self.version.clone(),
+            renamed_from: self.renamed_from,
+            enqueued_at: self.enqueued_at,
+            run: self.run,
+        }
+    }
+
+    /// The row as people see it.
+    pub(super) fn shown(&self, file_id: FileId) -> FileRow {
+        FileRow {
+            file_id,
+            path: self.path.clone(),
+            state: self.state,
+            desired_seq: self.desired,
+            claimed_seq: self.claimed,
+            applied_seq: self.applied,
+            fence: self.fence,
+            attempts: self.attempts,
+            failure_count: self.failure_count,
+            not_before: self.not_before,
+            owner: self.owner.clone(),
+            claim_id: self.claim,
+            lease_until: self.lease_until,
+            live_claim: self.live,
+            prev_claim: self.prev,
+            version: self.version.clone(),
+            last_error: self.last_error.clone(),
+            enqueued_at: self.enqueued_at,
+            updated_at: self.updated_at,
+            run: self.run,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The statements that move a file through its life, each with what it decides.
+
+use super::{Sql, claim_columns};
+
+/// **enqueue**: is the file running? Then only `desired_seq` grows and the release will see it. Otherwise the file becomes
+/// PENDING (AWAITING_APPROVAL when held) with fresh attempts, and `woken_at = 0` puts its wake-up into the outbox.
+///
+/// Also decided here, from the row as it was:
+/// - lane: of a pending or running file, the more urgent one stays;
+/// - `not_before`: debounced, but a file that has been pending for ten debounces is due at once;
+/// - `enqueued_at`: that of the oldest unapplied change stays, unless the file had been given up;
+/// - `run_joined`: did this request bring the row into its run? The caller adds those to the run's total;
+/// - `waits_for`: replaced. A rename sets that of the new path to nothing and that of the old path to the new one.
+///   So an edge `old → new` is only ever added to a `new` that has no edge of its own, in the same transaction; such
+///   an edge cannot close a cycle, and every other statement only removes edges.
+///
+/// $1 index, $2 file, $3 path, $4 state if not running, $5 lane, $6 debounce, $7 reason, $8 sequencer, $9 renamed from,
+/// $10 waits for, $11 run
+pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
+    "INSERT INTO files (index_id, file_id, path, state, lane, desired_seq, not_before, enqueued_at, updated_at, reason,
+        sequencer, renamed_from, waits_for, run_id, run_joined, entries)
+     VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), 1, now_ms() + CAST($6 AS BIGINT), now_ms(), now_ms(), $7,
+        $8, $9, $10, $11, CASE WHEN CAST($11 AS TEXT) IS NULL THEN 0 ELSE 1 END, 1)
+     ON CONFLICT (index_id, file_id) DO UPDATE SET
+        state = CASE WHEN files.claim_id IS NOT NULL THEN files.state ELSE excluded.state END,
+        desired_seq = files.desired_seq + 1,
+        lane = CASE WHEN files.state IN ('PENDING', 'PROCESSING', 'PUBLISHING') AND files.lane < excluded.lane
+            THEN files.lane ELSE excluded.lane END,
+        woken_at = 0,
+        attempts = CASE WHEN files.claim_id IS NOT NULL THEN files.attempts ELSE 0 END,
+        not_before = CASE
+            WHEN files.state = 'PENDING' AND files.desired_seq > files.applied_seq
+                AND files.enqueued_at + 10 * CAST($6 AS BIGINT) <= now_ms() THEN now_ms()
+            ELSE excluded.not_before END,
+        enqueued_at = CASE WHEN files.desired_seq > files.applied_seq AND files.state <> 'FAILED'
+            THEN files.enqueued_at ELSE excluded.enqueued_at END,
+        newer_at = CASE WHEN files.claim_id IS NOT NULL THEN COALESCE(files.newer_at, excluded.enqueued_at) END,
+        reason = excluded.reason,
+        sequencer = COALESCE(excluded.sequencer, files.sequencer),
+        renamed_from = COALESCE(excluded.renamed_from, files.renamed_from),
+        waits_for = excluded.waits_for,
+        run_joined = CASE WHEN excluded.run_id IS NULL OR excluded.run_id = files.run_id THEN 0 ELSE 1 END,
+        run_id = COALESCE(excluded.run_id, files.run_id),
+        entries = files.entries + 1,
+        updated_at = excluded.updated_at
+     RETURNING desired_seq, state, run_joined, entries",
+);
+
+/// **mark_woken**: is it still the change that the wake-up told of, and still due? A file that was claimed and given up
+/// meanwhile waits for its next attempt and must not count as woken.
+///
+/// $1 index, $2 file, $3 seq
+pub(in crate::ledger) static MARK_WOKEN: Sql = Sql::new(
+    "UPDATE files SET woken_at = now_ms()
+     WHERE index_id = $1 AND file_id = $2 AND desired_seq = $3 AND state = 'PENDING' AND waits_for IS NULL
+        AND not_before <= now_ms()",
+);
+
+/// **claim**: may the caller have the file? PENDING and due, not waiting for another, with something to do, in an ACTIVE
+/// index. A dirty file goes straight to PUBLISHING: its version is committed, only old points are left to remove, and
+/// that happens before anything newer, so no `prev_claim` is ever overwritten.
+///
+/// A claim id is good for one hold: a late duplicate of the request must not take the file again under an id that two
+/// attempts would then share. The latest claim is in the row itself, under its lock; earlier ones are in the history.
+///
+/// $1 index, $2 file, $3 claim, $4 owner, $5 lease
+pub(in crate::ledger) static CLAIM: Sql = Sql::new(concat!(
+    "UPDATE files SET
+        state = CASE WHEN dirty = 1 THEN 'PUBLISHING' ELSE 'PROCESSING' END,
+        claim_id = $3,
+        owner = $4,
+        fence = fence + 1,
+        claimed_seq = desired_seq,
+        attempts = attempts + 1,
+        lease_until = now_ms() + CAST($5 AS BIGINT),
+        started_at = now_ms(),
+        newer_at = NULL,
+        entries = entries + 1,
+        updated_at = now_ms()
+     WHERE index_id = $1 AND file_id = $2 AND state = 'PENDING' AND not_before <= now_ms() AND waits_for IS NULL
+        AND (desired_seq > applied_seq OR dirty = 1)
+        AND last_claim IS DISTINCT FROM $3
+        AND NOT EXISTS (SELECT 1 FROM history
+            WHERE history.index_id = files.index_id AND history.file_id = files.file_id AND history.claim_id = $3)
+        AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND active = 1)
+     RETURNING ",
+    claim_columns!()
+));
+
+/// After a claim that took nothing: does the caller hold it already?
+///
+/// $1 index, $2 file, $3 claim
+pub(in crate::ledger) static HELD: Sql = Sql::new(concat!(
+    "SELECT ",
+    claim_columns!(),
+    " FROM files WHERE index_id = $1 AND file_id = $2 AND claim_id = $3"
+));
+
+/// **renew**: which of the owner's leases have not run out? A lease that ran out stays so, because the sweep may be at it.
+///
+/// $1 owner, $2 lease
+pub(in crate::ledger) static RENEW: Sql = Sql::new(
+    "UPDATE files SET lease_until = now_ms() + CAST($2 AS BIGINT)
+     WHERE owner = $1 AND claim_id IS NOT NULL AND lease_until >= now_ms()
+     RETURNING claim_id",
+);
+
+/// **commit**: is it still the caller's claim? The linearization point. PROCESSING implies that no `prev_claim` is left
+/// from before (see CLAIM), so the one that was live takes its place.
+///
+/// $1 index, $2 file, $3 claim, $4 fence, $5 outcome, $6 keep (1) or not (0), $7 etag, $8 content hash, $9 pipeline,
+/// $10 size, $11 chunks, $12 reason for SKIPPED
+pub(in crate::ledger) static COMMIT: Sql = Sql::new(
+    "UPDATE files SET
+        state = 'PUBLISHING',
+        applied_seq = claimed_seq,
+        prev_claim = CASE WHEN CAST($6 AS BIGINT) = 1 THEN NULL ELSE live_claim END,
+        live_claim = CASE
+            WHEN CAST($6 AS BIGINT) = 1 THEN live_claim
+            WHEN CAST($5 AS TEXT) = 'INDEXED' THEN claim_id END,
+        dirty = 1,
+        committed_claim = claim_id,
+        outcome = CAST($5 AS TEXT),
+        etag = $7, content_hash = $8, pipeline = $9, size = CAST($10 AS BIGINT), chunks = CAST($11 AS BIGINT),
+        seen_etag = $7,
+        attempts = 0,
+        last_error = $12,
+        skip_error = $12,
+        enqueued_at = COALESCE(newer_at, enqueued_at),
+        newer_at = NULL,
+        renamed_from = CASE WHEN desired_seq > claimed_seq THEN renamed_from END,
+        entries = entries + 1,
+        updated_at = now_ms()
+     WHERE index_id = $1 AND file_id = $2 AND state = 'PROCESSING' AND claim_id = $3 AND fence = $4
+        AND (CAST($6 AS BIGINT) = 0 OR live_claim IS NOT NULL)
+     RETURNING prev_claim, applied_seq, entries",
+);
+
+/// After a commit that changed nothing: was it done before? Yes as long as no other claim followed, and the claim is still
+/// held or was released (not given up).
+///
+/// $1 index, $2 file, $3 claim, $4 fence
+pub(in crate::ledger) static COMMITTED: Sql = Sql::new(
+    "SELECT prev_claim, CASE WHEN claim_id IS NULL THEN state END
+     FROM files
+     WHERE index_id = $1 AND file_id = $2 AND committed_claim = $3 AND fence = $4
+        AND (claim_id IS NOT NULL OR dirty = 0)",
+);
+
+/// **release**: is it still the caller's claim, and was more reported meanwhile? Then PENDING, otherwise what the commit
+/// said. A failed clean-up may have replaced the reason for SKIPPED, so that is put back.
+///
+/// $1 index, $2 file, $3 claim, $4 fence, $5 debounce
+pub(in crate::ledger) static RELEASE: Sql = Sql::new(
+    "UPDATE files SET
+        state = CASE WHEN desired_seq > applied_seq THEN 'PENDING' ELSE outcome END,
+        not_before = CASE WHEN desired_seq > applied_seq THEN now_ms() + CAST($5 AS BIGINT) ELSE not_before END,
+        woken_at = 0,
+        attempts = 0,
+        last_error = skip_error,
+        dirty = 0,
+        prev_claim = NULL,
+        last_claim = claim_id, last_owner = owner,
+        claim_id = NULL, owner = NULL, lease_until = NULL, started_at = NULL,
+        entries = entries + 1,
+        updated_at = now_ms()
+     WHERE index_id = $1 AND file_id = $2 AND state = 'PUBLISHING' AND claim_id = $3 AND fence = $4
+     RETURNING state, applied_seq, entries",
+);
+
+/// Is there neither a newer change nor an attempt left? $1 class, $2 most attempts.
+macro_rules! spent {
+    () => {
+        "(desired_seq <= claimed_seq
+            AND (CAST($1 AS TEXT) = 'permanent' OR (CAST($1 AS TEXT) = 'transient' AND attempts >= CAST($2 AS BIGINT))))"
+    };
+}
+
+/// What giving up a claim does, for `fail` and `sweep`: the claim is cleared, which fences the attempt; `live_claim` stays.
+/// With something newer wanted the attempts start again; a throttled attempt is not charged.
+///
+/// $1 class, $2 most attempts, $3 delay, $4 failure, $5 etag
+macro_rules! give_up {
+    () => {
+        concat!(
+            "UPDATE files SET
+                state = CASE WHEN ",
+            spent!(),
+            " THEN 'FAILED' ELSE 'PENDING' END,
+                seen_etag = CASE WHEN ",
+            spent!(),
+            " THEN COALESCE($5, seen_etag) ELSE seen_etag END,
+                attempts = CASE
+                    WHEN desired_seq > claimed_seq THEN 0
+                    WHEN CAST($1 AS TEXT) = 'throttled' AND attempts > 0 THEN attempts - 1
+                    ELSE attempts END,
+                failure_count = failure_count + CASE WHEN CAST($1 AS TEXT) = 'throttled' THEN 0 ELSE 1 END,
+                not_before = now_ms() + CAST($3 AS BIGINT),
+                woken_at = 0,
+                newer_at = NULL,
+                last_error = $4,
+                last_claim = claim_id, last_owner = owner,
+                claim_id = NULL, owner = NULL, lease_until = NULL, started_at = NULL,
+                entries = entries + 1,
+                updated_at = now_ms()"
+        )
+    };
+}
+
+/// **fail**: is it still the caller's claim? See `give_up!` for the rest.
+///
+/// $1 to $5 as in `give_up!`, $6 index, $7 file, $8 claim, $9 fence
+pub(in crate::ledger) static FAIL: Sql = Sql::new(concat!(
+    give_up!(),
+    " WHERE index_id = $6 AND file_id = $7 AND claim_id = $8 AND fence = $9
+      RETURNING state, claimed_seq, entries, live_claim"
+));
+
+/// **sweep**: has the lease run out, or the attempt taken too long, renewals or not? Asked twice: to choose the rows, and
+/// again under each row's lock.
+///
+/// $1 to $5 as in `give_up!`, $6 longest time of an attempt, $7 limit
+pub(in crate::ledger) static SWEEP: Sql = Sql::new(concat!(
+    give_up!(),
+    " WHERE claim_id IS NOT NULL AND (lease_until < now_ms() OR started_at < now_ms() - CAST($6 AS BIGINT))
+        AND (index_id, file_id) IN (
+            SELECT index_id, file_id FROM files
+            WHERE claim_id IS NOT NULL AND (lease_until < now_ms() OR started_at < now_ms() - CAST($6 AS BIGINT))
+            ORDER BY lease_until, index_id, path LIMIT $7)
+      RETURNING index_id, file_id, path, last_claim, last_owner, state, claimed_seq, entries, live_claim"
+));
+
+/// Part of every statement that settles a file: rows that waited for it are due now.
+///
+/// $1 index, $2 the file that settled
+pub(in crate::ledger) static LET_GO: Sql = Sql::new(
+    "UPDATE files SET waits_for = NULL, woken_at = 0, updated_at = now_ms()
+     WHERE index_id = $1 AND waits_for = $2",
+);
+
+/// **retry**: is the file FAILED?
+///
+/// $1 index, $2 file or NULL for all, $3 run
+pub(in crate::ledger) static RETRY: Sql = Sql::new(
+    "UPDATE files SET
+        state = 'PENDING',
+        attempts = 0,
+        woken_at = 0,
+        not_before = now_ms(),
+        enqueued_at = now_ms(),
+        run_joined = CASE WHEN CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) = run_id THEN 0 ELSE 1 END,
+        run_id = COALESCE($3, run_id),
+        entries = entries + 1,
+        updated_at = now_ms()
+     WHERE index_id = $1 AND state = 'FAILED' AND file_id = COALESCE($2, file_id)
+     RETURNING file_id, desired_seq, run_joined, entries",
+);
+
+/// **decide**: is the file AWAITING_APPROVAL? Approved, it is PENDING; rejected, it is what its live version is. A dirty
+/// one is PENDING either way, because its old points have to be removed.
+///
+/// $1 index, $2 approved (1) or rejected (0)
+pub(in crate::ledger) static DECIDE: Sql = Sql::new(
+    "UPDATE files SET
+        state = CASE WHEN CAST($2 AS BIGINT) = 1 OR dirty = 1 THEN 'PENDING' ELSE COALESCE(outcome, 'DELETED') END,
+        applied_seq = CASE WHEN CAST($2 AS BIGINT) = 1 THEN applied_seq ELSE desired_seq END,
+        last_error = CASE WHEN CAST($2 AS BIGINT) = 1 THEN last_error ELSE skip_error END,
+        attempts = 0,
+        woken_at = 0,
+        not_before = now_ms(),
+        entries = entries + 1,
+        updated_at = now_ms()
+     WHERE index_id = $1 AND state = 'AWAITING_APPROVAL'
+     RETURNING file_id, state, desired_seq, entries",
+);

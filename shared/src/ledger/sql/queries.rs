@@ -1,0 +1,148 @@
+//! Statements that only read.
+
+use super::Sql;
+
+/// The columns of a `FileRow`.
+macro_rules! file_columns {
+    () => {
+        "file_id, path, state, desired_seq, claimed_seq, applied_seq, fence, attempts, failure_count, not_before, owner, \
+         claim_id, lease_until, live_claim, prev_claim, etag, content_hash, pipeline, size, chunks, last_error, \
+         enqueued_at, updated_at, run_id"
+    };
+}
+
+/// Every index.
+pub(in crate::ledger) static INDEXES: Sql =
+    Sql::new("SELECT index_id, active, settings, created_at FROM indexes ORDER BY index_id");
+
+/// One index. $1 index
+pub(in crate::ledger) static INDEX: Sql =
+    Sql::new("SELECT index_id, active, settings, created_at FROM indexes WHERE index_id = $1");
+
+/// How many wake-ups of a lane are on their way: woken within the re-wake period and not yet claimed.
+///
+/// $1 index, $2 lane, $3 re-wake period
+pub(in crate::ledger) static WOKEN: Sql = Sql::new(
+    "SELECT COUNT(*) FROM files
+     WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at > 0
+        AND woken_at > now_ms() - CAST($3 AS BIGINT)",
+);
+
+/// What to wake in a lane, longest due first: files never woken, and those whose wake-up is too long ago. Each half is a
+/// range of `files_due`, so that a million pending files cost no more than `limit`.
+///
+/// $1 index, $2 lane, $3 re-wake period, $4 limit
+pub(in crate::ledger) static DUE: Sql = Sql::new(
+    "SELECT file_id, path, desired_seq FROM (
+        SELECT * FROM (
+            SELECT file_id, path, desired_seq, not_before FROM files
+            WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL
+                AND woken_at = 0 AND not_before <= now_ms()
+            ORDER BY not_before, file_id LIMIT $4) AS never_woken
+        UNION ALL
+        SELECT * FROM (
+            SELECT file_id, path, desired_seq, not_before FROM files
+            WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL
+                AND woken_at > 0 AND woken_at <= now_ms() - CAST($3 AS BIGINT) AND not_before <= now_ms()
+            ORDER BY not_before, file_id LIMIT $4) AS woken_long_ago
+     ) AS candidates
+     ORDER BY not_before, file_id LIMIT $4",
+);
+
+/// Live claims of some files. $1 index, list: files
+pub(in crate::ledger) static LIVE_CLAIMS: Sql = Sql::new(
+    "SELECT file_id, live_claim FROM files
+     WHERE index_id = $1 AND file_id IN ({list})",
+);
+
+/// Which of some claims a row still refers to. $1 index, list: claims
+pub(in crate::ledger) static CLAIMS_IN_USE: Sql = Sql::new(
+    "SELECT live_claim FROM files WHERE index_id = $1 AND live_claim IN ({list})
+     UNION
+     SELECT prev_claim FROM files WHERE index_id = $1 AND prev_claim IN ({list})
+     UNION
+     SELECT claim_id FROM files WHERE index_id = $1 AND claim_id IN ({list})",
+);
+
+/// One file. $1 index, $2 file
+pub(in crate::ledger) static FILE: Sql = Sql::new(concat!(
+    "SELECT ",
+    file_columns!(),
+    " FROM files WHERE index_id = $1 AND file_id = $2"
+));
+
+/// Files of one state in path order. State and path are compared as one, so that `files_by_state` is the index to use: few
+/// FAILED files are found at once among a million others.
+///
+/// $1 index, $2 state, $3 and $4 first and last path, $5 limit
+pub(in crate::ledger) static FILES: Sql = Sql::new(concat!(
+    "SELECT ",
+    file_columns!(),
+    " FROM files
+     WHERE index_id = $1 AND (state, path) >= ($2, $3) AND (state, path) <= ($2, $4)
+     ORDER BY state, path LIMIT $5"
+));
+
+/// What the reconciler compares. $1 index, $2 and $3 first and last path
+pub(in crate::ledger) static KNOWN_FILES: Sql = Sql::new(
+    "SELECT path, state, seen_etag, pipeline FROM files
+     WHERE index_id = $1 AND path >= $2 AND path <= $3 AND state <> 'DELETED'
+     ORDER BY path",
+);
+
+/// The newest entries of a file, newest first. $1 index, $2 file, $3 limit
+pub(in crate::ledger) static HISTORY: Sql = Sql::new(
+    "SELECT happened_at, event, state, seq, claim_id, detail FROM history
+     WHERE index_id = $1 AND file_id = $2 ORDER BY n DESC LIMIT $3",
+);
+
+/// Files per state. $1 index
+pub(in crate::ledger) static COUNTS: Sql =
+    Sql::new("SELECT state, COUNT(*) FROM files WHERE index_id = $1 GROUP BY state");
+
+/// Points and bytes of live versions. $1 index
+pub(in crate::ledger) static SIZES: Sql = Sql::new(
+    "SELECT CAST(COALESCE(SUM(chunks), 0) AS BIGINT), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM files
+     WHERE index_id = $1 AND live_claim IS NOT NULL",
+);
+
+/// Age of the oldest unapplied change that is pending or running. $1 index
+pub(in crate::ledger) static OLDEST: Sql = Sql::new(
+    "SELECT MIN(enqueued_at) FROM files
+     WHERE index_id = $1 AND state IN ('PENDING', 'PROCESSING', 'PUBLISHING') AND desired_seq > applied_seq",
+);
+
+/// When the next pending file of a lane becomes due: the first of `files_due`, or one of the few that were woken.
+///
+/// $1 index, $2 lane
+pub(in crate::ledger) static NEXT_DUE: Sql = Sql::new(
+    "SELECT MIN(not_before) FROM (
+        SELECT MIN(not_before) AS not_before FROM files
+        WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at = 0
+        UNION ALL
+        SELECT MIN(not_before) AS not_before FROM files
+        WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at > 0) AS pending",
+);
+
+/// The columns of a run.
+macro_rules! run_columns {
+    () => {
+        "run_id, index_id, kind, opened_at, completed_at, sealed, total, ended_indexed, ended_failed, ended_skipped, \
+         ended_deleted, ended_awaiting"
+    };
+}
+
+/// One run. $1 run
+pub(in crate::ledger) static RUN: Sql =
+    Sql::new(concat!("SELECT ", run_columns!(), " FROM runs WHERE run_id = $1"));
+
+/// The newest runs of an index. $1 index, $2 limit
+pub(in crate::ledger) static RUNS: Sql = Sql::new(concat!(
+    "SELECT ",
+    run_columns!(),
+    " FROM runs WHERE index_id = $1 ORDER BY opened_at DESC, run_id DESC LIMIT $2"
+));
+
+/// Files of a run per state. $1 run
+pub(in crate::ledger) static RUN_COUNTS: Sql =
+    Sql::new("SELECT state, COUNT(*) FROM files WHERE run_id = $1 GROUP BY state");

@@ -1,0 +1,428 @@
+//! The SQL against the model: random interleavings of several workers, dead ones included, over a few files.
+//!
+//! `PROPTEST_CASES=4000` makes it a long run. After each step every answer and every row must be the same on both, and the promises of the protocol must hold.
+
+mod ops;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use self::ops::{Op, Pick, op};
+use super::NOW;
+use crate::blob_path::BlobPath;
+use crate::clock::{Clock, ManualClock};
+use crate::file_state::FileState;
+use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ledger::model::ModelLedger;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{
+    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter, FileRow, Hold, Ledger,
+    RunKind, SweepPolicy, Version,
+};
+use crate::retry::Failure;
+use crate::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
+
+const PATHS: [&str; 4] = ["a.md", "b/c.md", "b/d.md", "e.md"];
+
+/// Two ledgers that are told the same, on one clock.
+struct Pair {
+    sqlite: Arc<SqliteLedger>,
+    model: ModelLedger,
+    clock: Arc<ManualClock>,
+    index: IndexId,
+    runs: [RunId; 2],
+    /// Every hold that was ever given out, with the request that got it.
+    holds: Vec<(Hold, ClaimRequest)>,
+    claims_made: u128,
+    rows: BTreeMap<FileId, FileRow>,
+}
+
+/// Asks both ledgers the same and returns the one answer.
+macro_rules! both {
+    ($pair:expr, $call:ident ( $($argument:expr),* )) => {{
+        let real = $pair.sqlite.$call($($argument),*).await;
+        let model = $pair.model.$call($($argument),*).await;
+        assert_eq!(real, model, "SQLite (left) and the model answer differently");
+        real.unwrap()
+    }};
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let pair = Self {
+            sqlite: SqliteLedger::in_memory(&(Arc::clone(&clock) as Arc<dyn Clock>)).unwrap(),
+            model: ModelLedger::new(Arc::clone(&clock) as Arc<dyn Clock>),
+            clock,
+            index: IndexId::new("docs").unwrap(),
+            runs: [RunId(uuid::Uuid::from_u128(1)), RunId(uuid::Uuid::from_u128(2))],
+            holds: Vec::new(),
+            claims_made: 0,
+            rows: BTreeMap::new(),
+        };
+        both!(pair, ensure_index(&pair.index, &serde_json::json!({})));
+        for run in pair.runs {
+            both!(pair, open_run(&pair.index, run, RunKind::Scan));
+        }
+        pair
+    }
+
+    fn path(file: usize) -> BlobPath {
+        BlobPath::new(PATHS[file]).unwrap()
+    }
+
+    fn run(&self, run: Option<u8>) -> Option<RunId> {
+        run.map(|run| self.runs[usize::from(run)])
+    }
+
+    fn hold(&self, pick: &Pick) -> Option<Hold> {
+        let (newest, _) = self.holds.last()?;
+        let mut hold = if pick.newest {
+            newest.clone()
+        } else {
+            pick.any.get(&self.holds).0.clone()
+        };
+        if pick.forged {
+            hold.fence += 1;
+        }
+        Some(hold)
+    }
+
+    async fn apply(&mut self, op: &Op) {
+        let millis = Duration::from_millis;
+        match op {
+            Op::Enqueue {
+                file,
+                fast,
+                debounce,
+                hold,
+                run,
+            } => {
+                let lane = if *fast { Lane::Fast } else { Lane::Bulk };
+                let change = Change {
+                    debounce: millis(*debounce),
+                    hold: *hold,
+                    run: self.run(*run),
+                    sequencer: fast.then(|| "42".to_owned()),
+                    ..Change::new(Self::path(*file), "event", lane)
+                };
+                both!(self, enqueue(&self.index, std::slice::from_ref(&change)));
+            }
+            Op::Rename { from, to, run } => {
+                let change = Change {
+                    renamed_from: Some(Self::path(*from)),
+                    run: self.run(*run),
+                    ..Change::new(Self::path(*to), "event", Lane::Fast)
+                };
+                // Twice in one batch: order within a batch is kept.
+                let changes = [Change::new(Self::path(*from), "scan", Lane::Bulk), change];
+                both!(self, enqueue(&self.index, &changes));
+            }
+            Op::Wake { window, confirm } => {
+                let due = both!(self, due(*window, millis(500)));
+                let messages: Vec<_> = due
+                    .into_iter()
+                    .take(*confirm)
+                    .map(|due| WorkMessage {
+                        v: WORK_MESSAGE_VERSION,
+                        index: due.index,
+                        file_id: due.file_id,
+                        path: due.path,
+                        seq: due.seq,
+                    })
+                    .collect();
+                both!(self, mark_woken(&messages));
+            }
+            Op::Claim { file, worker, lease } => {
+                self.claims_made += 1;
+                let request = ClaimRequest {
+                    index: self.index.clone(),
+                    file_id: FileId::of(&self.index, &Self::path(*file)),
+                    claim_id: ClaimId(uuid::Uuid::from_u128(self.claims_made)),
+                    owner: format!("worker-{worker}"),
+                    lease: millis(*lease),
+                };
+                self.claim(request).await;
+            }
+            Op::ClaimAgain { which } => {
+                if !self.holds.is_empty() {
+                    let request = which.get(&self.holds).1.clone();
+                    self.claim(request).await;
+                }
+            }
+            Op::Renew { worker } => {
+                both!(self, renew(&format!("worker-{worker}"), millis(200)));
+            }
+            Op::Commit { hold, change, etag } => {
+                let Some(hold) = self.hold(hold) else { return };
+                let version = Version {
+                    etag: format!("etag-{etag}"),
+                    content_hash: "hash".to_owned(),
+                    pipeline: "pipeline".to_owned(),
+                    size: 10,
+                    chunks: 3,
+                };
+                let change = match change {
+                    0..=2 => CommitChange::Replace(version),
+                    3 => CommitChange::Keep(version),
+                    4 => CommitChange::Remove,
+                    _ => CommitChange::Skip(version, Failure::permanent("unsupported", "no converter")),
+                };
+                let detail = serde_json::json!({ "etag": etag });
+                let commit = Commit {
+                    hold,
+                    change,
+                    detail,
+                    debounce: millis(20),
+                };
+                both!(self, commit(&commit));
+            }
+            Op::Release { hold, debounce } => {
+                let Some(hold) = self.hold(hold) else { return };
+                both!(self, release(&hold, millis(*debounce)));
+            }
+            Op::Fail {
+                hold,
+                class,
+                delay,
+                max_attempts,
+                etag,
+            } => {
+                let Some(hold) = self.hold(hold) else { return };
+                let failure = match class {
+                    0 => Failure::permanent("too_large", "larger than allowed"),
+                    1 => Failure::transient("fetch", "connection reset"),
+                    _ => Failure::throttled("embedder", "asked to wait").retry_after(Some(millis(5))),
+                };
+                let etag = etag.map(|etag| format!("etag-{etag}"));
+                let fail = Fail {
+                    hold,
+                    failure,
+                    delay: millis(*delay),
+                    max_attempts: *max_attempts,
+                    etag,
+                };
+                both!(self, fail(&fail));
+            }
+            Op::Sweep {
+                stale_after,
+                max_attempts,
+                limit,
+            } => {
+                let policy = SweepPolicy {
+                    stale_after: millis(*stale_after),
+                    delay: millis(10),
+                    max_attempts: *max_attempts,
+                };
+                both!(self, sweep(&policy, *limit));
+            }
+            Op::Retry { file, run } => {
+                let path = file.map(Self::path);
+                both!(self, retry_failed(&self.index, path.as_ref(), self.run(*run)));
+            }
+            Op::Decide { approve } => {
+                both!(self, decide(&self.index, *approve));
+            }
+            Op::Pause { paused } => {
+                both!(self, set_active(&self.index, !paused));
+            }
+            Op::SealRun { run } => {
+                both!(self, seal_run(self.runs[usize::from(*run)]));
+            }
+            Op::ForgetDead { which } => {
+                let dead = both!(self, dead_claims(&self.index, millis(500), 2));
+                if !dead.is_empty() {
+                    both!(
+                        self,
+                        forget_dead_claims(&self.index, &[which.get(&dead).claim_id])
+                    );
+                }
+            }
+            Op::Prune { keep } => {
+                both!(self, prune(&self.index, *keep, millis(900)));
+                // Without history a repeated claim id is not recognised; nobody repeats a request for that long.
+                let held: Vec<_> = self.rows.values().filter_map(|row| row.claim_id).collect();
+                self.holds.retain(|(hold, _)| held.contains(&hold.claim_id));
+            }
+            Op::Advance { millis } => self.clock.advance(Duration::from_millis(*millis)),
+        }
+    }
+
+    async fn claim(&mut self, request: ClaimRequest) {
+        let before = self.rows.get(&request.file_id).cloned();
+        let ClaimOutcome::Claimed(claim) = both!(self, claim(&request)) else {
+            return;
+        };
+        let holder = before.as_ref().and_then(|row| row.claim_id);
+        assert!(
+            holder.is_none_or(|holder| holder == request.claim_id),
+            "two hold the file: {before:?}, {request:?}"
+        );
+        if holder.is_none() {
+            let given_out = self
+                .holds
+                .iter()
+                .any(|(hold, _)| hold.claim_id == request.claim_id);
+            assert!(!given_out, "one claim id for two attempts: {request:?}");
+            self.holds.push((claim.hold, request));
+        }
+    }
+
+    /// Compares everything that can be seen, and checks each row against what it was.
+    async fn check(&mut self, op: &Op) {
+        let all = FileFilter {
+            states: FileState::ALL.to_vec(),
+            ..FileFilter::default()
+        };
+        let rows = both!(self, files(&self.index, &all, 100));
+        both!(self, stats(&self.index));
+        both!(self, due(3, Duration::from_millis(500)));
+        both!(self, known_files(&self.index, "b"));
+        both!(self, dead_claims(&self.index, Duration::from_millis(500), 3));
+        both!(self, run(self.runs[0]));
+        let now: BTreeMap<_, _> = rows.into_iter().map(|row| (row.file_id, row)).collect();
+        for (file, row) in &now {
+            if let Some(before) = self.rows.get(file) {
+                check_step(op, before, row);
+            }
+            check_row(row);
+        }
+        self.rows = now;
+    }
+
+    /// What is too long to be compared after each step.
+    async fn check_thoroughly(&self) {
+        let claims: Vec<_> = (1..=self.claims_made)
+            .map(|n| ClaimId(uuid::Uuid::from_u128(n)))
+            .collect();
+        let files: Vec<_> = (0..PATHS.len())
+            .map(|n| FileId::of(&self.index, &Self::path(n)))
+            .collect();
+        both!(self, claims_in_use(&self.index, &claims));
+        both!(self, live_claims(&self.index, &files));
+        both!(self, runs(&self.index, 5));
+        both!(self, known_files(&self.index, ""));
+        for file in files {
+            both!(self, history(&self.index, file, 100));
+            both!(self, file(&self.index, file));
+        }
+        both!(self, prune(&self.index, 2, Duration::ZERO));
+    }
+
+    /// When the world stands still, every file ends: nobody waits for ever.
+    async fn run_dry(&mut self) {
+        both!(self, set_active(&self.index, true));
+        let policy = SweepPolicy {
+            stale_after: Duration::ZERO,
+            delay: Duration::ZERO,
+            max_attempts: 3,
+        };
+        for round in 0.. {
+            self.clock.advance(Duration::from_secs(5));
+            both!(self, sweep(&policy, 100));
+            both!(self, decide(&self.index, true));
+            let due = both!(self, due(100, Duration::from_secs(1)));
+            if due.is_empty() {
+                break;
+            }
+            assert!(round < 40, "files are due for ever: {due:?}");
+            for due in due {
+                self.claims_made += 1;
+                let claim_id = ClaimId(uuid::Uuid::from_u128(self.claims_made));
+                let lease = Duration::from_secs(60);
+                let owner = "last".to_owned();
+                let request = ClaimRequest {
+                    index: due.index,
+                    file_id: due.file_id,
+                    claim_id,
+                    owner,
+                    lease,
+                };
+                let ClaimOutcome::Claimed(claim) = both!(self, claim(&request)) else {
+                    panic!("due but not claimable")
+                };
+                if !claim.dirty {
+                    let (change, detail) = (CommitChange::Remove, serde_json::json!({}));
+                    let hold = claim.hold.clone();
+                    let commit = Commit {
+                        hold,
+                        change,
+                        detail,
+                        debounce: Duration::ZERO,
+                    };
+                    both!(self, commit(&commit));
+                }
+                both!(self, release(&claim.hold, Duration::ZERO));
+            }
+        }
+        for row in both!(self, files(&self.index, &FileFilter::default(), 100)) {
+            assert!(row.state.is_settled(), "waits for ever: {row:?}");
+        }
+    }
+}
+
+/// Promises about two states of one row.
+fn check_step(op: &Op, before: &FileRow, after: &FileRow) {
+    assert!(after.fence >= before.fence, "a fence went back");
+    assert!(
+        after.applied_seq >= before.applied_seq,
+        "an older change replaced a newer one"
+    );
+    if after.live_claim != before.live_claim {
+        assert!(
+            matches!(op, Op::Commit { .. }),
+            "search changed without a commit: {op:?}"
+        );
+    }
+    if before.prev_claim.is_some() && after.prev_claim != before.prev_claim {
+        assert!(
+            matches!(op, Op::Release { .. }),
+            "old points are forgotten: {op:?}"
+        );
+    }
+    if after.fence > before.fence {
+        assert!(
+            before.claim_id.is_none() && after.fence == before.fence + 1,
+            "taken from its holder"
+        );
+    }
+}
+
+/// Promises about one row.
+fn check_row(row: &FileRow) {
+    let forgotten = matches!(
+        row.state,
+        FileState::Indexed | FileState::Skipped | FileState::Deleted
+    );
+    assert!(
+        row.desired_seq == row.applied_seq || !forgotten,
+        "an accepted change is forgotten: {row:?}"
+    );
+    assert_eq!(row.claim_id.is_some(), row.state.is_running(), "{row:?}");
+    assert_eq!(row.lease_until.is_some(), row.state.is_running(), "{row:?}");
+    assert!(
+        row.live_claim.is_none() || row.prev_claim != row.live_claim,
+        "live points wait for removal: {row:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sql_and_model_agree(ops in prop::collection::vec(op(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut pair = Pair::new().await;
+            for op in &ops {
+                pair.apply(op).await;
+                pair.check(op).await;
+            }
+            pair.check_thoroughly().await;
+            pair.run_dry().await;
+        });
+    }
+}

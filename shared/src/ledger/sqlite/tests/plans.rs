@@ -1,0 +1,102 @@
+//! Statements stay cheap with a million rows: each finds its rows through the index that is meant for it.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::super::connection::Place;
+use crate::clock::SystemClock;
+use crate::ledger::sql::{self, Sql};
+
+fn plan(db: &Connection, sql: &Sql) -> String {
+    let mut statement = db
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", sql.sqlite()))
+        .unwrap();
+    for parameter in 1..=statement.parameter_count() {
+        statement.raw_bind_parameter(parameter, 0).unwrap();
+    }
+    let mut rows = statement.raw_query();
+    let mut plan = String::new();
+    while let Some(row) = rows.next().unwrap() {
+        plan += &row.get::<_, String>(3).unwrap();
+        plan.push('\n');
+    }
+    plan
+}
+
+#[test]
+fn each_statement_uses_its_index() {
+    let db = Place::Memory.open_writer(&(Arc::new(SystemClock) as _)).unwrap();
+    let by_key = "SEARCH files USING INDEX sqlite_autoindex_files_1 (index_id=? AND file_id=?)";
+    let expected = [
+        (&sql::MARK_WOKEN, by_key),
+        (&sql::CLAIM, by_key),
+        (&sql::HELD, by_key),
+        (&sql::COMMIT, by_key),
+        (&sql::COMMITTED, by_key),
+        (&sql::RELEASE, by_key),
+        (&sql::FAIL, by_key),
+        (&sql::FILE, by_key),
+        (&sql::LIVE_CLAIMS, by_key),
+        (&sql::SWEEP, "SCAN files USING INDEX files_running"),
+        (&sql::RENEW, "SCAN files USING INDEX files_running"),
+        (
+            &sql::LET_GO,
+            "USING INDEX files_waiting (index_id=? AND waits_for=?)",
+        ),
+        (&sql::RETRY, "USING INDEX files_by_state (index_id=? AND state=?)"),
+        (
+            &sql::DUE,
+            "USING INDEX files_due (index_id=? AND lane=? AND woken_at=? AND not_before<?)",
+        ),
+        (
+            &sql::DUE,
+            "USING INDEX files_due (index_id=? AND lane=? AND woken_at>? AND woken_at<?)",
+        ),
+        (
+            &sql::WOKEN,
+            "INDEX files_due (index_id=? AND lane=? AND woken_at>?)",
+        ),
+        (
+            &sql::NEXT_DUE,
+            "INDEX files_due (index_id=? AND lane=? AND woken_at=?)",
+        ),
+        (&sql::OLDEST, "INDEX files_unapplied (index_id=?)"),
+        (&sql::COUNTS, "COVERING INDEX files_by_state (index_id=?)"),
+        (&sql::SIZES, "COVERING INDEX files_live (index_id=?"),
+        (
+            &sql::CLAIMS_IN_USE,
+            "COVERING INDEX files_live (index_id=? AND live_claim=?)",
+        ),
+        (
+            &sql::CLAIMS_IN_USE,
+            "COVERING INDEX files_prev (index_id=? AND prev_claim=?)",
+        ),
+        (
+            &sql::CLAIMS_IN_USE,
+            "COVERING INDEX files_running (index_id=? AND claim_id=?)",
+        ),
+        (
+            &sql::FILES,
+            "INDEX files_by_state (index_id=? AND (state,path)>(?,?) AND (state,path)<(?,?))",
+        ),
+        (
+            &sql::KNOWN_FILES,
+            "INDEX files_by_path (index_id=? AND path>? AND path<?)",
+        ),
+        (&sql::RUN_COUNTS, "COVERING INDEX files_by_run (run_id=?)"),
+        (
+            &sql::COMPLETE_RUN,
+            "COVERING INDEX files_by_run (run_id=? AND state=?)",
+        ),
+        (&sql::DEAD_CLAIMS, "INDEX dead_claims_by_age (index_id=?)"),
+    ];
+    for (sql, index) in expected {
+        let plan = plan(&db, sql);
+        assert!(plan.contains(index), "{}\n{plan}wanted: {index}", sql.sqlite());
+        let scans = plan
+            .lines()
+            .filter(|line| line.starts_with("SCAN files") && !line.contains("files_running"));
+        assert_eq!(scans.count(), 0, "{}\n{plan}", sql.sqlite());
+    }
+}
