@@ -56,7 +56,7 @@ impl System for Longshore {
         command.arg("up").arg(job.corpus).arg("--once");
         command.arg("--data-dir").arg(&job.data);
         if self.has_model {
-            command.args(["--embedding-model", "test", "--embedding-url", job.url]);
+            command.args(["--embedding-model", "test", "--embedding-base-url", job.url]);
         }
         command
     }
