@@ -16,8 +16,8 @@ pub(crate) async fn measure(tools: &Tools, kind: Kind) -> anyhow::Result<()> {
     let scratch = tools.cache.join("work").join("growth");
     let corpus = WorkingCopy::make(&original, scratch.join("corpus"))?;
     let mut table = String::from(
-        "| system | corpus | files | MB | chunks | cold, s | peak MiB | nothing changed, s | peak MiB |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| system | corpus | files | MB | chunks | cold, s | CPU s | peak MiB | nothing changed, s | peak MiB |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let mut copies = 1;
     for size in [1, 2, 4] {
@@ -41,10 +41,11 @@ pub(crate) async fn measure(tools: &Tools, kind: Kind) -> anyhow::Result<()> {
             let (unchanged, _) = measure::run(&system.ingest(&job), &scratch)?;
             let chunks = system.content(&job)?.map_or(0, |content| content.chunks);
             let row = format!(
-                "| {} | ×{size} | {files} | {:.1} | {chunks} | {:.2} | {:.0} | {:.2} | {:.0} |\n",
+                "| {} | ×{size} | {files} | {:.1} | {chunks} | {:.2} | {:.2} | {:.0} | {:.2} | {:.0} |\n",
                 system.name(),
                 bytes as f64 / 1e6,
                 cold.wall_s,
+                cold.cpu_s,
                 cold.peak_rss_mib,
                 unchanged.wall_s,
                 unchanged.peak_rss_mib,
