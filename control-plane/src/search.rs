@@ -272,15 +272,12 @@ fn superseded_meanwhile(hits: &[Hit], live: &HashMap<FileId, ClaimId>) -> bool {
 fn snippet(text: &str, matches: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
     let first = matches.first().map_or(0, |range| range.start);
     // Some words before the first match give it sense.
-    let start = text[..first]
-        .char_indices()
-        .rev()
-        .take(SNIPPET_CHARS / 4)
-        .filter(|(_, c)| c.is_whitespace())
-        .last()
-        .map_or(if first <= SNIPPET_CHARS / 4 { 0 } else { first }, |(at, c)| {
-            at + c.len_utf8()
-        });
+    let start = match text[..first].char_indices().rev().nth(SNIPPET_CHARS / 4) {
+        None => 0,
+        Some((reach, _)) => text[reach..first]
+            .find(' ')
+            .map_or(first, |blank| reach + blank + 1),
+    };
     let end = text[start..]
         .char_indices()
         .nth(SNIPPET_CHARS)

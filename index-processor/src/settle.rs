@@ -51,3 +51,80 @@ pub fn settle(attempt: Attempt, attempts: u32, policy: &RetryPolicy, random: f64
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::retry::Jitter;
+
+    use super::*;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy {
+            initial: Duration::from_secs(1),
+            multiplier: 2.0,
+            max: Duration::from_secs(8),
+            jitter: Jitter::Equal,
+            ..RetryPolicy::default()
+        }
+    }
+
+    fn delay(failure: Failure, attempts: u32, random: f64) -> Duration {
+        let attempt = Attempt::Failed {
+            failure,
+            etag: Some("e".to_owned()),
+        };
+        match settle(attempt, attempts, &policy(), random) {
+            Settlement::Fail { delay, etag, .. } => {
+                assert_eq!(etag.as_deref(), Some("e"), "the tag goes along");
+                delay
+            }
+            Settlement::Commit(change) => panic!("a failure was committed: {change:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_ready_is_committed() {
+        let ready = Attempt::Ready(CommitChange::Remove);
+        assert_eq!(
+            settle(ready, 3, &policy(), 0.5),
+            Settlement::Commit(CommitChange::Remove)
+        );
+    }
+
+    #[test]
+    fn delays_grow_with_attempts_and_are_spread() {
+        let table = [
+            (1, 0.0, 500),
+            (1, 1.0, 1000),
+            (2, 1.0, 2000),
+            (3, 0.0, 2000),
+            (9, 1.0, 8000),
+        ];
+        for (attempts, random, millis) in table {
+            for failure in [Failure::transient("odd", ""), Failure::throttled("down", "")] {
+                let found = delay(failure, attempts, random);
+                assert_eq!(
+                    found,
+                    Duration::from_millis(millis),
+                    "attempt {attempts}, random {random}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_permanent_failure_waits_for_nothing() {
+        assert_eq!(delay(Failure::permanent("bad", ""), 4, 1.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_dependency_that_names_its_time_gets_at_least_that() {
+        let asked = |seconds| Failure::throttled("busy", "").retry_after(Some(Duration::from_secs(seconds)));
+        assert_eq!(delay(asked(30), 1, 1.0), Duration::from_secs(30));
+        assert_eq!(
+            delay(asked(0), 2, 1.0),
+            Duration::from_secs(2),
+            "never sooner than our own backoff"
+        );
+    }
+}

@@ -34,7 +34,7 @@ pub(super) fn chunks(source: &Source<'_>) -> Option<Vec<Chunk>> {
     if values.len() == 1 {
         cutter.value(values.remove(0), 0);
     } else {
-        let members = values
+        let members: Vec<Member> = values
             .into_iter()
             .map(|range| Member {
                 key: None,
@@ -42,7 +42,7 @@ pub(super) fn chunks(source: &Source<'_>) -> Option<Vec<Chunk>> {
                 range,
             })
             .collect();
-        cutter.members(members, Container::Lines, 0);
+        cutter.members(&members, Container::Lines, 0);
     }
     Some(cutter.chunks)
 }
@@ -93,16 +93,16 @@ impl Cutter<'_> {
         match self.source.text.as_bytes()[range.start] {
             b'"' => self.string(range),
             b'{' if depth < DEPTH => {
-                self.members(members(self.source.text, range, true), Container::Object, depth);
+                self.members(&members(self.source.text, range, true), Container::Object, depth);
             }
             b'[' if depth < DEPTH => {
-                self.members(members(self.source.text, range, false), Container::Array, depth);
+                self.members(&members(self.source.text, range, false), Container::Array, depth);
             }
             _ => self.text(range),
         }
     }
 
-    fn members(&mut self, members: Vec<Member>, container: Container, depth: usize) {
+    fn members(&mut self, members: &[Member], container: Container, depth: usize) {
         let capacity = self.source.capacity - WRAPPING;
         let span = |run: Range<usize>| members[run.start].range.start..members[run.end - 1].range.end;
         let size = |run: Range<usize>| self.source.sizer.of(span(run));

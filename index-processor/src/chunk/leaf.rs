@@ -153,6 +153,8 @@ impl<'t> Source<'t> {
                 Err(_) => TextSplitter::new(config()).chunk_indices(text).map(at).collect(),
             },
         };
+        #[cfg(test)]
+        super::sizer::work::add(text.len() * chunks.len());
         chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect()
     }
 }

@@ -232,3 +232,76 @@ fn title(text: &str) -> String {
     }
     title
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The headings of a text, as `level title`, each with the first line of its section.
+    fn found(text: &str) -> Vec<String> {
+        headings(text, true)
+            .into_iter()
+            .map(|Heading { level, title, .. }| format!("{level} {title}"))
+            .collect()
+    }
+
+    #[test]
+    fn headings_are_told_from_what_looks_like_them() {
+        let cases: [(&str, &[&str]); 27] = [
+            ("# One\n## Two ##\n", &["1 One", "2 Two"]),
+            ("   ### C#\n", &["3 C#"]),
+            ("    # code\n", &[]),
+            ("\t# code\n", &[]),
+            ("#tag\n####### seven\n", &[]),
+            ("#\n", &["1 "]),
+            ("# a\r\nb\r\n## c\r\n", &["1 a", "2 c"]),
+            ("One\n===\n\nTwo\n-\n", &["1 One", "2 Two"]),
+            ("two\nlines\n---\n", &["2 two lines"]),
+            ("\n---\n\n===\n", &[]),
+            ("- item\n---\n", &[]),
+            ("text\n- item\n---\n", &[]),
+            ("> quote\n---\n", &[]),
+            ("1. item\n---\n", &[]),
+            ("| a |\n|---|\n---\n", &[]),
+            ("```\n# no\n```\n# yes\n", &["1 yes"]),
+            ("````\n```\n# no\n````\n# yes\n", &["1 yes"]),
+            ("~~~ sh\n```\n# no\n~~~\n# yes\n", &["1 yes"]),
+            ("```\n# never closed\n", &[]),
+            ("```a`b\n# yes\n", &["1 yes"]),
+            ("<!--\n# no\n\n# no\n-->\n# yes\n", &["1 yes"]),
+            ("<!-- one line -->\n# yes\n", &["1 yes"]),
+            ("<pre>\n# no\n</pre>\n# yes\n", &["1 yes"]),
+            ("---\na: b\n# no\n---\n# yes\n", &["1 yes"]),
+            ("+++\na = 1\n+++\n# yes\n", &["1 yes"]),
+            ("---\n\n# yes\n\n---\n", &["1 yes"]),
+            ("---\n# never closed\n", &["1 never closed"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(found(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sections_nest_by_level() {
+        fn shape(section: &Section) -> String {
+            let parts: Vec<String> = section.parts.iter().map(shape).collect();
+            format!(
+                "{}({})",
+                section.title.as_deref().unwrap_or_default(),
+                parts.join(" ")
+            )
+        }
+        assert_eq!(
+            shape(&outline("# a\n### b\n## c\n# d\n## e\n", true)),
+            "(a(b() c()) d(e()))"
+        );
+        assert_eq!(shape(&outline("## a\n# b\n", true)), "(a() b())");
+    }
+
+    #[test]
+    fn titles_are_one_short_line() {
+        assert_eq!(title("  a \t b  "), "a b");
+        assert!(title(&"word ".repeat(100)).len() <= TITLE + 4);
+        assert_eq!(title(&"é".repeat(200)).len(), TITLE);
+    }
+}

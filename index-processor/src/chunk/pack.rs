@@ -43,8 +43,8 @@ fn end_of_pack<K: PartialOrd>(
     }
     let mut best: Option<(K, usize)> = None;
     let mut filled = size(start..start + 1);
-    for end in start + 1..large.len() {
-        if large[end] {
+    for (end, &large) in large.iter().enumerate().skip(start + 1) {
+        if large {
             return end;
         }
         if filled >= capacity / 2 {
@@ -69,4 +69,46 @@ pub(super) fn content_key(text: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(sizes: &[usize], keys: &[usize]) -> Vec<Range<usize>> {
+        pack(
+            sizes.len(),
+            10,
+            |items| sizes[items].iter().sum(),
+            |item| keys[item],
+        )
+    }
+
+    #[test]
+    fn packs_end_at_the_least_key_of_their_second_half() {
+        let keys = [9, 0, 5, 3, 4, 8, 7, 6, 9];
+        assert_eq!(packed(&[2; 9], &keys), [0..3, 3..7, 7..9]);
+        assert_eq!(packed(&[2; 5], &keys), vec![0..5], "all fit");
+        assert_eq!(
+            packed(&[2, 2, 6, 2, 2], &keys),
+            [0..2, 2..3, 3..5],
+            "a large item is alone"
+        );
+        assert_eq!(packed(&[20, 1], &keys), [0..1, 1..2], "even over the capacity");
+        assert!(packed(&[], &keys).is_empty());
+    }
+
+    #[test]
+    fn packings_that_differ_agree_again() {
+        let key = |item: usize| content_key(format!("item {item}").as_bytes());
+        let cuts = |from: usize| -> Vec<usize> {
+            pack(400 - from, 40, |items| items.len() * 3, |item| key(from + item))
+                .iter()
+                .map(|pack| from + pack.end)
+                .collect()
+        };
+        for from in 1..20 {
+            assert!(cuts(from).ends_with(&cuts(0)[20..]), "from {from}");
+        }
+    }
 }

@@ -32,6 +32,8 @@ impl<'t> Sizer<'t> {
 
     /// The size of a part of the text.
     pub(super) fn of(&self, range: Range<usize>) -> usize {
+        #[cfg(test)]
+        work::add(1);
         match &self.measure {
             Measure::Characters(characters) => characters.count(self.text, range),
             Measure::Tokens(pieces) => pieces.count(self.text, range),
@@ -40,6 +42,8 @@ impl<'t> Sizer<'t> {
 
     /// The size of a text that is made of parts of the document, such as rows below a repeated header.
     pub(super) fn of_other(&self, text: &str) -> usize {
+        #[cfg(test)]
+        work::add(text.len());
         match &self.measure {
             Measure::Characters(_) => text.chars().count(),
             Measure::Tokens(pieces) => pieces.tokenizer.count(text),
@@ -221,5 +225,52 @@ impl Counts {
             self.0[slot] = (key, tokenizer.bpe.count(piece));
         }
         self.0[slot].1
+    }
+}
+
+/// Counts what takes time, so that tests can hold it against the length of a document.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local!(static WORK: Cell<usize> = const { Cell::new(0) });
+
+    /// Adds so many bytes looked at, or measurements made.
+    pub(in super::super) fn add(work: usize) {
+        WORK.set(WORK.get() + work);
+    }
+
+    /// What this takes.
+    pub(in super::super) fn of<T>(doing: impl FnOnce() -> T) -> usize {
+        let before = WORK.get();
+        drop(doing());
+        WORK.get() - before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_those_of_the_tokenizer() {
+        let tokenizer = cl100k_base();
+        let texts = [
+            "it's don't 'twas it'sx don'table he'LLo 's",
+            "a  b\tc \n\n d\r\ne   ",
+            "(foo)_bar+baz12345 x1y 'a",
+            "naïve cafés élan ABCé xé 字漢a a字",
+            "\u{a0}word \u{301}word wo\u{301}rd \0word",
+        ];
+        for text in texts {
+            let mut pieces = Vec::new();
+            let mut rest = text;
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(first_piece(tokenizer, rest));
+                pieces.push(piece);
+                rest = after;
+            }
+            assert_eq!(pieces, tokenizer.split(text).collect::<Vec<_>>());
+        }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Edge leaves three things to its caller, and this module adds them:
 //!
-//! - **Durability.** Edge keeps a write-ahead log but never replays it, and an update is on disk only after a flush of
-//!   everything. One thread therefore owns all writes and commits them in groups (`writer`): a call returns after
-//!   the flush that covers it.
-//! - **Bounded size.** The log is dead weight that grows without end, so it is emptied now and then (`wal`).
+//! - **Durability.** Edge keeps a write-ahead log but neither syncs nor replays it, and an update is on disk only after a
+//!   flush of everything. One thread therefore owns all writes and commits them in groups (`writer`) to a
+//!   journal that is applied when the collection is opened (`journal`).
+//! - **Bounded cost.** Edge's log is dead weight that grows without end, so it is emptied now and then (`wal`); a
+//!   point costs more the larger its segment is, so there are several (`segments`).
 //! - **Survival.** Edge panics where a flush fails. A panic or failure closes the shard and opens it again from what is on
 //!   disk, as after a crash; the calls concerned fail and can be repeated (`shard`).
 //!
@@ -13,6 +14,8 @@
 
 mod config;
 mod convert;
+mod journal;
+mod segments;
 mod shard;
 mod wal;
 mod writer;
@@ -30,8 +33,9 @@ use async_trait::async_trait;
 use qdrant_edge::{EdgeShard, OperationResult};
 
 use self::config::Limits;
+use self::journal::Change;
 use self::shard::Shard;
-use self::writer::{Command, Writer};
+use self::writer::{Command, Update, Writer};
 use super::{Hit, Point, Query, SearchRequest, Vectors, VectorsError, check, fusion};
 use crate::ids::{ChunkHash, ClaimId};
 
@@ -91,20 +95,16 @@ impl Vectors for EdgeVectors {
         if points.is_empty() {
             return self.shard.check_open();
         }
-        let update = convert::upsert(points)?;
-        self.writer
-            .send(|reply| Command::Update(Box::new(update), reply))
-            .await
+        let update = Update::new(Change::Upsert(points))?;
+        self.writer.send(|reply| Command::Update(update, reply)).await
     }
 
     async fn delete_claims(&self, claims: &[ClaimId]) -> Result<(), VectorsError> {
         if claims.is_empty() {
             return self.shard.check_open();
         }
-        let update = convert::delete(claims);
-        self.writer
-            .send(|reply| Command::Update(Box::new(update), reply))
-            .await
+        let update = Update::new(Change::Delete(claims.to_vec()))?;
+        self.writer.send(|reply| Command::Update(update, reply)).await
     }
 
     async fn find_dense(&self, hashes: &[ChunkHash]) -> Result<HashMap<ChunkHash, Vec<f32>>, VectorsError> {

@@ -45,6 +45,18 @@ fn markdown_is_cut_by_its_headings() {
 }
 
 #[test]
+fn a_path_is_that_of_the_text_in_the_chunk() {
+    let text = "Some text that is long enough.";
+    let document = format!("# A\n\n## B\n\n{text}\n\n# C\n\n{text}\n\n### D\n\n{text}\n\n## E\n\n{text}\n");
+    let chunks = chunk(&document, DocumentKind::Markdown, &characters(64, 0));
+    let paths: Vec<String> = chunks
+        .iter()
+        .map(|chunk| chunk.heading_path.join(" > "))
+        .collect();
+    assert_eq!(paths, ["A > B", "C", "C > D", "C > E"]);
+}
+
+#[test]
 fn small_html_sections_share_a_chunk_under_their_parent() {
     let document = "# Glossary\n\n## A\n\nOne.\n\n## B\n\nTwo.\n\n## C\n\nThree things that take some room to explain.\n\n# End\n\nBye.\n";
     assert_snapshot!(page(&chunk(document, DocumentKind::Html, &characters(60, 0))), @r##"

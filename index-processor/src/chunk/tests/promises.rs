@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::sizer::Sizer;
+use super::super::sizer::{Sizer, work};
 use super::super::{Chunk, ChunkSettings, Size, chunk};
-use super::{characters, kinds, tokens};
+use super::{characters, kinds, manual, prose, tokens};
 use crate::document::{DocumentKind, Language};
 
 /// Checks the promises of [`chunk`], and returns the chunks.
@@ -168,33 +168,69 @@ fn nothing_comes_of_nothing() {
 
 #[test]
 fn hostile_documents_are_cut_as_any_other() {
-    let documents = [
-        "\n".repeat(3_000_000),
-        format!("a{}b", "\n".repeat(3_000_000)),
-        "a".repeat(50_000),
-        "字".repeat(20_000),
-        format!("e{}", "\u{301}".repeat(20_000)),
-        format!("{}x", "> ".repeat(10_000)),
-        (0..200)
-            .map(|depth| format!("{}- x\n", "  ".repeat(depth)))
-            .collect(),
-        format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
-        format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
-        "[".repeat(10_000),
-        "\"".repeat(10_001),
-        "# a\n".repeat(5_000),
-        "fn a() { (".repeat(2_000),
-        "{".repeat(10_000),
+    use DocumentKind::{Code, Csv, Json, Markdown, Text};
+    let documents: [(&[DocumentKind], String); 12] = [
+        (&[Markdown, Text], "\n".repeat(3_000_000)),
+        (&[Markdown], format!("a{}b", "\n".repeat(3_000_000))),
+        (&[Text, Json], "a".repeat(40_000)),
+        (&[Text, Csv], "字".repeat(5_000)),
+        (&[Text], format!("e{}", "\u{301}".repeat(10_000))),
+        (&[Markdown], format!("{}x", "> ".repeat(10_000))),
+        (
+            &[Markdown],
+            (0..100)
+                .map(|depth| format!("{}- x\n", "  ".repeat(depth)))
+                .collect(),
+        ),
+        (
+            &[Json, Markdown],
+            format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        ),
+        (
+            &[Json],
+            format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
+        ),
+        (&[Json, Code(Language::Java)], "[".repeat(5_000)),
+        (&[Csv], "\"".repeat(5_001)),
+        (
+            &[Code(Language::Rust), Code(Language::Cpp)],
+            "fn a() { (".repeat(500),
+        ),
     ];
-    for document in &documents {
-        for kind in [
-            DocumentKind::Markdown,
-            DocumentKind::Json,
-            DocumentKind::Csv,
-            DocumentKind::Text,
-            DocumentKind::Code(Language::Rust),
-        ] {
-            check(document, kind, &tokens(128, 16));
+    for (kinds, document) in &documents {
+        for kind in *kinds {
+            check(document, *kind, &tokens(128, 16));
+        }
+    }
+}
+
+#[test]
+fn the_work_is_in_proportion_to_the_length() {
+    type Document = fn(usize) -> String;
+    let documents: [(DocumentKind, Document); 8] = [
+        (DocumentKind::Text, |size| prose(1, size)),
+        (DocumentKind::Text, |size| prose(1, size).replace('\n', " ")),
+        (DocumentKind::Text, |size| "a".repeat(size * 200)),
+        (DocumentKind::Markdown, manual),
+        (DocumentKind::Markdown, |size| "# a\n".repeat(size * 50)),
+        (DocumentKind::Csv, |size| "id,name,value\n".repeat(size * 15)),
+        (DocumentKind::Json, |size| {
+            format!("[{}0]", "{\"a\":[1,2,3]},".repeat(size * 15))
+        }),
+        (DocumentKind::Code(Language::Rust), |size| {
+            "fn f() {\n    g();\n}\n".repeat(size * 10)
+        }),
+    ];
+    for (kind, document) in documents {
+        for settings in [tokens(64, 16), characters(200, 50)] {
+            let [small, large] = [100, 400].map(|size| {
+                let document = document(size);
+                work::of(|| chunk(&document, kind, &settings)) * 1_000 / document.len()
+            });
+            assert!(
+                large <= small * 3 / 2,
+                "{kind:?}: {small} per 1,000 bytes, but {large} when four times as long"
+            );
         }
     }
 }

@@ -149,7 +149,10 @@ pub(super) async fn nearest_comes_first(vectors: &dyn Vectors) {
         hits.iter().map(|hit| hit.payload.ordinal).collect::<Vec<_>>(),
         [0, 1, 2, 3, 4]
     );
-    for (hit, cosine) in hits.iter().zip([1.0, 0.948_683_3, 0.707_106_8, 0.0, -1.0]) {
+    for (hit, cosine) in hits
+        .iter()
+        .zip([1.0, 0.948_683_3, std::f32::consts::FRAC_1_SQRT_2, 0.0, -1.0])
+    {
         assert!((hit.score - cosine).abs() < 1e-3, "{} is not {cosine}", hit.score);
     }
 }

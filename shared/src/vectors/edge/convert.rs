@@ -12,6 +12,7 @@ use qdrant_edge::{
 use uuid::Uuid;
 
 use super::config::{BM25, DENSE};
+use super::journal::Change;
 use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
 use crate::vectors::{Hit, Payload, Point, SparseVector, VectorsError};
 
@@ -21,15 +22,16 @@ const PAGE: usize = 1000;
 /// More claims than fit on any disk.
 const EVERY: usize = u32::MAX as usize;
 
-pub(super) fn upsert(points: Vec<Point>) -> Result<UpdateOperation, VectorsError> {
-    let points = points.into_iter().map(persisted).collect::<Result<_, _>>()?;
-    Ok(UpdateOperation::PointOperation(PointOperations::UpsertPoints(
-        PointInsertOperations::PointsList(points),
-    )))
-}
-
-pub(super) fn delete(claims: &[ClaimId]) -> UpdateOperation {
-    UpdateOperation::PointOperation(PointOperations::DeletePointsByFilter(any("claim", claims)))
+/// The engine's form of an update.
+pub(super) fn update(change: Change) -> Result<UpdateOperation, VectorsError> {
+    let operation = match change {
+        Change::Upsert(points) => {
+            let points = points.into_iter().map(persisted).collect::<Result<_, _>>()?;
+            PointOperations::UpsertPoints(PointInsertOperations::PointsList(points))
+        }
+        Change::Delete(claims) => PointOperations::DeletePointsByFilter(any("claim", &claims)),
+    };
+    Ok(UpdateOperation::PointOperation(operation))
 }
 
 fn persisted(point: Point) -> Result<PointStructPersisted, VectorsError> {

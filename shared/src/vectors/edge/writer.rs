@@ -1,10 +1,10 @@
 //! The thread that owns all writes: group commit.
 //!
-//! A flush costs about the same for one update as for fifty, so the thread takes all updates that wait, applies them,
-//! flushes once, and only then answers them. Updates that arrive meanwhile form the next group; under load groups
-//! grow by themselves, and a lone update waits for nobody.
+//! A sync costs the same for one update as for fifty, so the thread takes all updates that wait, appends them to the
+//! journal, syncs once, applies them to the engine, and answers. Updates that arrive meanwhile form the next group; under
+//! load groups grow by themselves, and a lone update waits for nobody.
 //!
-//! Upkeep runs on the same thread: the engine's flush would panic if it met a running optimisation.
+//! Checkpoints and upkeep run on the same thread: the engine's flush would panic if it met a running optimisation.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -12,6 +12,8 @@ use std::thread;
 use qdrant_edge::{EdgeShard, UpdateOperation};
 use tokio::sync::oneshot;
 
+use super::convert;
+use super::journal::{self, Change};
 use super::shard::Shard;
 use crate::vectors::VectorsError;
 
@@ -22,12 +24,28 @@ pub(super) type Reply = oneshot::Sender<Result<(), VectorsError>>;
 
 /// What the thread is asked to do.
 pub(super) enum Command {
-    /// Apply and make durable.
-    Update(Box<UpdateOperation>, Reply),
+    /// Make durable and apply.
+    Update(Update, Reply),
     /// Merge, index, and empty the log.
     Maintain(Reply),
     /// Make durable and close the shard.
     Close(Reply),
+}
+
+/// An update in its two forms, made by the caller so that the thread need not.
+pub(super) struct Update {
+    frame: Vec<u8>,
+    operation: Box<UpdateOperation>,
+}
+
+impl Update {
+    pub(super) fn new(change: Change) -> Result<Self, VectorsError> {
+        let frame = journal::frame(&change).map_err(|error| VectorsError::Refused(error.to_string()))?;
+        Ok(Self {
+            frame,
+            operation: Box::new(convert::update(change)?),
+        })
+    }
 }
 
 /// A handle on the thread, which ends when the handle is dropped or the shard is closed.
@@ -83,66 +101,65 @@ fn run(shard: &Shard, commands: &mpsc::Receiver<Command>) {
     shard.close();
 }
 
-/// Applies a group, flushes, and answers.
-fn commit(shard: &Shard, updates: Vec<(Box<UpdateOperation>, Reply)>) {
+/// Makes a group durable, applies it, and answers.
+fn commit(shard: &Shard, updates: Vec<(Update, Reply)>) {
     if updates.is_empty() {
         return;
     }
-    if let Err(error) = shard.repair() {
+    let frames = updates.iter().map(|(update, _)| update.frame.as_slice());
+    if let Err(error) = shard.repair().and_then(|()| shard.record(frames)) {
+        tracing::error!(%error, "writing vectors failed");
         updates
             .into_iter()
             .for_each(|(_, reply)| answer(reply, Err(error.clone())));
         return;
     }
-    let mut results = Vec::with_capacity(updates.len());
-    let mut outcome = Ok(());
-    for (operation, reply) in updates {
-        let result = match &outcome {
-            Ok(()) => shard.with(|edge| edge.update(*operation)),
-            Err(error) => Err(VectorsError::clone(error)),
+    let mut broken = None;
+    for (update, reply) in updates {
+        let result = match &broken {
+            None => shard.with(|edge| edge.update(*update.operation)),
+            Some(error) => Err(VectorsError::clone(error)),
         };
         // A refused update is its caller's affair; after any other failure the shard is not to be trusted.
         if let Err(error @ VectorsError::Unavailable(_)) = &result {
-            outcome = Err(error.clone());
+            broken = Some(error.clone());
         }
-        results.push((reply, result));
+        answer(reply, result);
     }
-    let outcome = outcome.and_then(|()| flush(shard));
-    match &outcome {
-        Ok(()) if shard.log_is_long() => reopen(shard, "its log had grown"),
-        Ok(()) => {}
-        Err(error) => {
-            tracing::error!(%error, "writing vectors failed, opening them again");
-            reopen(shard, &error.to_string());
-        }
-    }
-    for (reply, result) in results {
-        // Without the flush nothing is durable, whatever its update said.
-        answer(reply, outcome.clone().and(result));
+    if let Some(error) = broken {
+        fail(shard, &error);
+    } else if shard.journal_is_long() {
+        tidy(shard);
     }
 }
 
-fn flush(shard: &Shard) -> Result<(), VectorsError> {
-    shard.with(|edge| {
-        edge.flush();
-        Ok(())
-    })
+/// Flushes, and keeps the engine's log from growing without end.
+fn tidy(shard: &Shard) {
+    match shard.checkpoint() {
+        Ok(()) if shard.log_is_long() => reopen(shard, "its log had grown"),
+        Ok(()) => {}
+        Err(error) => fail(shard, &error),
+    }
 }
 
 fn maintain(shard: &Shard) -> Result<(), VectorsError> {
     shard.repair()?;
-    let outcome = shard
-        .with(EdgeShard::optimize)
-        .and_then(|changed| flush(shard).map(|()| changed));
-    match outcome {
-        // Opening again gives new segments their payload indexes and empties the log.
+    let optimised = shard.checkpoint().and_then(|()| shard.with(EdgeShard::optimize));
+    match optimised {
+        // Opening again gives new segments their payload indexes and makes writable ones.
         Ok(true) => shard.reopen("it was optimised"),
         Ok(false) => Ok(()),
         Err(error) => {
-            reopen(shard, &error.to_string());
+            fail(shard, &error);
             Err(error)
         }
     }
+}
+
+/// The engine is not to be trusted any more: starts it again.
+fn fail(shard: &Shard, error: &VectorsError) {
+    tracing::error!(%error, "the vector engine failed, opening the vectors again");
+    reopen(shard, &error.to_string());
 }
 
 fn reopen(shard: &Shard, reason: &str) {
