@@ -117,7 +117,9 @@ pub(crate) fn assemble(
     let metrics = Arc::new(control_plane::metrics::Metrics::register(&registry)?);
     let dense_size = settings.embedding.as_ref().map(|model| model.dimensions);
     let vectors = Arc::new(LazyVectors::new(data.vectors(), dense_size));
-    let embedder = embedding.map(|settings| batched(&settings, &tasks)).transpose()?;
+    let embedder = embedding
+        .map(|settings| batched(&settings, dense_size, &tasks))
+        .transpose()?;
     let blobs = folder(&settings.source, &data)?;
     Ok(Embedded {
         bm25: Arc::new(Bm25::new(&settings.language)?),
@@ -141,8 +143,16 @@ pub(crate) fn secret(key: &str) -> Option<Secret> {
     (!key.is_empty()).then(|| Secret::new(key))
 }
 
-fn batched(settings: &EmbeddingSettings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Embedder>> {
-    let openai = Arc::new(OpenAiEmbedder::new(settings.clone())?);
+fn batched(
+    settings: &EmbeddingSettings,
+    dimensions: Option<usize>,
+    tasks: &Tasks,
+) -> anyhow::Result<Arc<dyn Embedder>> {
+    let openai = OpenAiEmbedder::new(settings.clone())?;
+    let openai = Arc::new(match dimensions {
+        Some(dimensions) => openai.expecting(dimensions),
+        None => openai,
+    });
     Ok(Arc::new(Batcher::start(openai, settings.into(), tasks)))
 }
 

@@ -43,7 +43,6 @@ pub struct Api {
 }
 
 /// The routes.
-#[must_use]
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))

@@ -49,6 +49,8 @@ pub struct UpkeepSettings {
     pub reconcile_every: Duration,
     /// Between removals of old history.
     pub prune_every: Duration,
+    /// Between upkeeps of the vector store while files come in; a long backfill would slow down without it.
+    pub compact_every: Duration,
     /// History entries kept per file.
     pub history_per_file: u32,
     /// Tombstones and their history are kept this long.
@@ -69,6 +71,7 @@ impl Default for UpkeepSettings {
             orphan_age: Duration::from_secs(3600),
             reconcile_every: Duration::from_secs(300),
             prune_every: Duration::from_secs(3600),
+            compact_every: Duration::from_secs(120),
             history_per_file: 100,
             tombstone_age: Duration::from_secs(30 * 24 * 3600),
         }

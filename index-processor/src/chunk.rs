@@ -7,18 +7,18 @@
 //!   least one chunk, except for the punctuation and keys around JSON values that were cut apart (the keys are in the
 //!   heading paths). No chunk is over the size.
 //! - **Stable.** An edit changes the chunks of its section, or its window in a long text, and leaves the others as they
-//!   were, so that they need not be embedded again. See [`pack`].
-//! - **Linear.** The time is in proportion to the length of the document, whatever is in it. See [`sizer`] and
-//!   [`window`].
+//!   were, so that they need not be embedded again. See `pack`.
+//! - **Linear.** The time is in proportion to the length of the document, whatever is in it. See `sizer` and
+//!   `window`.
 //!
 //! | kind | module |
 //! |---|---|
-//! | Markdown, HTML | [`markdown`] finds the headings, [`section`] cuts by them |
-//! | code | [`code`] finds the items, [`section`] cuts by them |
-//! | JSON, NDJSON | [`json`] |
-//! | CSV | [`csv`] |
+//! | Markdown, HTML | `markdown` finds the headings, `section` cuts by them |
+//! | code | `code` finds the items, `section` cuts by them |
+//! | JSON, NDJSON | `json` |
+//! | CSV | `csv` |
 //! | prose, on request | [`semantic`] |
-//! | anything else, and what has no parts | [`leaf`] |
+//! | anything else, and what has no parts | `leaf` |
 
 mod boundary;
 mod code;

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tests::folder::Docs;
 use tests::longshore::Longshore;
 use tests::model::Model;
+use tests::random::seed;
 
 const FILES: usize = 120;
 const CHUNKS: &[&str] = &[
@@ -18,15 +19,6 @@ const CHUNKS: &[&str] = &[
     "--chunk-overlap",
     "0",
 ];
-
-/// The seed of this run; set `LONGSHORE_TEST_SEED` to replay one.
-fn seed() -> u64 {
-    let seed = std::env::var_os("LONGSHORE_TEST_SEED")
-        .and_then(|seed| seed.to_str()?.parse().ok())
-        .unwrap_or_else(rand::random);
-    println!("LONGSHORE_TEST_SEED={seed}");
-    seed
-}
 
 #[test]
 fn killed_at_random_moments_until_done() -> anyhow::Result<()> {

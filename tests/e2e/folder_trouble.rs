@@ -321,8 +321,8 @@ fn a_source_that_vanishes_wipes_nothing() -> anyhow::Result<()> {
 #[test]
 fn a_full_disk_loses_nothing() -> anyhow::Result<()> {
     let docs = Docs::with_files(60, 2)?;
-    let longshore = Longshore::new(&["--patience", "3"])?;
-    let args = longshore.up_args(docs.path(), &["--once"]);
+    let longshore = Longshore::new(&[])?;
+    let args = longshore.up_args(docs.path(), &["--once", "--patience", "3"]);
     // No file may grow beyond this many blocks of 512 bytes: every store runs into it sooner or later.
     for blocks in [8, 64, 200, 400, 1000] {
         let mut limited = Command::new("sh");

@@ -28,18 +28,11 @@ use shared::shutdown::Tasks;
 use shared::vectors::memory::MemoryVectors;
 use shared::vectors::{SearchMode, Vectors};
 use tests::folder::Docs;
+use tests::random::seed;
 use tokio::sync::{Mutex, Notify};
 
 const FILES: usize = 30;
 const WORKERS: usize = 3;
-
-fn seed() -> u64 {
-    let seed = std::env::var_os("LONGSHORE_TEST_SEED")
-        .and_then(|seed| seed.to_str()?.parse().ok())
-        .unwrap_or_else(rand::random);
-    println!("LONGSHORE_TEST_SEED={seed}");
-    seed
-}
 
 /// A small fleet in one process.
 struct Fleet {
@@ -243,14 +236,14 @@ async fn a_queue_that_loses_repeats_and_reorders_costs_time_only() -> anyhow::Re
     fleet.reconciler.everything("scan").await?;
     fleet.caught_up().await?;
 
-    for number in 0..FILES {
+    for (number, revision) in revisions.iter().enumerate() {
         let shown = fleet.shown(&format!("word{number}")).await?;
         let text = shown.get(&Docs::name(number));
         if gone.contains(&number) {
             ensure!(text.is_none(), "document {number} is gone and still shown");
         } else {
             let text = text.with_context(|| format!("document {number} is not shown"))?;
-            let wanted = format!("topic{number}x0r{}", revisions[number]);
+            let wanted = format!("topic{number}x0r{revision}");
             let all = docs_text(&docs, number)?;
             ensure!(
                 all.contains(&wanted) && !text.is_empty(),

@@ -4,4 +4,5 @@ pub mod embedding_server;
 pub mod folder;
 pub mod longshore;
 pub mod model;
+pub mod random;
 pub mod wait;

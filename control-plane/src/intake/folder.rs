@@ -5,7 +5,7 @@
 //! new file and renames it over the old one, a burst of writes and a folder that moved all end as what is really there.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -172,7 +172,7 @@ fn prefixes_of(root: &Path, notice: notify::Result<notify::Event>) -> Vec<String
 }
 
 /// The path relative to the root; its nearest readable parent when its name is not UTF-8; `None` when it is hidden.
-fn prefix_of(root: &Path, path: &PathBuf) -> Option<String> {
+fn prefix_of(root: &Path, path: &Path) -> Option<String> {
     let relative = path.strip_prefix(root).ok()?;
     let mut prefix = String::new();
     for segment in relative {
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn prefix(path: &str) -> Option<String> {
-        prefix_of(Path::new("/r"), &PathBuf::from(path))
+        prefix_of(Path::new("/r"), Path::new(path))
     }
 
     #[test]

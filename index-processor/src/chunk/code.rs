@@ -1,5 +1,6 @@
 //! The outline of source code: its types, modules and functions.
 
+use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
@@ -7,6 +8,10 @@ use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 use super::section::Section;
 use crate::document::Language;
 
+/// The parser is given so many bytes at a time.
+const READ: usize = 1024;
+/// And all of the text at most so many times.
+const REREAD: usize = 64;
 /// Items nested deeper than this are text of the item around them.
 const DEPTH: usize = 12;
 /// Names are cut to this many bytes.
@@ -22,27 +27,36 @@ pub(super) fn outline(text: &str, language: Language, grammar: &tree_sitter::Lan
     (!nonsense).then_some(root)
 }
 
-/// Parses, but gives up on input that makes the parser try over and over again.
+/// Parses, but gives up on input that makes the parser read the same text over and over again.
+///
+/// The parser reads text in pieces, and again whenever it looks ahead or tries another way, so what it was given bounds
+/// its time, whatever a grammar's scanner does. Honest code is read a few times over.
 fn parse(text: &str, grammar: &tree_sitter::Language) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(grammar).ok()?;
-    // The parser reports after every hundred or so operations; honest code needs fewer of those than it has bytes.
-    let mut reports = 1_000 + text.len() / 16;
+    let bytes = text.as_bytes();
+    let given = Cell::new(0);
+    let limit = (READ + bytes.len()) * REREAD;
+    let mut read = |at: usize, _| {
+        if given.get() > limit {
+            return &bytes[..0];
+        }
+        let piece = &bytes[at.min(bytes.len())..(at + READ).min(bytes.len())];
+        given.set(given.get() + piece.len());
+        piece
+    };
+    let mut reports = 0;
     let mut progress = |_: &tree_sitter::ParseState| {
-        reports -= 1;
-        if reports == 0 {
+        reports += 1;
+        if given.get() > limit || reports > limit {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     };
     let options = ParseOptions::new().progress_callback(&mut progress);
-    let bytes = text.as_bytes();
-    parser.parse_with_options(
-        &mut |at, _| bytes.get(at..).unwrap_or_default(),
-        None,
-        Some(options),
-    )
+    let tree = parser.parse_with_options(&mut read, None, Some(options))?;
+    (given.get() <= limit).then_some(tree)
 }
 
 struct Outliner<'t> {
@@ -302,4 +316,19 @@ fn keyword(kind: &str, language: Language) -> Option<&'static str> {
         "union_item" | "union_specifier" => "union",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scanner for Bash reads to the end of the text at every bracket of this.
+    #[test]
+    fn text_that_is_read_over_and_over_is_given_up() {
+        let text = "fn a() { (".repeat(20_000);
+        assert_eq!(
+            outline(&text, Language::Bash, &tree_sitter_bash::LANGUAGE.into()),
+            None
+        );
+    }
 }

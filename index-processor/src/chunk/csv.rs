@@ -1,11 +1,11 @@
-//! Cuts delimited rows, repeating the header row above each run of rows.
+//! Cuts a table, one record a line, repeating its header above each run of rows.
 //!
-//! A chunk's range covers its rows. Its text is the header row, a line break and that part of the document; the text of
-//! the first chunk is its range as it is, since the header is in it. A header of more than half a chunk is not
-//! repeated, and a row that does not fit below its header is cut as text, without one.
+//! A chunk's range covers its rows. Its text is the header, a line break and that part of the document; the text of the
+//! first chunk is its range as it is, since the header is in it. A header of more than half a chunk is not repeated, and
+//! a row that does not fit below its header is cut as text, without one.
 //!
-//! Only quotes and line breaks matter here, so any delimiter will do, as in
-//! [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180).
+//! The header is the first line and, in a [GitHub table](https://github.github.com/gfm/#tables-extension-), the
+//! delimiter row below it.
 
 use std::ops::Range;
 
@@ -13,14 +13,24 @@ use super::Chunk;
 use super::leaf::{Grammar, Source};
 use super::pack::{content_key, pack};
 
-/// Cuts rows, the first of which is the header.
+/// Cuts rows below their header.
 pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
-    let rows = rows(source.text);
+    let mut rows = rows(source.text);
+    if rows.len() > 1 && is_delimiter_row(&source.text[rows[1].clone()]) {
+        let header = rows[0].start..rows[1].end;
+        rows.splice(0..2, [header]);
+    }
     let Some(header) = rows.first().cloned() else {
         return Vec::new();
     };
-    let repeated = source.sizer.of(header.clone()) <= source.capacity / 2;
-    let header = if repeated { &source.text[header] } else { "" };
+    let repeated = rows.len() > 1 && source.sizer.of(header.clone()) <= source.capacity / 2;
+    let start = header.start;
+    let header = if repeated {
+        rows.remove(0);
+        &source.text[header]
+    } else {
+        ""
+    };
     // One for the line break, one because tokens on both sides of it may come out otherwise.
     let capacity = source.capacity
         - if repeated {
@@ -34,7 +44,7 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     for run in pack(rows.len(), capacity, size, key) {
         let first = run.start == 0;
-        let range = span(run);
+        let range = if first { start..span(run).end } else { span(run) };
         let part = &source.text[range.clone()];
         let text = if first || header.is_empty() {
             part.to_owned()
@@ -59,26 +69,21 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
     chunks
 }
 
-/// The rows that are not blank, without their line breaks. A quoted field may hold line breaks.
+/// The lines that are not blank, without their line breaks.
 fn rows(text: &str) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
-    let mut push = |row: Range<usize>| {
-        let visible = text[row.clone()].trim_end();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let visible = line.trim_end();
         if !visible.is_empty() {
-            rows.push(row.start..row.start + visible.len());
+            rows.push(start..start + visible.len());
         }
-    };
-    let (mut start, mut quoted) = (0, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' if !quoted => {
-                push(start..at);
-                start = at + 1;
-            }
-            _ => {}
-        }
+        start += line.len();
     }
-    push(start..text.len());
     rows
+}
+
+/// `| --- | :-: |`
+fn is_delimiter_row(line: &str) -> bool {
+    line.contains('-') && line.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
 }

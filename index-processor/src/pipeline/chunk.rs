@@ -51,7 +51,7 @@ impl Pipeline {
             .await
             .map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))?;
         report.time("wait_cpu_ms", waited);
-        let (settings, bm25) = (self.settings.chunk.clone(), Arc::clone(&self.bm25));
+        let (settings, bm25) = (self.settings.chunk, Arc::clone(&self.bm25));
         let has_model = self.embedder.is_some();
         let computed = tokio::task::spawn_blocking(move || compute(&blob, &settings, &bm25, has_model))
             .await

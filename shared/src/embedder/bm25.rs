@@ -5,8 +5,10 @@
 //! Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009); queries weigh each term 1; the store
 //! multiplies the inverse document frequency in.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
 
 use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 
@@ -19,11 +21,20 @@ use crate::vectors::SparseVector;
 )]
 pub struct UnknownLanguage(pub String);
 
+/// Words whose terms are remembered; some ten megabytes. Few texts of one index use more.
+const REMEMBERED_WORDS: usize = 100_000;
+
 /// Makes sparse vectors of texts in one language.
 pub struct Bm25 {
     language: String,
     model: EdgeBm25,
+    /// The terms of words seen before, as they were written. Stemming a word costs ten times as much as looking it up,
+    /// and most words of a text have been seen.
+    terms: RwLock<HashMap<Box<str>, Terms>>,
 }
+
+/// The terms of one word: none for a stop word, one for most.
+type Terms = Box<[u32]>;
 
 impl Bm25 {
     /// An encoder with the stop words and stemmer of a language, named in English.
@@ -35,12 +46,12 @@ impl Bm25 {
     pub fn new(language: &str) -> Result<Self, UnknownLanguage> {
         let unknown = || UnknownLanguage(language.to_owned());
         let language = language.to_lowercase();
-        let config = EdgeBm25Config {
-            language: Some(language.clone()),
-            ..EdgeBm25Config::default()
-        };
-        let model = EdgeBm25::new(config).map_err(|_| unknown())?;
-        Ok(Self { language, model })
+        let model = EdgeBm25::new(config(&language)).map_err(|_| unknown())?;
+        Ok(Self {
+            language,
+            model,
+            terms: RwLock::default(),
+        })
     }
 
     /// The language.
@@ -52,7 +63,55 @@ impl Bm25 {
     /// Term weights of a text that is to be found. Empty when the text has no words but stop words.
     #[must_use]
     pub fn document(&self, text: &str) -> SparseVector {
-        ascending(self.model.embed_document(text))
+        let words: Vec<&str> = words(text).map(|word| &text[word]).collect();
+        self.remember(&words);
+        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut length = 0;
+        let known = self.terms.read().unwrap_or_else(PoisonError::into_inner);
+        for word in words {
+            // Another text may have made the memory forget this word since.
+            let stemmed;
+            let terms = match known.get(word) {
+                Some(terms) => terms,
+                None => {
+                    stemmed = self.stem(word);
+                    &stemmed
+                }
+            };
+            for term in terms {
+                *counts.entry(*term).or_default() += 1;
+                length += 1;
+            }
+        }
+        weigh(&counts, length)
+    }
+
+    /// Makes sure that the terms of these words are remembered.
+    fn remember(&self, words: &[&str]) {
+        let new: Vec<&str> = {
+            let known = self.terms.read().unwrap_or_else(PoisonError::into_inner);
+            words
+                .iter()
+                .copied()
+                .filter(|word| !known.contains_key(*word))
+                .collect()
+        };
+        if new.is_empty() {
+            return;
+        }
+        let stemmed: Vec<_> = new
+            .into_iter()
+            .map(|word| (Box::from(word), self.stem(word)))
+            .collect();
+        let mut known = self.terms.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + stemmed.len() > REMEMBERED_WORDS {
+            known.clear();
+        }
+        known.extend(stemmed);
+    }
+
+    fn stem(&self, word: &str) -> Terms {
+        self.model.embed_query(word).indices.into()
     }
 
     /// Term weights of what somebody looks for.
@@ -83,6 +142,33 @@ impl fmt::Debug for Bm25 {
         f.debug_struct("Bm25")
             .field("language", &self.language)
             .finish_non_exhaustive()
+    }
+}
+
+fn config(language: &str) -> EdgeBm25Config {
+    EdgeBm25Config {
+        language: Some(language.to_owned()),
+        ..EdgeBm25Config::default()
+    }
+}
+
+/// The term-frequency part of the formula, for a text of `length` terms.
+fn weigh(counts: &BTreeMap<u32, u32>, length: u32) -> SparseVector {
+    let EdgeBm25Config { k, b, avg_len, .. } = EdgeBm25Config::default();
+    let (k, b, average) = (k.into_inner(), b.into_inner(), avg_len.into_inner());
+    let saturation = k * (1.0 - b + b * f64::from(length) / average);
+    let weight = |count: &u32| {
+        let count = f64::from(*count);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "weights are stored in single precision"
+        )]
+        let weight = (count * (k + 1.0) / (count + saturation)) as f32;
+        weight
+    };
+    SparseVector {
+        indices: counts.keys().copied().collect(),
+        values: counts.values().map(weight).collect(),
     }
 }
 
@@ -133,6 +219,40 @@ mod tests {
         let bm25 = Bm25::new("english").unwrap();
         assert_eq!(bm25.document("the of and"), SparseVector::default());
         assert_eq!(bm25.document(""), SparseVector::default());
+    }
+
+    /// The shortcut through remembered words must not change what is stored: the encoder itself is the reference.
+    fn assert_as_the_encoder_does(bm25: &Bm25, language: &str, text: &str) {
+        let reference = ascending(EdgeBm25::new(config(language)).unwrap().embed_document(text));
+        let found = bm25.document(text);
+        assert_eq!(found.indices, reference.indices, "{text:?}");
+        for (found, reference) in found.values.iter().zip(&reference.values) {
+            assert!(
+                (found - reference).abs() < 1e-5,
+                "{text:?}: {found} is not {reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn remembered_words_weigh_as_the_encoder_says() {
+        let english = Bm25::new("english").unwrap();
+        for text in [
+            "The quick brown foxes jumped over the lazy dogs; the DOGS slept.",
+            "snake_case, kebab-case, it's, e.g., 3.14, x1, \u{fb01}ne, na\u{ef}ve cafe\u{301}",
+            "日本語のテキスト 混ざった text",
+            "",
+        ] {
+            assert_as_the_encoder_does(&english, "english", text);
+            assert_as_the_encoder_does(&english, "english", text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_weighs_as_the_encoder_says(text in "(\\PC|[a-e ]|\n){0,80}") {
+            assert_as_the_encoder_does(&Bm25::new("english").unwrap(), "english", &text);
+        }
     }
 
     #[test]

@@ -74,6 +74,13 @@ impl OpenAiEmbedder {
         })
     }
 
+    /// The same for an index whose vectors have this length: a reply with any other is refused from the first on.
+    #[must_use]
+    pub fn expecting(self, dimensions: usize) -> Self {
+        self.dimensions.get_or_init(|| dimensions);
+        self
+    }
+
     /// Embeds one short text, to fail early and clearly at start-up. Returns the length of the model's vectors.
     ///
     /// # Errors

@@ -195,12 +195,7 @@ fn search(edge: &EdgeShard, request: SearchRequest) -> OperationResult<Result<Ve
         Query::FullText(terms) if terms.indices.is_empty() => Ok(Ok(Vec::new())),
         Query::FullText(terms) => {
             let request = convert::search(convert::matching(terms), filter, limit, offset);
-            Ok(edge
-                .search(request)?
-                .into_iter()
-                .filter(|point| point.score > 0.0)
-                .map(convert::hit)
-                .collect())
+            Ok(edge.search(request)?.into_iter().map(convert::hit).collect())
         }
         Query::Hybrid(vector, terms) => {
             let depth = fusion::candidates(offset.saturating_add(limit));
@@ -210,7 +205,6 @@ fn search(edge: &EdgeShard, request: SearchRequest) -> OperationResult<Result<Ve
             } else {
                 edge.search(convert::rank(convert::matching(terms), filter, depth))?
             };
-            let by_terms = by_terms.into_iter().filter(|point| point.score > 0.0).collect();
             let rankings = [by_vector, by_terms].map(|points: Vec<_>| {
                 points
                     .into_iter()

@@ -1,7 +1,5 @@
 //! Writing and deleting.
 
-use std::sync::Arc;
-
 use futures::future::join_all;
 
 use super::{DIMENSIONS, all, dense, point, queries, search, terms, texts, write};
@@ -222,7 +220,7 @@ pub(super) async fn nonsense_is_refused(vectors: &dyn Vectors) {
     );
 }
 
-pub(super) async fn writers_do_not_disturb_each_other(vectors: Arc<dyn Vectors>) {
+pub(super) async fn writers_do_not_disturb_each_other(vectors: &dyn Vectors) {
     const WRITERS: u32 = 16;
     const ROUNDS: u32 = 4;
     let writer = async |writer: u32| {
@@ -235,9 +233,9 @@ pub(super) async fn writers_do_not_disturb_each_other(vectors: Arc<dyn Vectors>)
                 let points = (0..8)
                     .map(|n| point(&path, claim, n, &text, vectors.dense_size()))
                     .collect();
-                write(&*vectors, points).await;
+                write(vectors, points).await;
                 // Written is found at once, whatever the others do.
-                let hits = search(&*vectors, all(Query::FullText(terms(&text)))).await;
+                let hits = search(vectors, all(Query::FullText(terms(&text)))).await;
                 assert_eq!(hits.iter().filter(|hit| hit.payload.claim == claim).count(), 8);
             }
             assert_eq!(vectors.delete_claims(&[discard]).await, Ok(()));

@@ -49,7 +49,7 @@ impl Default for Limits {
 
 /// The layout of a collection.
 ///
-/// Dense vectors have no graph (HNSW): comparing a query with all of them takes about a millisecond per 10,000, misses
+/// Dense vectors have no graph (HNSW): comparing a query with all of them takes some milliseconds per 10,000, misses
 /// nothing, and costs a writer nothing, while a graph takes the writer's time and finds neighbours only most of the time.
 ///
 /// Everything that can be on disk is: the operating system keeps in memory what is used.

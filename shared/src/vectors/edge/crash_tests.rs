@@ -17,7 +17,7 @@ use super::*;
 use crate::ids::FileId;
 use crate::vectors::conformance::{DIMENSIONS, point, terms};
 
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 4;
 const POINTS: u32 = 12;
 
 fn points(claim: ClaimId) -> Vec<Point> {
@@ -121,7 +121,7 @@ async fn acknowledged_points_survive_kill_9() {
         let child = start(dir.path());
         observe(
             child,
-            random.random_range(1..60),
+            random.random_range(1..40),
             random.random_range(0..3_000_000),
             &mut live,
         );
