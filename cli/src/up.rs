@@ -429,17 +429,20 @@ impl View<'_> {
     /// Works until folder and index are equal.
     async fn once(&self, tasks: &Tasks, patience: Duration) -> anyhow::Result<u8> {
         let started = Instant::now();
+        let mut unchanged = None;
         loop {
             let plan = self.reconciler.everything("scan").await?;
+            // What the first comparison found; the later ones only prove the end.
+            let unchanged = *unchanged.get_or_insert(plan.unchanged as u64);
             // A comparison that finds nothing new, with nothing left to do, is the proof.
             let stats = self.stats().await?;
             if plan.changes.is_empty() && stats.backlog == 0 {
-                self.summary(&stats, plan.unchanged as u64, started).await?;
+                self.summary(&stats, unchanged, started).await?;
                 return Ok(if is_complete(&stats) { 0 } else { INCOMPLETE });
             }
             if !self.catch_up(tasks, Some(patience)).await? {
                 let stats = self.stats().await?;
-                self.summary(&stats, 0, started).await?;
+                self.summary(&stats, unchanged, started).await?;
                 let why = if tasks.stopping().is_cancelled() {
                     "stopped".to_owned()
                 } else {

@@ -1,8 +1,8 @@
 //! From a file's bytes to text that can be cut into chunks.
 //!
-//! [`convert`] decides what a file is ([`detect`]: by content first, then by name), then hands it to the one
-//! [`Converter`] of that format. Whatever has no converter is refused with a reason that names the type found.
-//! A new format is a new file with a [`Converter`] in it, a [`Format`] variant, and a line in [`CONVERTERS`].
+//! `convert` decides what a file is (`detect`: by content first, then by name), then hands it to the one
+//! `Converter` of that format. Whatever has no converter is refused with a reason that names the type found.
+//! A new format is a new file with a `Converter` in it, a `Format` variant, and a line in `CONVERTERS`.
 //!
 //! Conversion is a pure function: the same bytes, name and content type give the same document, in time linear in
 //! the size, and no input makes it panic. What changes its output must change [`fingerprint`], so that the files

@@ -67,6 +67,12 @@ fn a_folder_becomes_a_searchable_index() -> anyhow::Result<()> {
         "the range leads to the text"
     );
 
+    ensure!(
+        !ran.stderr.contains("unchanged"),
+        "nothing was there before: {}",
+        ran.stderr
+    );
+
     let again = longshore.once_ok(&docs)?;
     ensure!(
         again.stderr.contains("32 unchanged"),

@@ -3,6 +3,7 @@
 //! A splitter asks for the size of thousands of overlapping slices. Tokenising each anew makes splitting quadratic, so
 //! the document is tokenised once, and a slice is measured by looking up where it begins and ends.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use bpe_openai::{Tokenizer, cl100k_base};
@@ -127,14 +128,15 @@ impl Pieces {
         let (mut end, mut count) = (0, 0);
         ends.push(end);
         tokens.push(count);
-        let mut counts = Counts::new(text.len());
-        while end < text.len() {
-            let length = first_piece(tokenizer, &text[end..]);
-            count += counts.count(tokenizer, &text.as_bytes()[end..end + length]);
-            end += length;
-            ends.push(end);
-            tokens.push(count);
-        }
+        COUNTS.with_borrow_mut(|counts| {
+            while end < text.len() {
+                let length = first_piece(tokenizer, &text[end..]);
+                count += counts.count(tokenizer, &text.as_bytes()[end..end + length]);
+                end += length;
+                ends.push(end);
+                tokens.push(count);
+            }
+        });
         Self {
             tokenizer,
             ends,
@@ -198,17 +200,18 @@ fn first_piece(tokenizer: &Tokenizer, text: &str) -> usize {
     tokenizer.split(text).next().map_or(text.len(), str::len)
 }
 
+/// Words whose number of tokens a thread remembers: a quarter of a megabyte.
+const REMEMBERED_WORDS: usize = 8192;
+
+thread_local! {
+    /// Kept from document to document: most of a document's words were in the one before. There is one tokenizer.
+    static COUNTS: RefCell<Counts> = RefCell::new(Counts(vec![(0, 0); REMEMBERED_WORDS]));
+}
+
 /// The numbers of tokens of words seen lately: most words of a text come again.
 struct Counts(Vec<(u128, usize)>);
 
 impl Counts {
-    fn new(text_length: usize) -> Self {
-        Self(vec![
-            (0, 0);
-            (text_length / 32).next_power_of_two().clamp(16, 4096)
-        ])
-    }
-
     fn count(&mut self, tokenizer: &Tokenizer, piece: &[u8]) -> usize {
         let mut key = [0; 16];
         let Some(bytes) = key.get_mut(1..=piece.len()) else {

@@ -5,7 +5,7 @@
 //! Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009); queries weigh each term 1; the store
 //! multiplies the inverse document frequency in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
@@ -65,25 +65,18 @@ impl Bm25 {
     pub fn document(&self, text: &str) -> SparseVector {
         let words: Vec<&str> = words(text).map(|word| &text[word]).collect();
         self.remember(&words);
-        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-        let mut length = 0;
+        let mut found: Vec<u32> = Vec::with_capacity(words.len());
         let known = self.terms.read().unwrap_or_else(PoisonError::into_inner);
         for word in words {
-            // Another text may have made the memory forget this word since.
-            let stemmed;
-            let terms = match known.get(word) {
-                Some(terms) => terms,
-                None => {
-                    stemmed = self.stem(word);
-                    &stemmed
-                }
-            };
-            for term in terms {
-                *counts.entry(*term).or_default() += 1;
-                length += 1;
+            match known.get(word) {
+                Some(terms) => found.extend(terms),
+                // Another text has made the memory forget this word since.
+                None => found.extend(&self.stem(word)),
             }
         }
-        weigh(&counts, length)
+        drop(known);
+        found.sort_unstable();
+        weigh(&found)
     }
 
     /// Makes sure that the terms of these words are remembered.
@@ -152,24 +145,26 @@ fn config(language: &str) -> EdgeBm25Config {
     }
 }
 
-/// The term-frequency part of the formula, for a text of `length` terms.
-fn weigh(counts: &BTreeMap<u32, u32>, length: u32) -> SparseVector {
+/// The term-frequency part of the formula, for all terms of a text in ascending order.
+fn weigh(terms: &[u32]) -> SparseVector {
     let EdgeBm25Config { k, b, avg_len, .. } = EdgeBm25Config::default();
     let (k, b, average) = (k.into_inner(), b.into_inner(), avg_len.into_inner());
-    let saturation = k * (1.0 - b + b * f64::from(length) / average);
-    let weight = |count: &u32| {
-        let count = f64::from(*count);
+    #[expect(clippy::cast_precision_loss, reason = "no text has 2^52 terms")]
+    let saturation = k * (1.0 - b + b * terms.len() as f64 / average);
+    let mut vector = SparseVector::default();
+    for same in terms.chunk_by(|one, next| one == next) {
+        #[expect(clippy::cast_precision_loss, reason = "no text has 2^52 terms")]
+        let count = same.len() as f64;
+        vector.indices.push(same[0]);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "weights are stored in single precision"
         )]
-        let weight = (count * (k + 1.0) / (count + saturation)) as f32;
-        weight
-    };
-    SparseVector {
-        indices: counts.keys().copied().collect(),
-        values: counts.values().map(weight).collect(),
+        vector
+            .values
+            .push((count * (k + 1.0) / (count + saturation)) as f32);
     }
+    vector
 }
 
 /// Runs of letters and digits, which is what the tokenizer takes for a word.

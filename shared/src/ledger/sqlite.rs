@@ -1,7 +1,7 @@
 //! The ledger on SQLite: one file, one process, no server.
 //!
-//! All writes go through one thread that commits them in groups ([`writer`]); reads run beside it on their own
-//! connections ([`readers`]) and see every write that was answered. The database is in WAL mode with
+//! All writes go through one thread that commits them in groups (`writer`); reads run beside it on their own
+//! connections (`readers`) and see every write that was answered. The database is in WAL mode with
 //! `synchronous=FULL`: an answered write survives a power cut.
 
 mod attempts;
