@@ -285,13 +285,18 @@ impl Up {
             },
             clock: Arc::clone(&embedded.clock),
             settled: Arc::clone(&settled),
+            nudge: Arc::clone(&embedded.nudge),
             metrics: Arc::clone(&metrics),
         });
         let dispatcher = Dispatcher {
             ledger: Arc::clone(&embedded.ledger),
             queue,
             nudge: Arc::clone(&embedded.nudge),
-            settings: DispatchSettings::default(),
+            settings: DispatchSettings {
+                queue_began_empty: true,
+                ..DispatchSettings::default()
+            },
+            began: Instant::now(),
             metrics: Arc::clone(&embedded.metrics),
         };
         let reconciler = embedded.reconciler(pipeline.fingerprint());

@@ -11,6 +11,7 @@ use shared::ledger::{DueFile, Ledger};
 use shared::queue::Queue;
 use shared::work_message::{WORK_MESSAGE_VERSION, WorkMessage};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -27,6 +28,8 @@ pub struct DispatchSettings {
     pub rewake_after: Duration,
     /// Longest time between two looks at the ledger.
     pub poll: Duration,
+    /// The queue lives in this process and began empty with it: wake-ups from before are lost, and are not waited for.
+    pub queue_began_empty: bool,
 }
 
 impl Default for DispatchSettings {
@@ -35,6 +38,7 @@ impl Default for DispatchSettings {
             window: 1000,
             rewake_after: Duration::from_secs(60),
             poll: Duration::from_millis(250),
+            queue_began_empty: false,
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct Dispatcher {
     pub nudge: Arc<Notify>,
     /// How to work.
     pub settings: DispatchSettings,
+    /// When it was made.
+    pub began: Instant,
     /// What to count.
     pub metrics: Arc<Metrics>,
 }
@@ -80,10 +86,7 @@ impl Dispatcher {
     /// # Errors
     /// When the ledger fails. A wake-up that the queue refuses is left for the next pass.
     pub async fn pass(&self) -> Result<usize, shared::ledger::LedgerError> {
-        let due = self
-            .ledger
-            .due(self.settings.window, self.settings.rewake_after)
-            .await?;
+        let due = self.ledger.due(self.settings.window, self.rewake_after()).await?;
         let confirmed: Vec<WorkMessage> = futures::stream::iter(due)
             .map(|file| self.publish(file))
             .buffer_unordered(PUBLISHES_IN_FLIGHT)
@@ -95,6 +98,15 @@ impl Dispatcher {
             self.metrics.woken.inc_by(confirmed.len() as u64);
         }
         Ok(confirmed.len())
+    }
+
+    /// How old a wake-up must be to count as lost. In a queue that began empty, all that are older than it.
+    fn rewake_after(&self) -> Duration {
+        if self.settings.queue_began_empty {
+            self.settings.rewake_after.min(self.began.elapsed())
+        } else {
+            self.settings.rewake_after
+        }
     }
 
     async fn publish(&self, file: DueFile) -> Option<WorkMessage> {
@@ -112,5 +124,123 @@ impl Dispatcher {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+    use shared::blob_path::BlobPath;
+    use shared::clock::{Clock, ManualClock};
+    use shared::ids::IndexId;
+    use shared::ledger::Change;
+    use shared::ledger::model::ModelLedger;
+    use shared::queue::memory::{Faults, MemoryQueue};
+    use shared::work_message::Lane;
+
+    use super::*;
+
+    struct Fixture {
+        clock: Arc<ManualClock>,
+        ledger: Arc<ModelLedger>,
+        index: IndexId,
+    }
+
+    impl Fixture {
+        async fn with_files(count: usize) -> Self {
+            let clock = Arc::new(ManualClock::at(1_000_000));
+            let ledger = Arc::new(ModelLedger::new(Arc::clone(&clock) as Arc<dyn Clock>));
+            let index = IndexId::new("docs").unwrap();
+            ledger.ensure_index(&index, &serde_json::json!({})).await.unwrap();
+            let change = |at| Change::new(BlobPath::new(format!("f{at}")).unwrap(), "scan", Lane::Bulk);
+            let changes: Vec<_> = (0..count).map(change).collect();
+            ledger.enqueue(&index, &changes).await.unwrap();
+            Self { clock, ledger, index }
+        }
+
+        fn dispatcher(&self, queue: &Arc<MemoryQueue>, settings: DispatchSettings) -> Dispatcher {
+            Dispatcher {
+                ledger: Arc::clone(&self.ledger) as _,
+                queue: Arc::clone(queue) as _,
+                nudge: Arc::new(Notify::new()),
+                settings,
+                began: Instant::now(),
+                metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_file_is_woken_once_until_the_wake_up_counts_as_lost() {
+        let fixture = Fixture::with_files(5).await;
+        let queue = Arc::new(MemoryQueue::default());
+        let dispatcher = fixture.dispatcher(&queue, DispatchSettings::default());
+        assert_eq!(dispatcher.pass().await.unwrap(), 5);
+        assert_eq!(dispatcher.pass().await.unwrap(), 0);
+        queue.purge();
+        fixture
+            .clock
+            .advance(DispatchSettings::default().rewake_after + Duration::from_secs(1));
+        assert_eq!(dispatcher.pass().await.unwrap(), 5, "lost wake-ups are repeated");
+        assert_eq!(fixture.ledger.stats(&fixture.index).await.unwrap().backlog, 5);
+    }
+
+    #[tokio::test]
+    async fn the_window_bounds_what_is_under_way() {
+        let fixture = Fixture::with_files(10).await;
+        let queue = Arc::new(MemoryQueue::default());
+        let settings = DispatchSettings {
+            window: 4,
+            ..DispatchSettings::default()
+        };
+        let dispatcher = fixture.dispatcher(&queue, settings);
+        assert_eq!(dispatcher.pass().await.unwrap(), 4);
+        assert_eq!(
+            dispatcher.pass().await.unwrap(),
+            0,
+            "none was claimed, so none more is woken"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_unconfirmed_wake_up_is_not_stamped() {
+        let fixture = Fixture::with_files(3).await;
+        let faults = Faults {
+            unconfirmed: 1.0,
+            ..Faults::NONE
+        };
+        let unsure = Arc::new(MemoryQueue::with_faults(100, faults));
+        let dispatcher = fixture.dispatcher(&unsure, DispatchSettings::default());
+        assert_eq!(dispatcher.pass().await.unwrap(), 0);
+        let sure = Arc::new(MemoryQueue::default());
+        assert_eq!(
+            fixture
+                .dispatcher(&sure, DispatchSettings::default())
+                .pass()
+                .await
+                .unwrap(),
+            3
+        );
+    }
+
+    #[tokio::test]
+    async fn wake_ups_of_a_process_that_is_gone_are_not_waited_for() {
+        let fixture = Fixture::with_files(3).await;
+        let before = Arc::new(MemoryQueue::default());
+        assert_eq!(
+            fixture
+                .dispatcher(&before, DispatchSettings::default())
+                .pass()
+                .await
+                .unwrap(),
+            3
+        );
+        drop(before);
+        let queue = Arc::new(MemoryQueue::default());
+        let fresh = DispatchSettings {
+            queue_began_empty: true,
+            ..DispatchSettings::default()
+        };
+        assert_eq!(fixture.dispatcher(&queue, fresh).pass().await.unwrap(), 3);
     }
 }

@@ -80,6 +80,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Told when something settled or became due again.
     pub settled: Arc<Notify>,
+    /// Wakes the dispatcher, where it runs in the same process: the end of this file's work makes another one due.
+    pub nudge: Arc<Notify>,
     /// What to count.
     pub metrics: Arc<Metrics>,
 }
@@ -183,6 +185,9 @@ impl Worker {
         self.metrics.in_flight.dec();
         self.metrics.attempts.with_label_values(&[outcome]).inc();
         self.settled.notify_one();
+        if claim.renamed_from.is_some() {
+            self.nudge.notify_one();
+        }
     }
 
     /// One attempt, from claim to settlement; the answer names how it ended.

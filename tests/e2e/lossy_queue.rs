@@ -93,6 +93,7 @@ impl Fleet {
                 },
                 clock: clock.clone(),
                 settled: Arc::new(Notify::new()),
+                nudge: nudge.clone(),
                 metrics: processed.clone(),
             });
             tasks.spawn(worker.run(tasks.stopping()));
@@ -106,7 +107,9 @@ impl Fleet {
                 window: 20,
                 rewake_after: Duration::from_millis(100),
                 poll: Duration::from_millis(20),
+                queue_began_empty: false,
             },
+            began: tokio::time::Instant::now(),
             metrics: metrics.clone(),
         };
         tasks.spawn(dispatcher.run(tasks.stopping()));

@@ -154,7 +154,7 @@ fn rows_repeat_their_header() {
     | 4 | e |
     "##);
     // Without a delimiter row, the first line alone is the header.
-    let plain = "id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n6,f\n";
+    let plain = "id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n6,f\n7,g\n8,h\n9,i\n";
     let chunks = chunk(plain, DocumentKind::Csv, &characters(32, 0));
     assert!(chunks.len() > 1 && chunks.iter().all(|chunk| chunk.text.starts_with("id,name\n")));
 }
