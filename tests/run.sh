@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian (or anything with a C compiler) and Rust; fetches cargo-nextest and cargo-deny from crates.io when they
-# are not there, into target/tools.
+# Needs Debian (or anything with a C compiler) and Rust; installs cargo-deny into target/tools when it is not there, and
+# uses cargo-nextest when it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=${CARGO_TARGET_DIR:-target}
 export PATH="$PWD/target/tools/bin:$PATH"
 export RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 
