@@ -1,6 +1,7 @@
 //! Every metric of the control plane, declared once.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGaugeVec, Registry};
+use shared::declare::Declare;
 
 /// Seconds from a millisecond to a minute.
 const LATENCY_BUCKETS: [f64; 12] = [
@@ -41,70 +42,53 @@ impl Metrics {
     /// # Errors
     /// When a name is taken.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
-            let metric = IntCounter::new(name, help)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
-            let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec, prometheus::Error> {
-            let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
-            let metric =
-                Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()))?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
+        let declare = Declare(registry);
         Ok(Self {
-            woken: counter("longshore_wakeups_total", "Wake-ups that the queue confirmed")?,
-            changes: counters(
+            woken: declare.counter("longshore_wakeups_total", "Wake-ups that the queue confirmed")?,
+            changes: declare.counters(
                 "longshore_changes_total",
                 "Changes recorded in the ledger, by kind",
                 "kind",
             )?,
-            swept: counter(
+            swept: declare.counter(
                 "longshore_swept_total",
                 "Attempts taken from a worker that died or froze",
             )?,
-            scrubbed: counter(
+            scrubbed: declare.counter(
                 "longshore_scrubbed_claims_total",
                 "Dead claims whose points were removed",
             )?,
-            reconciliations: counters(
+            reconciliations: declare.counters(
                 "longshore_reconciliations_total",
                 "Comparisons of source and ledger, by outcome",
                 "outcome",
             )?,
-            reconcile_seconds: seconds(
+            reconcile_seconds: declare.seconds(
                 "longshore_reconcile_seconds",
                 "Time of one comparison of source and ledger",
+                &LATENCY_BUCKETS,
             )?,
-            search_seconds: seconds(
+            search_seconds: declare.seconds(
                 "longshore_search_seconds",
                 "Time of one search, from request to answer",
+                &LATENCY_BUCKETS,
             )?,
-            vector_query_seconds: seconds(
+            vector_query_seconds: declare.seconds(
                 "longshore_vector_query_seconds",
                 "Time of one query to the vector store",
+                &LATENCY_BUCKETS,
             )?,
-            stale_hits: counter(
+            stale_hits: declare.counter(
                 "longshore_stale_hits_total",
                 "Search hits left out because their claim is not live",
             )?,
-            files: gauges("longshore_files", "Files by index and state", &["index", "state"])?,
-            backlog: gauges(
+            files: declare.gauges("longshore_files", "Files by index and state", &["index", "state"])?,
+            backlog: declare.gauges(
                 "longshore_backlog",
                 "Pending and running files by index",
                 &["index"],
             )?,
-            oldest_pending_seconds: gauges(
+            oldest_pending_seconds: declare.gauges(
                 "longshore_oldest_pending_seconds",
                 "Age of the oldest change that is not applied, by index",
                 &["index"],

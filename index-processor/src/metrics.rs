@@ -1,8 +1,7 @@
 //! Every metric of the index processor, declared once.
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
+use shared::declare::Declare;
 
 /// Seconds from half a millisecond to ten minutes.
 const STEP_BUCKETS: [f64; 15] = [
@@ -51,77 +50,64 @@ impl Metrics {
     /// # Errors
     /// When a name is taken.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
-            let metric = IntCounter::new(name, help)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
-            let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
-            let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(STEP_BUCKETS.to_vec()))?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let file_markdown_seconds = HistogramVec::new(
-            HistogramOpts::new(
-                "longshore_file_markdown_seconds",
-                "Time to convert a blob to Markdown",
-            )
-            .buckets(STEP_BUCKETS.to_vec()),
-            &["kind"],
-        )?;
-        registry.register(Box::new(file_markdown_seconds.clone()))?;
-        let in_flight = IntGauge::new("longshore_attempts_in_flight", "Attempts that hold a file now")?;
-        registry.register(Box::new(in_flight.clone()))?;
+        let declare = Declare(registry);
         Ok(Self {
-            in_flight,
-            attempts: counters(
+            in_flight: declare.gauge("longshore_attempts_in_flight", "Attempts that hold a file now")?,
+            attempts: declare.counters(
                 "longshore_attempts_total",
                 "Attempts that ended, by outcome",
                 "outcome",
             )?,
-            failures: counters("longshore_failures_total", "Failed attempts, by code", "code")?,
-            file_markdown_seconds,
-            embedding_seconds: seconds(
+            failures: declare.counters("longshore_failures_total", "Failed attempts, by code", "code")?,
+            file_markdown_seconds: declare.seconds_by(
+                "longshore_file_markdown_seconds",
+                "Time to convert a blob to Markdown",
+                "kind",
+                &STEP_BUCKETS,
+            )?,
+            embedding_seconds: declare.seconds(
                 "longshore_embedding_seconds",
                 "Time to get the dense vectors of a file",
+                &STEP_BUCKETS,
             )?,
-            file_indexing_seconds: seconds(
+            file_indexing_seconds: declare.seconds(
                 "longshore_file_indexing_seconds",
                 "Time of an attempt that indexed a file, from claim to commit",
+                &STEP_BUCKETS,
             )?,
-            file_deletion_seconds: seconds(
+            file_deletion_seconds: declare.seconds(
                 "longshore_file_deletion_seconds",
                 "Time of an attempt that removed a file",
+                &STEP_BUCKETS,
             )?,
-            chunks_upsert_seconds: seconds(
+            chunks_upsert_seconds: declare.seconds(
                 "longshore_chunks_upsert_seconds",
                 "Time to write the points of a file",
+                &STEP_BUCKETS,
             )?,
-            chunks_delete_seconds: seconds(
+            chunks_delete_seconds: declare.seconds(
                 "longshore_chunks_delete_seconds",
                 "Time to remove the points of a claim",
+                &STEP_BUCKETS,
             )?,
-            event_to_searchable_seconds: seconds(
+            event_to_searchable_seconds: declare.seconds(
                 "longshore_event_to_searchable_seconds",
                 "From the report of a change to the commit that made it searchable",
+                &STEP_BUCKETS,
             )?,
-            chunks_upserted: counter("longshore_chunks_upserted_total", "Points written")?,
-            chunks_reused: counter(
+            chunks_upserted: declare.counter("longshore_chunks_upserted_total", "Points written")?,
+            chunks_reused: declare.counter(
                 "longshore_chunks_reused_total",
                 "Chunks whose dense vector was found in the store",
             )?,
-            chunks_embedded: counter("longshore_chunks_embedded_total", "Chunks sent to the embedder")?,
-            embedding_tokens: counter(
+            chunks_embedded: declare
+                .counter("longshore_chunks_embedded_total", "Chunks sent to the embedder")?,
+            embedding_tokens: declare.counter(
                 "longshore_embedding_tokens_total",
                 "Tokens that the embedder charged",
             )?,
-            bytes_read: counter("longshore_bytes_read_total", "Bytes read from the source")?,
-            idle_wakeups: counter(
+            bytes_read: declare.counter("longshore_bytes_read_total", "Bytes read from the source")?,
+            idle_wakeups: declare.counter(
                 "longshore_idle_wakeups_total",
                 "Wake-ups of files with nothing to do",
             )?,

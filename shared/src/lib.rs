@@ -8,6 +8,7 @@
 pub mod blob_path;
 pub mod blobs;
 pub mod clock;
+pub mod declare;
 pub mod embedder;
 pub mod file_state;
 pub mod ids;
