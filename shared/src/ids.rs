@@ -10,6 +10,8 @@ use crate::blob_path::BlobPath;
 
 /// Namespace under which file ids are derived from index and path.
 const FILE_NAMESPACE: Uuid = Uuid::from_u128(0x6c6f_6e67_7368_6f72_6500_6669_6c65_0001);
+/// Namespace under which operation ids are derived from index and event.
+const OPERATION_NAMESPACE: Uuid = Uuid::from_u128(0x6c6f_6e67_7368_6f72_6500_6f70_6572_0001);
 
 /// An index's name: 1 to 63 of `a-z`, `0-9` and `-`, starting and ending with a letter or digit.
 ///
@@ -138,6 +140,10 @@ uuid_id! {
     RunId
 }
 uuid_id! {
+    /// An event about a directory, in one index: UUIDv5 of both, so that an event which comes twice is one operation.
+    OperationId
+}
+uuid_id! {
     /// A point in the vector store.
     PointId
 }
@@ -178,6 +184,17 @@ impl RunId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+}
+
+impl OperationId {
+    /// The id of what `event` (its id in the source's words) means for `index`.
+    #[must_use]
+    pub fn of(index: &IndexId, event: &str) -> Self {
+        Self(Uuid::new_v5(
+            &OPERATION_NAMESPACE,
+            format!("{index}\n{event}").as_bytes(),
+        ))
     }
 }
 

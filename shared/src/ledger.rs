@@ -17,6 +17,7 @@
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
 pub mod conformance;
+mod control;
 mod detail;
 pub mod model;
 mod order;
@@ -33,6 +34,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
+pub use control::*;
 pub use types::*;
 
 /// Why a ledger call failed. After `Unavailable` the effect is unknown: every statement can be repeated, or read back
@@ -73,7 +75,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Every index.
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError>;
 
-    /// Resumes (`true`) or pauses an index. While it is paused nothing of it is woken or claimed; held files go on.
+    /// Resumes (`true`) or pauses an index. While it is paused nothing of it is woken or claimed; held files go on. An index
+    /// that is being deleted stays so.
     async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError>;
 
     /// Records that files changed, in one transaction: when this returns, none of them can be forgotten. Order within
@@ -190,7 +193,7 @@ pub trait Ledger: Send + Sync + 'static {
     async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError>;
 
     /// Removes history entries beyond the newest `keep` of each file, and tombstones older than `older_than` with their
-    /// history; returns how many rows went. Works in small transactions, so that it never stands in the way.
+    /// history, and operations finished as long ago; returns how many rows went. Works in small transactions, so that it never stands in the way.
     async fn prune(&self, index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError>;
 }
 

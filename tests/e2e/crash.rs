@@ -11,6 +11,8 @@ use tests::model::Model;
 use tests::random::seed;
 
 const FILES: usize = 120;
+/// Documents that change in a round: enough for several requests to the model.
+const EDITS: usize = 20;
 const CHUNKS: &[&str] = &[
     "--chunk-unit",
     "characters",
@@ -44,28 +46,33 @@ fn killed_at_random_moments_until_done() -> anyhow::Result<()> {
     )?;
     let mut kills = 0;
     for round in 0..60 {
+        // The folder goes on changing while things die.
+        let edited = if round < 10 { EDITS } else { 0 };
+        for _ in 0..edited {
+            let number = random.random_range(0..FILES);
+            docs.write(&Docs::name(number), Docs::text(number, 2, round + 1))?;
+        }
+        let before = model.counts().requests;
         let mut child = longshore
             .command(&longshore.up_args(docs.path(), &["--once"]))
             .spawn()?;
-        std::thread::sleep(Duration::from_millis(random.random_range(50..600)));
-        // The folder goes on changing while things die.
-        let number = random.random_range(0..FILES);
-        if round < 10 && docs.file(&Docs::name(number)).exists() {
-            docs.write(&Docs::name(number), Docs::text(number, 2, round + 1))?;
-        }
-        match child.try_wait()? {
-            Some(status) => {
-                ensure!(status.success(), "it ended by itself with {status}");
-                if round >= 10 {
-                    break;
-                }
+        // Somewhere in its work, which the model sees: after so many requests, and some more of the time that one takes.
+        let requests = before + random.random_range(1..6);
+        let ended = tests::wait::until("work or the end", || {
+            let ended = child.try_wait()?;
+            Ok((ended.is_some() || model.counts().requests >= requests).then_some(ended))
+        })?;
+        if let Some(status) = ended {
+            ensure!(status.success(), "it ended by itself with {status}");
+            if edited == 0 {
+                break;
             }
-            None => {
-                child.kill()?;
-                child.wait()?;
-                kills += 1;
-            }
+            continue;
         }
+        std::thread::sleep(Duration::from_millis(random.random_range(0..60)));
+        child.kill()?;
+        // It may have ended by itself at this very moment.
+        kills += usize::from(!child.wait()?.success());
     }
     let ran = longshore.once_ok(&docs)?;
     println!("{kills} kills; {}; {:?}", ran.stderr.trim(), model.counts());

@@ -3,6 +3,7 @@
 //! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
+mod control;
 mod failures;
 mod life;
 mod load;
@@ -17,8 +18,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::{
-    Change, Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, FileRow,
-    Hold, Ledger, LedgerError, Version,
+    Change, Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, ControlLedger,
+    Fail, FileRow, Hold, LedgerError, Version,
 };
 use crate::blob_path::BlobPath;
 use crate::clock::ManualClock;
@@ -30,7 +31,7 @@ use crate::work_message::Lane;
 /// An empty ledger, and a way to let its time pass.
 pub struct Fixture {
     /// The ledger; nothing is in it.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn ControlLedger>,
     /// Lets at least this much of the ledger's time pass.
     pub advance: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
 }
@@ -38,7 +39,7 @@ pub struct Fixture {
 impl Fixture {
     /// For a ledger that goes by `clock`.
     #[must_use]
-    pub fn with_manual_clock(ledger: Arc<dyn Ledger>, clock: Arc<ManualClock>) -> Self {
+    pub fn with_manual_clock(ledger: Arc<dyn ControlLedger>, clock: Arc<ManualClock>) -> Self {
         let advance = move |by| -> BoxFuture<'static, ()> {
             clock.advance(by);
             Box::pin(std::future::ready(()))
@@ -82,13 +83,15 @@ where
         renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;
         upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known, runs_count_exactly,
             files_are_paged_in_path_order, history_tells_the_whole_story, old_rows_are_pruned, stats_add_up;
+        control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
+            operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane, dead_letters_are_kept;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }
 
 /// One index of a new ledger, with the calls that checks make most.
 struct Desk {
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn ControlLedger>,
     advance: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
     index: IndexId,
 }

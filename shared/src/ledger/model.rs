@@ -5,6 +5,7 @@
 //! every row.
 
 mod attempts;
+mod control;
 mod requests;
 mod row;
 mod upkeep;
@@ -14,16 +15,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
+use self::control::StoredOperation;
 use self::row::Row;
 use super::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DueFile, Enqueued, Fail,
-    FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
-    LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile, Enqueued,
+    Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState, IndexStats,
+    KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
 };
 use crate::blob_path::BlobPath;
 use crate::clock::{Clock, UnixMillis};
-use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
 use crate::work_message::WorkMessage;
 
 /// A ledger in maps, behind one lock. Nothing survives the process.
@@ -39,6 +42,9 @@ struct Tables {
     files: BTreeMap<(IndexId, FileId), Row>,
     runs: BTreeMap<RunId, RunRecord>,
     dead_claims: BTreeMap<(IndexId, ClaimId), (FileId, UnixMillis)>,
+    duties: BTreeMap<String, (String, UnixMillis)>,
+    operations: BTreeMap<OperationId, StoredOperation>,
+    dead_letters: BTreeMap<Uuid, DeadLetter>,
 }
 
 impl ModelLedger {
@@ -70,7 +76,7 @@ impl Ledger for ModelLedger {
         let (mut tables, now) = self.enter();
         let made = || IndexRecord {
             id: index.clone(),
-            active: true,
+            state: IndexState::Active,
             settings: settings.clone(),
             created_at: now,
         };
@@ -82,8 +88,18 @@ impl Ledger for ModelLedger {
     }
 
     async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError> {
-        if let Some(index) = self.enter().0.indexes.get_mut(index) {
-            index.active = active;
+        let state = if active {
+            IndexState::Active
+        } else {
+            IndexState::Paused
+        };
+        let mut tables = self.enter().0;
+        if let Some(index) = tables
+            .indexes
+            .get_mut(index)
+            .filter(|index| index.state != IndexState::Deleting)
+        {
+            index.state = state;
         }
         Ok(())
     }

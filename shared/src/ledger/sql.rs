@@ -11,6 +11,7 @@
 //! - Locks are taken new path before old path (rename), then file before waiting files (settle), so the order is the same
 //!   wherever two rows are locked.
 
+mod control;
 mod protocol;
 mod queries;
 mod upkeep;
@@ -18,6 +19,7 @@ mod upkeep;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+pub(super) use control::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use upkeep::*;

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod connection;
+mod control;
 mod notes;
 mod queries;
 mod readers;
@@ -317,6 +318,10 @@ impl Ledger for SqliteLedger {
                 break;
             }
         }
+        let of = index.clone();
+        gone += self
+            .write(move |db| upkeep::prune_operations(db, &of, older_than))
+            .await?;
         let mut after = String::new();
         loop {
             let (page, index) = ((index.clone(), after.clone()), index.clone());

@@ -2,6 +2,7 @@
 
 mod reports;
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,13 +15,55 @@ use crate::retry::Failure;
 use crate::work_message::Lane;
 pub use reports::*;
 
+/// Is an index worked on?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IndexState {
+    /// Yes.
+    Active,
+    /// Changes are recorded, but nothing is woken or claimed.
+    Paused,
+    /// It is on its way out: nothing is recorded, woken or claimed.
+    Deleting,
+}
+
+impl IndexState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Deleting];
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Paused => "PAUSED",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+/// The text names no state of an index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a state of an index; the states are ACTIVE, PAUSED, DELETING")]
+pub struct UnknownIndexState(pub String);
+
+impl FromStr for IndexState {
+    type Err = UnknownIndexState;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == name)
+            .ok_or_else(|| UnknownIndexState(name.to_owned()))
+    }
+}
+
 /// An index as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexRecord {
     /// Its name.
     pub id: IndexId,
-    /// `false` while paused: nothing is claimed.
-    pub active: bool,
+    /// Is it worked on?
+    pub state: IndexState,
     /// Settings as the index was made with: source, embedding model, dimensions.
     pub settings: serde_json::Value,
     /// When it was added.

@@ -5,7 +5,8 @@
 
 CREATE TABLE indexes (
     index_id   TEXT NOT NULL PRIMARY KEY,
-    active     SMALLINT NOT NULL DEFAULT 1,     -- 0 while paused: nothing is claimed
+    state      TEXT NOT NULL DEFAULT 'ACTIVE'   -- only files of an ACTIVE index are woken and claimed
+               CHECK (state IN ('ACTIVE', 'PAUSED', 'DELETING')),
     settings   TEXT NOT NULL,                   -- JSON, as the index was made with
     created_at BIGINT NOT NULL                  -- all times are milliseconds since the Unix epoch
 );
@@ -91,6 +92,8 @@ CREATE INDEX files_live ON files (index_id, live_claim, chunks, size) WHERE live
 CREATE INDEX files_prev ON files (index_id, prev_claim) WHERE prev_claim IS NOT NULL;
 -- Rows that a settling file lets go.
 CREATE INDEX files_waiting ON files (index_id, waits_for) WHERE waits_for IS NOT NULL;
+-- The backlog, per index and lane.
+CREATE INDEX files_working ON files (index_id, lane, state) WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING');
 -- Counts of a run.
 CREATE INDEX files_by_run ON files (run_id, state) WHERE run_id IS NOT NULL;
 
@@ -133,3 +136,35 @@ CREATE TABLE dead_claims (
     PRIMARY KEY (index_id, claim_id)
 );
 CREATE INDEX dead_claims_by_age ON dead_claims (index_id, given_up_at, claim_id);
+
+-- Background work that one replica of the control plane does at a time.
+CREATE TABLE duties (
+    duty        TEXT NOT NULL PRIMARY KEY,
+    owner       TEXT NOT NULL,
+    lease_until BIGINT NOT NULL
+);
+
+-- Events about directories, kept until every file below is recorded, and for a while after.
+CREATE TABLE operations (
+    operation_id TEXT NOT NULL PRIMARY KEY,
+    index_id     TEXT NOT NULL REFERENCES indexes (index_id),
+    kind         TEXT NOT NULL,                 -- JSON
+    sequencer    TEXT,
+    opened_at    BIGINT NOT NULL,
+    page_after   TEXT,                          -- the last file that is recorded
+    held         SMALLINT,                      -- do its removals wait for approval?
+    files        BIGINT NOT NULL DEFAULT 0,     -- recorded so far
+    finished_at  BIGINT
+);
+CREATE INDEX operations_open ON operations (index_id, opened_at, operation_id) WHERE finished_at IS NULL;
+
+-- Messages that nobody could read.
+CREATE TABLE dead_letters (
+    letter_id   TEXT NOT NULL PRIMARY KEY,
+    received_at BIGINT NOT NULL,
+    queue       TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    problem     TEXT NOT NULL,
+    body        TEXT NOT NULL
+);
+CREATE INDEX dead_letters_by_age ON dead_letters (received_at, letter_id);

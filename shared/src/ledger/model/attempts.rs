@@ -8,8 +8,8 @@ use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::ClaimId;
 use crate::ledger::{
-    ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, Hold, SweepPolicy,
-    Swept, detail, millis,
+    ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, Hold, IndexState,
+    SweepPolicy, Swept, detail, millis,
 };
 use crate::retry::{Failure, FailureClass};
 
@@ -31,7 +31,10 @@ struct GiveUp<'a> {
 
 impl Tables {
     pub(super) fn claim(&mut self, now: UnixMillis, request: &ClaimRequest) -> ClaimOutcome {
-        let active = self.indexes.get(&request.index).is_some_and(|index| index.active);
+        let active = self
+            .indexes
+            .get(&request.index)
+            .is_some_and(|index| index.state == IndexState::Active);
         let Some(row) = self.files.get_mut(&(request.index.clone(), request.file_id)) else {
             return ClaimOutcome::NotClaimable;
         };

@@ -10,7 +10,8 @@ use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::order::take_turns;
 use crate::ledger::{
-    DeadClaim, DueFile, FileFilter, FileRow, IndexStats, KnownFile, LedgerError, RunKind, RunRecord, millis,
+    DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, LedgerError, RunKind,
+    RunRecord, millis,
 };
 
 impl Tables {
@@ -25,7 +26,11 @@ impl Tables {
     pub(super) fn due(&self, now: UnixMillis, window: u32, rewake_after: Duration) -> Vec<DueFile> {
         let recent = |row: &Row| row.woken_at > 0 && row.woken_at > now - millis(rewake_after);
         let mut per_index = Vec::new();
-        for index in self.indexes.values().filter(|index| index.active) {
+        for index in self
+            .indexes
+            .values()
+            .filter(|index| index.state == IndexState::Active)
+        {
             let mut rows: Vec<_> = self.of(&index.id).filter(|(_, row)| row.is_due(now)).collect();
             let on_their_way = rows.iter().filter(|(_, row)| recent(row)).count();
             rows.retain(|(_, row)| !recent(row));
@@ -211,6 +216,7 @@ impl Tables {
             row.history.drain(..old);
             gone += old;
         }
+        gone += super::control::prune_operations(&mut self.operations, index, now - millis(older_than));
         gone as u64
     }
 }

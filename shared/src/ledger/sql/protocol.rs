@@ -82,7 +82,7 @@ pub(in crate::ledger) static CLAIM: Sql = Sql::new(concat!(
         AND last_claim IS DISTINCT FROM $3
         AND NOT EXISTS (SELECT 1 FROM history
             WHERE history.index_id = files.index_id AND history.file_id = files.file_id AND history.claim_id = $3)
-        AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND active = 1)
+        AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND indexes.state = 'ACTIVE')
      RETURNING ",
     claim_columns!()
 ));

@@ -8,9 +8,9 @@ pub(in crate::ledger) static ADD_INDEX: Sql = Sql::new(
      ON CONFLICT (index_id) DO NOTHING",
 );
 
-/// $1 index, $2 active (1) or paused (0)
-pub(in crate::ledger) static SET_ACTIVE: Sql =
-    Sql::new("UPDATE indexes SET active = CAST($2 AS BIGINT) WHERE index_id = $1");
+/// An index that is being deleted stays so. $1 index, $2 state
+pub(in crate::ledger) static SET_STATE: Sql =
+    Sql::new("UPDATE indexes SET state = $2 WHERE index_id = $1 AND state <> 'DELETING'");
 
 /// One line of history, numbered by its row. $1 index, $2 file, $3 n, $4 event, $5 state, $6 seq, $7 claim, $8 detail
 pub(in crate::ledger) static RECORD: Sql = Sql::new(

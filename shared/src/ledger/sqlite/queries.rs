@@ -11,8 +11,8 @@ use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::sql::{self, LIST, Sql};
 use crate::ledger::{
-    DeadClaim, DueFile, FileFilter, FileRow, HistoryEntry, IndexRecord, IndexStats, KnownFile, RunRecord,
-    millis, order::take_turns,
+    DeadClaim, DueFile, FileFilter, FileRow, HistoryEntry, IndexRecord, IndexState, IndexStats, KnownFile,
+    RunRecord, millis, order::take_turns,
 };
 use crate::work_message::Lane;
 
@@ -25,7 +25,7 @@ pub(super) fn due(db: &Connection, window: u32, rewake_after: Duration) -> DbRes
     let mut per_index = Vec::new();
     for index in indexes(db)?
         .into_iter()
-        .filter(|index| index.active)
+        .filter(|index| index.state == IndexState::Active)
         .map(|index| index.id)
     {
         let mut room = window;

@@ -198,7 +198,7 @@ pub(super) fn index(row: &Row<'_>) -> rusqlite::Result<IndexRecord> {
     let mut c = Columns::of(row);
     Ok(IndexRecord {
         id: c.text()?,
-        active: c.value()?,
+        state: c.text()?,
         settings: c.json()?,
         created_at: c.value()?,
     })

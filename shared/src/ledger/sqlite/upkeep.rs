@@ -9,7 +9,7 @@ use super::queries::in_lists;
 use super::requests::unknown_index;
 use super::rows::{self, Columns, Text};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::{IndexRecord, RunKind, millis, sql};
+use crate::ledger::{IndexRecord, IndexState, RunKind, millis, sql};
 
 pub(super) fn ensure_index(db: &Connection, index: &IndexId, settings: &str) -> DbResult<IndexRecord> {
     execute(db, &sql::ADD_INDEX, params![index.as_str(), settings])?;
@@ -18,7 +18,12 @@ pub(super) fn ensure_index(db: &Connection, index: &IndexId, settings: &str) -> 
 }
 
 pub(super) fn set_active(db: &Connection, index: &IndexId, active: bool) -> DbResult<()> {
-    execute(db, &sql::SET_ACTIVE, params![index.as_str(), active])?;
+    let state = if active {
+        IndexState::Active
+    } else {
+        IndexState::Paused
+    };
+    execute(db, &sql::SET_STATE, params![index.as_str(), state.name()])?;
     Ok(())
 }
 
@@ -61,6 +66,12 @@ pub(super) fn prune_tombstones(
         gone += execute(db, &sql::FORGET_HISTORY, params![index.as_str(), Text(file)])?;
     }
     Ok((files.len(), gone as u64))
+}
+
+/// Forgets operations that were finished long ago; returns how many.
+pub(super) fn prune_operations(db: &Connection, index: &IndexId, older_than: Duration) -> DbResult<u64> {
+    let values = params![index.as_str(), millis(older_than)];
+    Ok(execute(db, &sql::PRUNE_OPERATIONS, values)? as u64)
 }
 
 /// Removes old history of the files in (`after`, `end`]; returns how many rows.

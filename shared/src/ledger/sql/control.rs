@@ -1,0 +1,107 @@
+//! Statements of the control plane's own bookkeeping.
+
+use super::Sql;
+
+/// **hold_duty**: is the duty free, ours, or was it left? $1 duty, $2 owner, $3 lease
+pub(in crate::ledger) static HOLD_DUTY: Sql = Sql::new(
+    "INSERT INTO duties (duty, owner, lease_until) VALUES ($1, $2, now_ms() + CAST($3 AS BIGINT))
+     ON CONFLICT (duty) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
+        WHERE duties.owner = excluded.owner OR duties.lease_until < now_ms()
+     RETURNING duty",
+);
+
+/// $1 duty, $2 owner
+pub(in crate::ledger) static DROP_DUTY: Sql = Sql::new("DELETE FROM duties WHERE duty = $1 AND owner = $2");
+
+/// $1 index
+pub(in crate::ledger) static DELETE_INDEX: Sql =
+    Sql::new("UPDATE indexes SET state = 'DELETING' WHERE index_id = $1");
+
+/// Is the index being deleted, with no file held by a worker? $1 index
+pub(in crate::ledger) static ERASABLE: Sql = Sql::new(
+    "SELECT CASE WHEN indexes.state = 'DELETING' AND NOT EXISTS (SELECT 1 FROM files
+            WHERE files.index_id = indexes.index_id AND claim_id IS NOT NULL) THEN 1 ELSE 0 END
+     FROM indexes WHERE index_id = $1",
+);
+
+/// $1 index, $2 limit
+pub(in crate::ledger) static ERASE_FILES: Sql = Sql::new(
+    "DELETE FROM files
+     WHERE claim_id IS NULL AND (index_id, file_id) IN (
+            SELECT index_id, file_id FROM files WHERE index_id = $1 ORDER BY file_id LIMIT $2)
+        AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND indexes.state = 'DELETING')",
+);
+
+/// $1 index, $2 limit
+pub(in crate::ledger) static ERASE_HISTORY: Sql = Sql::new(
+    "DELETE FROM history WHERE (index_id, file_id, n) IN (
+        SELECT index_id, file_id, n FROM history WHERE index_id = $1 ORDER BY file_id, n LIMIT $2)",
+);
+
+/// $1 index
+pub(in crate::ledger) static ERASE_DEAD_CLAIMS: Sql = Sql::new("DELETE FROM dead_claims WHERE index_id = $1");
+
+/// $1 index
+pub(in crate::ledger) static ERASE_OPERATIONS: Sql = Sql::new("DELETE FROM operations WHERE index_id = $1");
+
+/// $1 index
+pub(in crate::ledger) static ERASE_RUNS: Sql = Sql::new("DELETE FROM runs WHERE index_id = $1");
+
+/// $1 index
+pub(in crate::ledger) static ERASE_INDEX: Sql =
+    Sql::new("DELETE FROM indexes WHERE index_id = $1 AND state = 'DELETING'");
+
+/// $1 id, $2 index, $3 kind as JSON, $4 sequencer
+pub(in crate::ledger) static OPEN_OPERATION: Sql = Sql::new(
+    "INSERT INTO operations (operation_id, index_id, kind, sequencer, opened_at) VALUES ($1, $2, $3, $4, now_ms())
+     ON CONFLICT (operation_id) DO NOTHING
+     RETURNING operation_id",
+);
+
+/// $1 index, $2 limit
+pub(in crate::ledger) static OPERATIONS: Sql = Sql::new(
+    "SELECT operation_id, index_id, kind, sequencer, opened_at, page_after, held, files FROM operations
+     WHERE index_id = $1 AND finished_at IS NULL ORDER BY opened_at, operation_id LIMIT $2",
+);
+
+/// **advance_operation**: is it still at the cursor that the page was made from? A finished operation is kept for a
+/// while, so that its event is recognised when it comes again.
+///
+/// $1 id, $2 cursor as it was, $3 next cursor or NULL when finished, $4 held, $5 files of the page
+pub(in crate::ledger) static ADVANCE_OPERATION: Sql = Sql::new(
+    "UPDATE operations SET
+        page_after = COALESCE($3, page_after),
+        held = CAST($4 AS BIGINT),
+        files = files + CAST($5 AS BIGINT),
+        finished_at = CASE WHEN CAST($3 AS TEXT) IS NULL THEN now_ms() END
+     WHERE operation_id = $1 AND finished_at IS NULL AND page_after IS NOT DISTINCT FROM CAST($2 AS TEXT)
+     RETURNING operation_id",
+);
+
+/// Files to be done per index and lane, from the index `files_working` alone.
+pub(in crate::ledger) static BACKLOG: Sql = Sql::new(
+    "SELECT index_id, lane,
+        SUM(CASE WHEN state = 'PENDING' THEN 1 ELSE 0 END), SUM(CASE WHEN state = 'PENDING' THEN 0 ELSE 1 END)
+     FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
+     GROUP BY index_id, lane ORDER BY index_id, lane",
+);
+
+/// $1 id, $2 queue, $3 reason, $4 problem, $5 body
+pub(in crate::ledger) static KEEP_DEAD_LETTER: Sql = Sql::new(
+    "INSERT INTO dead_letters (letter_id, received_at, queue, reason, problem, body)
+     VALUES ($1, now_ms(), $2, $3, $4, $5) ON CONFLICT (letter_id) DO NOTHING",
+);
+
+/// $1 limit
+pub(in crate::ledger) static DEAD_LETTERS: Sql = Sql::new(
+    "SELECT letter_id, received_at, queue, reason, problem, body FROM dead_letters
+     ORDER BY received_at DESC, letter_id DESC LIMIT $1",
+);
+
+/// $1 age
+pub(in crate::ledger) static FORGET_DEAD_LETTERS: Sql =
+    Sql::new("DELETE FROM dead_letters WHERE received_at < now_ms() - CAST($1 AS BIGINT)");
+
+/// Finished operations that no repeated event will name any more. $1 index, $2 age
+pub(in crate::ledger) static PRUNE_OPERATIONS: Sql =
+    Sql::new("DELETE FROM operations WHERE index_id = $1 AND finished_at < now_ms() - CAST($2 AS BIGINT)");
