@@ -1,6 +1,11 @@
 //! Where documents come from.
 
+pub mod conformance;
 pub mod folder;
+pub mod objects;
+pub mod source;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +29,8 @@ pub struct BlobMeta {
     pub modified: UnixMillis,
     /// Its type as the source states it.
     pub content_type: Option<String>,
+    /// What its owner noted with it, by name; may be left out of a listing.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// A blob's content with the metadata that belongs to exactly these bytes.

@@ -18,6 +18,7 @@ fn there(name: &str, identity: &str, stamp: u32) -> Listed {
         size: 1,
         modified: 0,
         content_type: None,
+        metadata: std::collections::BTreeMap::new(),
     };
     Listed {
         path: path(name),

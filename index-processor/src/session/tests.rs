@@ -57,6 +57,7 @@ fn meta(etag: &str) -> BlobMeta {
         size: 3,
         modified: 0,
         content_type: None,
+        metadata: std::collections::BTreeMap::new(),
     }
 }
 

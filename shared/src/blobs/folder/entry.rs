@@ -174,6 +174,7 @@ pub(super) fn describe(path: BlobPath, found: &Found) -> BlobMeta {
             .saturating_mul(1000)
             .saturating_add(metadata.mtime_nsec() / 1_000_000),
         content_type: None,
+        metadata: std::collections::BTreeMap::new(),
     }
 }
 

@@ -437,3 +437,20 @@ fn a_file_that_changes_while_it_is_read_is_not_returned() {
         assert_eq!(read.is_ok(), what == "nothing", "{what}");
     }
 }
+
+#[tokio::test]
+async fn conforms() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let write = async |path: &BlobPath, text: Option<&str>| {
+        let file = dir.path().join(path.as_str());
+        match text {
+            Some(text) => {
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, text).unwrap();
+            }
+            None => std::fs::remove_file(file).unwrap(),
+        }
+    };
+    crate::blobs::conformance::run(&folder, write).await;
+}
