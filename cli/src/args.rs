@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::file_state::FileState;
 use shared::ids::IndexId;
+use shared::settings::EmbeddingArgs;
 
 /// Keeps a searchable index true to a folder of documents.
 #[derive(Debug, Parser)]
@@ -109,55 +110,6 @@ pub(crate) struct UpArgs {
     /// With --once: give up when nothing could be done for this long, for example because the embedding endpoint is down.
     #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) patience: u64,
-}
-
-/// Dense vectors, next to full-text search.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Embedding model (without one, search is full-text only)")]
-pub(crate) struct EmbeddingArgs {
-    /// Base URL of an OpenAI-compatible endpoint, for example http://localhost:11434/v1 (Ollama).
-    #[arg(
-        long,
-        env = "EMBEDDING_BASE_URL",
-        value_name = "URL",
-        requires = "embedding_model"
-    )]
-    pub(crate) embedding_base_url: Option<String>,
-
-    /// Model, for example text-embedding-3-small; on Azure OpenAI the deployment.
-    #[arg(
-        long,
-        env = "EMBEDDING_MODEL",
-        value_name = "MODEL",
-        requires = "embedding_base_url"
-    )]
-    pub(crate) embedding_model: Option<String>,
-
-    /// Key of the endpoint. Give it as the environment variable: a command line can be read by others.
-    #[arg(
-        long,
-        env = "EMBEDDING_API_KEY",
-        value_name = "KEY",
-        hide_env_values = true,
-        default_value = ""
-    )]
-    pub(crate) embedding_api_key: String,
-
-    /// Ask the model for vectors of this size.
-    #[arg(long, env = "EMBEDDING_DIMENSIONS", value_name = "N")]
-    pub(crate) embedding_dimensions: Option<u32>,
-
-    /// Version of the Azure OpenAI API; setting it selects Azure's form of URL and key.
-    #[arg(long, env = "EMBEDDING_AZURE_API_VERSION", value_name = "VERSION")]
-    pub(crate) embedding_azure_api_version: Option<String>,
-
-    /// Most texts in one request.
-    #[arg(long, env = "EMBEDDING_BATCH_SIZE", default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2048))]
-    pub(crate) embedding_batch_size: u16,
-
-    /// Most requests at a time.
-    #[arg(long, env = "EMBEDDING_MAX_IN_FLIGHT", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) embedding_max_in_flight: u16,
 }
 
 /// How documents are cut.

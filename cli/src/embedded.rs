@@ -1,25 +1,26 @@
 //! Wires an embedded index by hand, in order: ledger, vectors, embedder, search. `up` adds what moves.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use control_plane::http::Api;
 use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
 use control_plane::search::Search;
 use prometheus::Registry;
-use serde::{Deserialize, Serialize};
-use shared::blobs::Blobs;
 use shared::blobs::folder::Folder;
+use shared::blobs::source::Source;
+use shared::blobs::{self, Blobs};
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::Embedder;
 use shared::embedder::batching::Batcher;
 use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
+use shared::index_settings::IndexSettings;
+use shared::ledger::Ledger;
 use shared::ledger::sqlite::SqliteLedger;
-use shared::ledger::{IndexRecord, Ledger};
 use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
@@ -27,27 +28,6 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::data_dir::DataDir;
 use crate::lazy_vectors::LazyVectors;
-
-/// What an embedded index was made with; kept in the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct IndexSettings {
-    /// The folder, absolute.
-    pub(crate) source: PathBuf,
-    /// Language of the full-text search.
-    pub(crate) language: String,
-    /// The model, if there is one.
-    pub(crate) embedding: Option<ModelSettings>,
-}
-
-/// A model and its endpoint, without the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ModelSettings {
-    pub(crate) url: String,
-    pub(crate) model: String,
-    /// Size of its vectors, as it answered when the index was made.
-    pub(crate) dimensions: usize,
-    pub(crate) azure_api_version: Option<String>,
-}
 
 /// An index in a data folder, with everything that answers questions about it.
 pub(crate) struct Embedded {
@@ -82,25 +62,15 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
     let Some(record) = indexes.pop() else {
         bail!("the data folder holds no index yet: run `longshore up DIR` first");
     };
-    let settings = stored_settings(&record)?;
+    let settings = IndexSettings::of(&record)?;
     // The same variable that `up` takes the key from; only searches by meaning need it.
     let key = std::env::var_os("EMBEDDING_API_KEY").unwrap_or_default();
     let embedding = settings.embedding.as_ref().map(|model| EmbeddingSettings {
         azure_api_version: model.azure_api_version.clone(),
-        api_key: secret(&key.to_string_lossy()),
+        api_key: Some(Secret::new(&key.to_string_lossy())).filter(|key| !key.is_empty()),
         ..EmbeddingSettings::new(&model.url, &model.model)
     });
     assemble(data, clock, ledger, record.id, settings, embedding)
-}
-
-/// What a record was made with.
-pub(crate) fn stored_settings(record: &IndexRecord) -> anyhow::Result<IndexSettings> {
-    serde_json::from_value(record.settings.clone()).with_context(|| {
-        format!(
-            "the settings of index {} cannot be read: it was made by another build",
-            record.id
-        )
-    })
 }
 
 /// Puts the parts together.
@@ -120,7 +90,7 @@ pub(crate) fn assemble(
     let embedder = embedding
         .map(|settings| batched(&settings, dense_size, &tasks))
         .transpose()?;
-    let blobs = folder(&settings.source, &data)?;
+    let blobs = open_source(&settings.source, &data)?;
     Ok(Embedded {
         bm25: Arc::new(Bm25::new(&settings.language)?),
         index,
@@ -138,11 +108,6 @@ pub(crate) fn assemble(
     })
 }
 
-/// A key, unless it is empty.
-pub(crate) fn secret(key: &str) -> Option<Secret> {
-    (!key.is_empty()).then(|| Secret::new(key))
-}
-
 fn batched(
     settings: &EmbeddingSettings,
     dimensions: Option<usize>,
@@ -156,9 +121,12 @@ fn batched(
     Ok(Arc::new(Batcher::start(openai, settings.into(), tasks)))
 }
 
-/// The source folder; the data folder is left out when it lies inside.
-fn folder(root: &Path, data: &DataDir) -> anyhow::Result<Arc<dyn Blobs>> {
-    Ok(Arc::new(Folder::open(root)?.excluding(data.absolute()?)))
+/// The source; of a folder, the data folder is left out when it lies inside.
+fn open_source(source: &Source, data: &DataDir) -> anyhow::Result<Arc<dyn Blobs>> {
+    match source {
+        Source::Folder(root) => Ok(Arc::new(Folder::open(root)?.excluding(data.absolute()?))),
+        other => Ok(blobs::objects::open(other, &BTreeMap::new())?),
+    }
 }
 
 impl Embedded {

@@ -15,9 +15,11 @@ use control_plane::intake::folder::{FolderWatch, WatchSettings};
 use control_plane::reconciler::Reconciler;
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
+use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Pipeline, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
+use shared::blobs::source::Source;
 use shared::ledger::SweepPolicy;
 use shared::queue::memory::MemoryQueue;
 use shared::shutdown::Tasks;
@@ -71,10 +73,9 @@ impl Up {
             Arc::clone(&embedded.bm25),
             PipelineSettings {
                 max_file_bytes: args.max_file_size << 20,
-                memory_bytes: MEMORY_BYTES,
-                cpu_slots: cores,
                 chunk,
             },
+            Arc::new(Capacity::new(cores, MEMORY_BYTES)),
             Arc::clone(&metrics),
         ));
         let owner = format!("embedded-{}", std::process::id());
@@ -83,7 +84,7 @@ impl Up {
         let worker = Arc::new(Worker {
             ledger: Arc::clone(&embedded.ledger),
             queue: Arc::clone(&queue) as _,
-            pipeline: Arc::clone(&pipeline),
+            pipelines: Arc::new(Sole(Arc::clone(&pipeline))),
             leases: Arc::new(Leases::new(
                 owner.clone(),
                 Arc::clone(&embedded.ledger),
@@ -216,7 +217,10 @@ impl Up {
 
     /// Begins to watch the folder; without a watch changes are found by comparing from time to time.
     fn watch(&self) -> Option<FolderWatch> {
-        match FolderWatch::begin(&self.embedded.settings.source) {
+        let Source::Folder(folder) = &self.embedded.settings.source else {
+            return None;
+        };
+        match FolderWatch::begin(folder) {
             Ok(watch) => Some(watch),
             Err(error) => {
                 note(&format!(

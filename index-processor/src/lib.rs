@@ -6,6 +6,7 @@
 pub mod chunk;
 pub mod convert;
 pub mod document;
+pub mod indexes;
 pub mod lease;
 pub mod metrics;
 pub mod pipeline;

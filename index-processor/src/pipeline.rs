@@ -3,6 +3,7 @@
 //! Nothing here decides what search shows: points are written under the attempt's own claim and stay invisible until the
 //! commit that follows.
 
+mod capacity;
 mod chunk;
 mod convert;
 mod embed;
@@ -20,30 +21,19 @@ use shared::embedder::bm25::Bm25;
 use shared::ledger::{Claim, CommitChange, Version};
 use shared::retry::Failure;
 use shared::vectors::Vectors;
-use tokio::sync::{RwLock, Semaphore};
 use tokio::time::Instant;
 
+pub use self::capacity::Capacity;
 use crate::chunk::ChunkSettings;
 use crate::metrics::Metrics;
 use crate::session::{self, Session};
 use crate::settle::Attempt;
-
-/// Bytes that one permit of [`Pipeline::memory`] stands for.
-const PERMIT_BYTES: u64 = 1024;
-/// A file is counted as so many times its size while it is worked on: bytes, Markdown, chunks, vectors.
-const SIZE_FACTOR: u64 = 4;
-/// From this attempt on a file is converted while no other is: it may be what killed the process.
-const SOLO_FROM_ATTEMPT: u32 = 3;
 
 /// How files are made into points.
 #[derive(Clone, Debug)]
 pub struct PipelineSettings {
     /// Largest blob in bytes; larger ones are SKIPPED.
     pub max_file_bytes: u64,
-    /// Memory for files in work, in bytes: a slow dependency slows intake, never memory.
-    pub memory_bytes: u64,
-    /// Conversions at a time.
-    pub cpu_slots: usize,
     /// How documents are cut.
     pub chunk: ChunkSettings,
 }
@@ -56,9 +46,7 @@ pub struct Pipeline {
     bm25: Arc<Bm25>,
     settings: PipelineSettings,
     fingerprint: String,
-    cpu: Semaphore,
-    memory: Semaphore,
-    solo: RwLock<()>,
+    capacity: Arc<Capacity>,
     metrics: Arc<Metrics>,
 }
 
@@ -115,19 +103,17 @@ impl Pipeline {
         embedder: Option<Arc<dyn Embedder>>,
         bm25: Arc<Bm25>,
         settings: PipelineSettings,
+        capacity: Arc<Capacity>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let fingerprint = fingerprint(&settings, embedder.as_deref(), &bm25);
-        let permits = usize::try_from(settings.memory_bytes / PERMIT_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             blobs,
             vectors,
             embedder,
             bm25,
             fingerprint,
-            cpu: Semaphore::new(settings.cpu_slots.max(1)),
-            memory: Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)),
-            solo: RwLock::new(()),
+            capacity,
             settings,
             metrics,
         }
@@ -157,7 +143,7 @@ impl Pipeline {
     }
 
     async fn steps(&self, claim: &Claim, meta: &BlobMeta, report: &mut Report) -> Result<CommitChange, Stop> {
-        let _memory = self.reserve(meta.size).await?;
+        let _memory = self.capacity.reserve(meta.size).await?;
         let started = Instant::now();
         let fetched = self.fetch(meta).await?;
         report.time("fetch_ms", started);
@@ -177,17 +163,7 @@ impl Pipeline {
             chunks: 0,
         };
         let cut = {
-            // A file that may have killed the process is converted while no other one is.
-            let _alone = if claim.attempts >= SOLO_FROM_ATTEMPT {
-                Some(self.solo.write().await)
-            } else {
-                None
-            };
-            let _among_others = if claim.attempts < SOLO_FROM_ATTEMPT {
-                Some(self.solo.read().await)
-            } else {
-                None
-            };
+            let _turn = self.capacity.turn(claim.attempts).await;
             self.convert_and_chunk(fetched.blob, report).await?
         };
         let cut = self.chunk_by_meaning(cut, report).await?;
@@ -201,16 +177,6 @@ impl Pipeline {
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
         self.upsert(claim, &version.etag, cut, dense, report).await?;
         Ok(CommitChange::Replace(Version { chunks, ..version }))
-    }
-
-    /// Waits until there is memory for a file of this size; a file larger than all of it has it alone.
-    async fn reserve(&self, size: u64) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
-        let total = (self.settings.memory_bytes / PERMIT_BYTES).max(1);
-        let wanted = (size.saturating_mul(SIZE_FACTOR) / PERMIT_BYTES).clamp(1, total);
-        self.memory
-            .acquire_many(u32::try_from(wanted).unwrap_or(u32::MAX))
-            .await
-            .map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))
     }
 }
 

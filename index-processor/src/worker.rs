@@ -22,6 +22,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::indexes::Pipelines;
 use crate::lease::Leases;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, Report};
@@ -68,8 +69,8 @@ pub struct Worker {
     pub ledger: Arc<dyn Ledger>,
     /// Where wake-ups come from.
     pub queue: Arc<dyn Queue>,
-    /// The steps.
-    pub pipeline: Arc<Pipeline>,
+    /// The steps, by index.
+    pub pipelines: Arc<dyn Pipelines>,
     /// The leases of this worker.
     pub leases: Arc<Leases>,
     /// The name under which it holds files.
@@ -194,18 +195,25 @@ impl Worker {
     async fn attempt(&self, claim: &Claim, started: Instant) -> &'static str {
         let mut report = Report::default();
         report.time("claim_ms", started);
+        let pipeline = match self.pipelines.of(&claim.hold.index).await {
+            Ok(pipeline) => pipeline,
+            Err(failure) => {
+                let delay = self.settings.retry.delay(claim.attempts, rand::random());
+                return self.give_up(claim, failure, delay, None).await;
+            }
+        };
         let limit = self.settings.stale_after;
         let work = async {
-            match self.pipeline.look(claim).await {
+            match pipeline.look(claim).await {
                 Session::CleanUp(previous) => Err(previous),
                 Session::Commit(change) => Ok(Attempt::Ready(change)),
                 Session::Fail(failure, etag) => Ok(Attempt::Failed { failure, etag }),
-                Session::Process(meta) => Ok(self.pipeline.process(claim, &meta, &mut report).await),
+                Session::Process(meta) => Ok(pipeline.process(claim, &meta, &mut report).await),
             }
         };
         let attempt = match tokio::time::timeout(limit, work).await {
             Ok(Ok(attempt)) => attempt,
-            Ok(Err(previous)) => return self.clean_up(claim, previous, &mut report).await,
+            Ok(Err(previous)) => return self.clean_up(&pipeline, claim, previous, &mut report).await,
             Err(_elapsed) => Attempt::Failed {
                 failure: Failure::transient(
                     "too_slow",
@@ -218,7 +226,7 @@ impl Worker {
             },
         };
         match settle(attempt, claim.attempts, &self.settings.retry, rand::random()) {
-            Settlement::Commit(change) => self.publish(claim, change, report, started).await,
+            Settlement::Commit(change) => self.publish(&pipeline, claim, change, report, started).await,
             Settlement::Fail { failure, delay, etag } => self.give_up(claim, failure, delay, etag).await,
         }
     }
@@ -226,6 +234,7 @@ impl Worker {
     /// Commits, removes what was live before, releases.
     async fn publish(
         &self,
+        pipeline: &Pipeline,
         claim: &Claim,
         change: CommitChange,
         mut report: Report,
@@ -260,7 +269,9 @@ impl Worker {
             .observe(Duration::from_millis(waited.unsigned_abs()).as_secs_f64());
         if committed.released.is_none() {
             let mut report = Report::default();
-            let ended = self.clean_up(claim, committed.prev_claim, &mut report).await;
+            let ended = self
+                .clean_up(pipeline, claim, committed.prev_claim, &mut report)
+                .await;
             if ended != "cleaned" {
                 return ended;
             }
@@ -269,9 +280,15 @@ impl Worker {
     }
 
     /// Removes the points of the previous claim and releases the file.
-    async fn clean_up(&self, claim: &Claim, previous: Option<ClaimId>, report: &mut Report) -> &'static str {
+    async fn clean_up(
+        &self,
+        pipeline: &Pipeline,
+        claim: &Claim,
+        previous: Option<ClaimId>,
+        report: &mut Report,
+    ) -> &'static str {
         if let Some(previous) = previous
-            && let Err(failure) = self.pipeline.remove(previous, report).await
+            && let Err(failure) = pipeline.remove(previous, report).await
         {
             let delay = self.settings.retry.delay(claim.attempts, rand::random());
             return self.give_up(claim, failure, delay, None).await;

@@ -12,8 +12,9 @@ use control_plane::reconciler::Reconciler;
 use control_plane::search::{Search, SearchQuery};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
+use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Pipeline, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -68,10 +69,9 @@ impl Fleet {
             bm25.clone(),
             PipelineSettings {
                 max_file_bytes: 1 << 20,
-                memory_bytes: 1 << 24,
-                cpu_slots: 2,
                 chunk: ChunkSettings::default(),
             },
+            Arc::new(Capacity::new(2, 64 << 20)),
             processed.clone(),
         ));
         for number in 0..WORKERS {
@@ -79,7 +79,7 @@ impl Fleet {
             let worker = Arc::new(Worker {
                 ledger: ledger.clone(),
                 queue: queue.clone(),
-                pipeline: pipeline.clone(),
+                pipelines: Arc::new(Sole(pipeline.clone())),
                 leases: Arc::new(Leases::new(
                     owner.clone(),
                     ledger.clone(),

@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use index_processor::chunk::{ChunkSettings, Size, Strategy};
+use shared::blobs::source::Source;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::codes;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
+use shared::index_settings::{IndexSettings, ModelSettings};
 use shared::ledger::Ledger;
 use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use tokio::net::TcpListener;
 
-use crate::args::{ChunkArgs, ChunkStrategy, ChunkUnit, EmbeddingArgs, UpArgs};
+use crate::args::{ChunkArgs, ChunkStrategy, ChunkUnit, UpArgs};
 use crate::data_dir::DataDir;
-use crate::embedded::{self, Embedded, IndexSettings, ModelSettings};
+use crate::embedded::{self, Embedded};
 
 /// Served here when nothing else is asked for.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7700);
@@ -67,18 +69,6 @@ pub(super) async fn listen(args: &UpArgs) -> anyhow::Result<Option<TcpListener>>
     Ok(Some(listener))
 }
 
-fn embedding_settings(args: &EmbeddingArgs) -> Option<EmbeddingSettings> {
-    let (url, model) = (args.embedding_base_url.as_ref()?, args.embedding_model.as_ref()?);
-    Some(EmbeddingSettings {
-        dimensions: args.embedding_dimensions,
-        azure_api_version: args.embedding_azure_api_version.clone(),
-        batch_size: usize::from(args.embedding_batch_size),
-        max_in_flight: usize::from(args.embedding_max_in_flight),
-        api_key: embedded::secret(&args.embedding_api_key),
-        ..EmbeddingSettings::new(url, model)
-    })
-}
-
 /// Opens the index of a data folder, making it on the first run.
 pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Embedded> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -87,11 +77,11 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
         .name
         .clone()
         .unwrap_or_else(|| IndexId::from_free_text(&root.file_name().unwrap_or_default().to_string_lossy()));
-    let embedding = embedding_settings(&args.embedding);
+    let embedding = args.embedding.settings();
     let stored = ledger.indexes().await?.into_iter().next();
     let settings = match stored {
         Some(record) => {
-            let stored = embedded::stored_settings(&record)?;
+            let stored = IndexSettings::of(&record)?;
             check_same(
                 &record.id,
                 &index,
@@ -109,7 +99,8 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
                 None => None,
             };
             let settings = IndexSettings {
-                source: root.to_path_buf(),
+                source: Source::Folder(root.to_path_buf()),
+                prefix: String::new(),
                 language: args.language.clone(),
                 embedding,
             };
@@ -174,12 +165,9 @@ fn check_same(
     if stored_name != name {
         return refuse("the name", stored_name.as_str(), name.as_str());
     }
-    if stored.source != root {
-        return refuse(
-            "the source",
-            &stored.source.display().to_string(),
-            &root.display().to_string(),
-        );
+    let source = Source::Folder(root.to_path_buf());
+    if stored.source != source {
+        return refuse("the source", &stored.source.to_string(), &source.to_string());
     }
     if stored.language != args.language {
         return refuse("the language", &stored.language, &args.language);

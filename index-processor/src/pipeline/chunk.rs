@@ -45,11 +45,7 @@ impl Pipeline {
     /// Converts and cuts on a computing thread, as many files at a time as there are slots.
     pub(super) async fn convert_and_chunk(&self, blob: Blob, report: &mut Report) -> Result<Cut, Stop> {
         let waited = Instant::now();
-        let _slot = self
-            .cpu
-            .acquire()
-            .await
-            .map_err(|_closed| Failure::throttled("stopping", "longshore is stopping"))?;
+        let _slot = self.capacity.processor().await?;
         report.time("wait_cpu_ms", waited);
         let (settings, bm25) = (self.settings.chunk, Arc::clone(&self.bm25));
         let has_model = self.embedder.is_some();
