@@ -20,7 +20,7 @@ use super::errors::ApiError;
 const RUNS_SHOWN: u32 = 50;
 
 /// An index and its numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IndexStatus {
     /// As stored.
     #[serde(flatten)]

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Change, Ledger, LedgerError};
+use super::{Change, Comparison, Ledger, LedgerError};
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
-use crate::ids::{IndexId, OperationId};
+use crate::ids::{ClaimId, FileId, IndexId, OperationId};
 use crate::work_message::Lane;
 
 /// An event about a directory: it stands for every file below, so it is kept until each of them is recorded.
@@ -91,6 +91,17 @@ pub struct Backlog {
     pub running: u64,
 }
 
+/// A file and the claim whose points search shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFile {
+    /// The row.
+    pub file_id: FileId,
+    /// The blob.
+    pub path: BlobPath,
+    /// The claim.
+    pub claim_id: ClaimId,
+}
+
 /// A message from the queue that led to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -150,6 +161,21 @@ pub trait ControlLedger: Ledger {
         operation: &Operation,
         page: &OperationPage,
     ) -> Result<bool, LedgerError>;
+
+    /// Keeps what a comparison found, in place of the one before.
+    async fn note_comparison(&self, index: &IndexId, comparison: &Comparison) -> Result<(), LedgerError>;
+
+    /// A page of the files that have a live claim, in the order of their ids, after `after`.
+    async fn live_files(
+        &self,
+        index: &IndexId,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Vec<LiveFile>, LedgerError>;
+
+    /// Notes that the points of these live claims are lost: an attempt then makes them again although the blob is
+    /// unchanged. Claims that are not live any more are passed over. Record a change of the files afterwards.
+    async fn spoil(&self, index: &IndexId, claims: &[ClaimId]) -> Result<(), LedgerError>;
 
     /// Files to be done per index and lane; lanes with none are left out.
     async fn backlog(&self) -> Result<Vec<Backlog>, LedgerError>;

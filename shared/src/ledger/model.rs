@@ -79,6 +79,7 @@ impl Ledger for ModelLedger {
             state: IndexState::Active,
             settings: settings.clone(),
             created_at: now,
+            comparison: None,
         };
         Ok(tables.indexes.entry(index.clone()).or_insert_with(made).clone())
     }

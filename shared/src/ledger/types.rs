@@ -58,7 +58,7 @@ impl FromStr for IndexState {
 }
 
 /// An index as stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IndexRecord {
     /// Its name.
     pub id: IndexId,
@@ -68,6 +68,42 @@ pub struct IndexRecord {
     pub settings: serde_json::Value,
     /// When it was added.
     pub created_at: UnixMillis,
+    /// What the latest comparison of source, ledger and vector store found.
+    pub comparison: Option<Comparison>,
+}
+
+/// How true an index was to its source when they were last compared. Counts are of files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// When it was done.
+    pub at: UnixMillis,
+    /// In the source.
+    pub listed: u64,
+    /// Of those, searchable as they are now, or left out for a stated reason.
+    pub current: u64,
+    /// Of those, not known before.
+    pub missing: u64,
+    /// Of those, known with another version.
+    pub changed: u64,
+    /// In the index, and no longer in the source.
+    pub orphaned: u64,
+    /// Of the current ones, those whose points were missing from the vector store.
+    pub without_points: u64,
+    /// Claims in the vector store that nothing refers to; they are removed.
+    pub orphaned_claims: u64,
+}
+
+impl Comparison {
+    /// Share of the files, in the source or in the index, that are as they should be: 1 when the index is true.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 52 bits")]
+    pub fn completeness(&self) -> f64 {
+        let all = self.listed + self.orphaned;
+        if all == 0 {
+            return 1.0;
+        }
+        self.current.saturating_sub(self.without_points) as f64 / all as f64
+    }
 }
 
 /// One reported change.

@@ -7,8 +7,8 @@ use super::{Checked, Desk, LEASE, NONE, change, index_id, ms, path, replace};
 use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
 use crate::ledger::{
-    Backlog, ClaimOutcome, ClaimRequest, DeadLetter, Erased, IndexState, LedgerError, Operation,
-    OperationKind, OperationPage, RunKind,
+    Backlog, ClaimOutcome, ClaimRequest, CommitChange, Comparison, DeadLetter, Erased, IndexState,
+    LedgerError, Operation, OperationKind, OperationPage, RunKind,
 };
 use crate::work_message::Lane;
 
@@ -299,5 +299,64 @@ pub(super) async fn dead_letters_are_kept(desk: &Desk) -> Checked {
     assert_eq!(desk.ledger.dead_letters(1).await?.len(), 1);
     assert_eq!(desk.ledger.forget_dead_letters(ms(30)).await?, 1);
     assert_eq!(desk.ledger.forget_dead_letters(NONE + ms(60_000)).await?, 0);
+    Ok(())
+}
+
+pub(super) async fn lost_points_are_made_again(desk: &Desk) -> Checked {
+    desk.enqueue(&[change("a.md"), change("b.md"), change("c.md"), change("gone.md")])
+        .await?;
+    let a = desk.apply("a.md", replace("1")).await?;
+    let b = desk.apply("b.md", replace("1")).await?;
+    desk.apply("gone.md", CommitChange::Remove).await?;
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let page = desk.ledger.live_files(&desk.index, after, 1).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.file_id);
+        pages.extend(page);
+    }
+    let mut found: Vec<_> = pages
+        .iter()
+        .map(|file| (file.path.as_str(), file.claim_id))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("a.md", a), ("b.md", b)], "each file with points, once");
+    desk.ledger.spoil(&desk.index, &[a, ClaimId::generate()]).await?;
+    let pipeline = |row: crate::ledger::FileRow| row.version.map(|version| version.pipeline);
+    assert_eq!(
+        pipeline(desk.row("a.md").await?).as_deref(),
+        Some(""),
+        "equals no fingerprint"
+    );
+    assert_ne!(pipeline(desk.row("b.md").await?).as_deref(), Some(""));
+    assert_eq!(
+        desk.row("a.md").await?.live_claim,
+        Some(a),
+        "what there is stays in sight"
+    );
+    Ok(())
+}
+
+pub(super) async fn comparisons_are_kept(desk: &Desk) -> Checked {
+    let found = |indexes: Vec<crate::ledger::IndexRecord>| {
+        indexes.into_iter().next().and_then(|index| index.comparison)
+    };
+    assert_eq!(found(desk.ledger.indexes().await?), None);
+    let comparison = Comparison {
+        at: 5,
+        listed: 10,
+        current: 8,
+        orphaned: 2,
+        without_points: 2,
+        ..Comparison::default()
+    };
+    desk.ledger.note_comparison(&desk.index, &comparison).await?;
+    assert_eq!(found(desk.ledger.indexes().await?), Some(comparison.clone()));
+    assert!((comparison.completeness() - 0.5).abs() < 1e-9);
+    assert!(
+        (Comparison::default().completeness() - 1.0).abs() < 1e-9,
+        "nothing is complete"
+    );
     Ok(())
 }

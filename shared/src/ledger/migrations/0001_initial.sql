@@ -8,7 +8,8 @@ CREATE TABLE indexes (
     state      TEXT NOT NULL DEFAULT 'ACTIVE'   -- only files of an ACTIVE index are woken and claimed
                CHECK (state IN ('ACTIVE', 'PAUSED', 'DELETING')),
     settings   TEXT NOT NULL,                   -- JSON, as the index was made with
-    created_at BIGINT NOT NULL                  -- all times are milliseconds since the Unix epoch
+    created_at BIGINT NOT NULL,                 -- all times are milliseconds since the Unix epoch
+    comparison TEXT                             -- JSON; what the latest comparison with the source found
 );
 
 CREATE TABLE files (

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use super::ModelLedger;
 use crate::clock::UnixMillis;
 use crate::file_state::FileState;
-use crate::ids::IndexId;
+use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::{
-    Backlog, ControlLedger, DeadLetter, Erased, IndexState, LedgerError, Operation, OperationPage,
-    OperationRecord, millis,
+    Backlog, Comparison, ControlLedger, DeadLetter, Erased, IndexState, LedgerError, LiveFile, Operation,
+    OperationPage, OperationRecord, millis,
 };
 
 /// An operation with what is not shown of it.
@@ -128,6 +128,44 @@ impl ControlLedger for ModelLedger {
         }
         tables.enqueue(now, &operation.index, &page.changes);
         Ok(true)
+    }
+
+    async fn note_comparison(&self, index: &IndexId, comparison: &Comparison) -> Result<(), LedgerError> {
+        let (mut tables, _) = self.enter();
+        if let Some(index) = tables.indexes.get_mut(index) {
+            index.comparison = Some(comparison.clone());
+        }
+        Ok(())
+    }
+
+    async fn live_files(
+        &self,
+        index: &IndexId,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Vec<LiveFile>, LedgerError> {
+        let (tables, _) = self.enter();
+        let live = tables.files.iter().filter_map(|((of, file_id), row)| {
+            let wanted = of == index && after.is_none_or(|after| *file_id > after);
+            let claim_id = row.live.filter(|_| wanted)?;
+            Some(LiveFile {
+                file_id: *file_id,
+                path: row.path.clone(),
+                claim_id,
+            })
+        });
+        Ok(live.take(limit as usize).collect())
+    }
+
+    async fn spoil(&self, index: &IndexId, claims: &[ClaimId]) -> Result<(), LedgerError> {
+        let (mut tables, _) = self.enter();
+        let rows = tables.files.iter_mut().filter(|((of, _), _)| of == index);
+        for (_, row) in rows.filter(|(_, row)| row.live.is_some_and(|live| claims.contains(&live))) {
+            if let Some(version) = &mut row.version {
+                version.pipeline.clear();
+            }
+        }
+        Ok(())
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, LedgerError> {

@@ -105,3 +105,19 @@ pub(in crate::ledger) static FORGET_DEAD_LETTERS: Sql =
 /// Finished operations that no repeated event will name any more. $1 index, $2 age
 pub(in crate::ledger) static PRUNE_OPERATIONS: Sql =
     Sql::new("DELETE FROM operations WHERE index_id = $1 AND finished_at < now_ms() - CAST($2 AS BIGINT)");
+
+/// $1 index, $2 comparison as JSON
+pub(in crate::ledger) static NOTE_COMPARISON: Sql =
+    Sql::new("UPDATE indexes SET comparison = $2 WHERE index_id = $1");
+
+/// Files with points that search shows. $1 index, $2 after this file, $3 limit
+pub(in crate::ledger) static LIVE_FILES: Sql = Sql::new(
+    "SELECT file_id, path, live_claim FROM files
+     WHERE index_id = $1 AND file_id > $2 AND live_claim IS NOT NULL ORDER BY file_id LIMIT $3",
+);
+
+/// A version without a fingerprint equals none that could be made, so the next attempt makes it again.
+///
+/// $1 index, list: claims
+pub(in crate::ledger) static SPOIL: Sql =
+    Sql::new("UPDATE files SET pipeline = '' WHERE index_id = $1 AND live_claim IN ({list})");

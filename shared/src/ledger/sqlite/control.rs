@@ -7,12 +7,13 @@ use rusqlite::{Connection, Row, params};
 
 use super::SqliteLedger;
 use super::connection::{DbResult, execute, many, one};
+use super::queries::in_lists;
 use super::requests::{self, unknown_index};
 use super::rows::{Columns, Text};
-use crate::ids::IndexId;
+use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::{
-    Backlog, ControlLedger, DeadLetter, Erased, LedgerError, Operation, OperationPage, OperationRecord,
-    millis, sql,
+    Backlog, Comparison, ControlLedger, DeadLetter, Erased, LedgerError, LiveFile, Operation, OperationPage,
+    OperationRecord, millis, sql,
 };
 use crate::work_message::Lane;
 
@@ -64,6 +65,41 @@ impl ControlLedger for SqliteLedger {
     ) -> Result<bool, LedgerError> {
         let (operation, page) = (operation.clone(), page.clone());
         self.write(move |db| advance_operation(db, &operation, &page))
+            .await
+    }
+
+    async fn note_comparison(&self, index: &IndexId, comparison: &Comparison) -> Result<(), LedgerError> {
+        let json =
+            serde_json::to_string(comparison).map_err(|error| LedgerError::Corrupt(error.to_string()))?;
+        let index = index.clone();
+        self.write(move |db| execute(db, &sql::NOTE_COMPARISON, params![index.as_str(), json]).map(drop))
+            .await
+    }
+
+    async fn live_files(
+        &self,
+        index: &IndexId,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Vec<LiveFile>, LedgerError> {
+        let (index, after) = (
+            index.clone(),
+            after.map_or_else(String::new, |file| file.to_string()),
+        );
+        self.read(move |db| {
+            many(
+                db,
+                &sql::LIVE_FILES,
+                params![index.as_str(), after, limit],
+                live_file,
+            )
+        })
+        .await
+    }
+
+    async fn spoil(&self, index: &IndexId, claims: &[ClaimId]) -> Result<(), LedgerError> {
+        let (index, claims) = (index.clone(), claims.to_vec());
+        self.write(move |db| in_lists(db, &sql::SPOIL, &index, &claims, |_| Ok(())).map(drop))
             .await
     }
 
@@ -161,6 +197,16 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<OperationRecord> {
         cursor: c.text_or_null()?,
         held: c.value()?,
         files: c.count()?,
+    })
+}
+
+/// Columns of `LIVE_FILES`.
+fn live_file(row: &Row<'_>) -> rusqlite::Result<LiveFile> {
+    let mut c = Columns::of(row);
+    Ok(LiveFile {
+        file_id: c.text()?,
+        path: c.text()?,
+        claim_id: c.text()?,
     })
 }
 

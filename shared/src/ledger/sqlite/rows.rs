@@ -201,6 +201,7 @@ pub(super) fn index(row: &Row<'_>) -> rusqlite::Result<IndexRecord> {
         state: c.text()?,
         settings: c.json()?,
         created_at: c.value()?,
+        comparison: c.json_or_null()?,
     })
 }
 
