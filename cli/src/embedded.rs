@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use control_plane::http::Api;
+use control_plane::indexes::{Index, Indexes};
 use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
 use control_plane::search::Search;
+use control_plane::upkeep::Upkeep;
 use prometheus::Registry;
 use shared::blobs::folder::Folder;
 use shared::blobs::source::Source;
@@ -19,8 +21,8 @@ use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
-use shared::ledger::Ledger;
 use shared::ledger::sqlite::SqliteLedger;
+use shared::ledger::{ControlLedger, IndexRecord, IndexState, Ledger};
 use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
@@ -33,7 +35,7 @@ use crate::lazy_vectors::LazyVectors;
 pub(crate) struct Embedded {
     pub(crate) index: IndexId,
     pub(crate) settings: IndexSettings,
-    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) ledger: Arc<dyn ControlLedger>,
     pub(crate) vectors: Arc<dyn Vectors>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
@@ -77,7 +79,7 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
 pub(crate) fn assemble(
     data: DataDir,
     clock: Arc<dyn Clock>,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn ControlLedger>,
     index: IndexId,
     settings: IndexSettings,
     embedding: Option<EmbeddingSettings>,
@@ -134,35 +136,51 @@ impl Embedded {
     pub(crate) fn reconciler(&self, pipeline: &str) -> Arc<Reconciler> {
         Arc::new(Reconciler {
             index: self.index.clone(),
+            prefix: self.settings.prefix.clone(),
             blobs: Arc::clone(&self.blobs),
             ledger: Arc::clone(&self.ledger),
-            pipeline: pipeline.to_owned(),
+            pipeline: Some(pipeline.to_owned()),
             guard: DeletionGuard::default(),
             nudge: Arc::clone(&self.nudge),
+            clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
             turn: Mutex::new(()),
         })
     }
 
-    /// What the HTTP handlers work on; without a reconciler, everything but comparing the folder.
-    pub(crate) fn api(&self, reconciler: Option<Arc<Reconciler>>) -> Arc<Api> {
-        Arc::new(Api {
-            index: self.index.clone(),
-            ledger: Arc::clone(&self.ledger),
+    /// What the HTTP handlers work on; without upkeep, everything but comparing the folder.
+    pub(crate) fn api(&self, upkeep: Option<&Upkeep>) -> anyhow::Result<Arc<Api>> {
+        let record = IndexRecord {
+            id: self.index.clone(),
+            state: IndexState::Active,
+            settings: serde_json::to_value(&self.settings)?,
+            created_at: 0,
+            comparison: None,
+        };
+        let index = Index {
+            record,
+            settings: self.settings.clone(),
+            blobs: Arc::clone(&self.blobs),
+            vectors: Arc::clone(&self.vectors),
             search: Search {
                 index: self.index.clone(),
-                ledger: Arc::clone(&self.ledger),
+                ledger: Arc::clone(&self.ledger) as _,
                 vectors: Arc::clone(&self.vectors),
                 embedder: self.embedder.clone(),
                 bm25: Arc::clone(&self.bm25),
                 metrics: Arc::clone(&self.metrics),
             },
-            reconciler,
+            reconciler: upkeep.map(|upkeep| Arc::clone(&upkeep.reconciler)),
+            upkeep: upkeep.cloned(),
+        };
+        Ok(Arc::new(Api {
+            indexes: Arc::new(Indexes::sole(Arc::clone(&self.ledger), index)),
+            ledger: Arc::clone(&self.ledger),
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
             registry: self.registry.clone(),
             metrics: Arc::clone(&self.metrics),
-        })
+        }))
     }
 
     /// Closes the index, everything written.

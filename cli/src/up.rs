@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
+use control_plane::duties::Duties;
 use control_plane::http;
 use control_plane::intake::folder::{FolderWatch, WatchSettings};
 use control_plane::reconciler::Reconciler;
+use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Sole;
@@ -35,6 +37,8 @@ use crate::output::note;
 
 /// Memory for files in work, in bytes.
 const MEMORY_BYTES: u64 = 128 << 20;
+/// Between sweeps of lapsed leases.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Longest wait for tasks at the end.
 const DRAIN: Duration = Duration::from_secs(15);
 
@@ -56,6 +60,7 @@ struct Up {
     worker: Arc<Worker>,
     dispatcher: Dispatcher,
     reconciler: Arc<Reconciler>,
+    sweeper: Sweeper,
     upkeep: Upkeep,
     metrics: Arc<index_processor::metrics::Metrics>,
     settled: Arc<Notify>,
@@ -82,12 +87,12 @@ impl Up {
         let stale_after = Duration::from_secs(args.stale_timeout * 60);
         let settled = Arc::new(Notify::new());
         let worker = Arc::new(Worker {
-            ledger: Arc::clone(&embedded.ledger),
+            ledger: Arc::clone(&embedded.ledger) as _,
             queue: Arc::clone(&queue) as _,
             pipelines: Arc::new(Sole(Arc::clone(&pipeline))),
             leases: Arc::new(Leases::new(
                 owner.clone(),
-                Arc::clone(&embedded.ledger),
+                Arc::clone(&embedded.ledger) as _,
                 LeaseSettings::default(),
             )),
             owner,
@@ -102,8 +107,9 @@ impl Up {
             nudge: Arc::clone(&embedded.nudge),
             metrics: Arc::clone(&metrics),
         });
+        let duties = Arc::new(Duties::all());
         let dispatcher = Dispatcher {
-            ledger: Arc::clone(&embedded.ledger),
+            ledger: Arc::clone(&embedded.ledger) as _,
             queue,
             nudge: Arc::clone(&embedded.nudge),
             settings: DispatchSettings {
@@ -111,10 +117,22 @@ impl Up {
                 ..DispatchSettings::default()
             },
             began: Instant::now(),
+            duties: Arc::clone(&duties),
             metrics: Arc::clone(&embedded.metrics),
         };
         let reconciler = embedded.reconciler(pipeline.fingerprint());
-        let defaults = UpkeepSettings::default();
+        let sweeper = Sweeper {
+            ledger: Arc::clone(&embedded.ledger) as _,
+            every: SWEEP_EVERY,
+            policy: SweepPolicy {
+                stale_after,
+                max_attempts: args.max_retries,
+                ..DEFAULT_POLICY
+            },
+            nudge: Arc::clone(&embedded.nudge),
+            duties: Arc::clone(&duties),
+            metrics: Arc::clone(&embedded.metrics),
+        };
         let upkeep = Upkeep {
             index: embedded.index.clone(),
             ledger: Arc::clone(&embedded.ledger),
@@ -122,15 +140,11 @@ impl Up {
             reconciler: Arc::clone(&reconciler),
             clock: Arc::clone(&embedded.clock),
             nudge: Arc::clone(&embedded.nudge),
+            duties,
             metrics: Arc::clone(&embedded.metrics),
             settings: UpkeepSettings {
                 reconcile_every: Duration::from_secs(args.reconcile_every),
-                sweep: SweepPolicy {
-                    stale_after,
-                    max_attempts: args.max_retries,
-                    ..defaults.sweep
-                },
-                ..defaults
+                ..UpkeepSettings::default()
             },
         };
         Ok(Self {
@@ -139,6 +153,7 @@ impl Up {
             worker,
             dispatcher,
             reconciler,
+            sweeper,
             upkeep,
             metrics,
             settled,
@@ -153,15 +168,16 @@ impl Up {
         let all = SweepPolicy {
             stale_after: Duration::ZERO,
             delay: Duration::ZERO,
-            ..self.upkeep.settings.sweep
+            ..self.sweeper.policy
         };
-        self.upkeep.sweep(all).await?;
+        self.sweeper.sweep(all).await?;
 
         let Self {
             embedded,
             worker,
             dispatcher,
             reconciler,
+            sweeper,
             upkeep,
             metrics,
             settled,
@@ -169,6 +185,7 @@ impl Up {
         } = self;
         let worker = tasks.spawn(worker.run(tasks.stopping()));
         tasks.spawn(dispatcher.run(tasks.stopping()));
+        tasks.spawn(sweeper.run(tasks.stopping()));
         upkeep.start(&tasks);
         let url = listener
             .as_ref()
@@ -177,7 +194,7 @@ impl Up {
             .map(|at| format!("http://{at}"));
         embedded.data.announce(url.clone())?;
         if let Some(listener) = listener {
-            let api = embedded.api(Some(Arc::clone(&reconciler)));
+            let api = embedded.api(Some(&upkeep))?;
             tasks.spawn(http::serve(listener, api, tasks.stopping()));
         }
         if let Some(url) = &url {

@@ -14,10 +14,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::duties::Duties;
 use crate::metrics::Metrics;
 
 /// Publishes in flight at a time; a remote broker confirms them together.
 const PUBLISHES_IN_FLIGHT: usize = 64;
+
+/// How long the duty is held without renewal; so long nothing is woken when a replica dies.
+const LEASE: Duration = Duration::from_secs(6);
 
 /// How the dispatcher works.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +59,8 @@ pub struct Dispatcher {
     pub settings: DispatchSettings,
     /// When it was made.
     pub began: Instant,
+    /// Is dispatching this replica's?
+    pub duties: Arc<Duties>,
     /// What to count.
     pub metrics: Arc<Metrics>,
 }
@@ -63,7 +69,7 @@ impl Dispatcher {
     /// Works until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let woken = match self.pass().await {
+            let woken = match self.turn().await {
                 Ok(woken) => woken,
                 Err(error) => {
                     tracing::warn!(%error, "dispatch pass failed, trying again");
@@ -78,6 +84,15 @@ impl Dispatcher {
                 () = self.nudge.notified() => {}
                 () = tokio::time::sleep(self.settings.poll) => {}
             }
+        }
+    }
+
+    /// A pass, if it is this replica's to do.
+    async fn turn(&self) -> Result<usize, shared::ledger::LedgerError> {
+        if self.duties.hold("dispatch", LEASE).await {
+            self.pass().await
+        } else {
+            Ok(0)
         }
     }
 
@@ -165,6 +180,7 @@ mod tests {
                 nudge: Arc::new(Notify::new()),
                 settings,
                 began: Instant::now(),
+                duties: Arc::new(Duties::all()),
                 metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
             }
         }

@@ -1,8 +1,11 @@
 //! The HTTP interface: one route table, one file per resource.
 
+pub mod backlog;
+pub mod dead_letters;
 pub mod errors;
 pub mod files;
 pub mod health;
+pub mod indexes;
 pub mod runs;
 pub mod search;
 
@@ -12,26 +15,20 @@ use axum::Router;
 use axum::routing::{get, post};
 use prometheus::Registry;
 use shared::clock::Clock;
-use shared::ids::IndexId;
-use shared::ledger::Ledger;
+use shared::ledger::ControlLedger;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::indexes::Indexes;
 use crate::metrics::Metrics;
-use crate::reconciler::Reconciler;
-use crate::search::Search;
 
 /// What the handlers work on.
 pub struct Api {
-    /// The index served.
-    pub index: IndexId,
-    /// Its rows.
-    pub ledger: Arc<dyn Ledger>,
-    /// Its search.
-    pub search: Search,
-    /// Compares it with its source; absent where no worker would take up what is found.
-    pub reconciler: Option<Arc<Reconciler>>,
+    /// The indexes served.
+    pub indexes: Arc<Indexes>,
+    /// Their rows.
+    pub ledger: Arc<dyn ControlLedger>,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
     /// For ages.
@@ -48,8 +45,13 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/indexes", get(runs::indexes))
-        .route("/indexes/{index}", get(runs::index))
+        .route("/backlog", get(backlog::all))
+        .route("/dead-letters", get(dead_letters::list))
+        .route("/indexes", get(indexes::list).post(indexes::create))
+        .route("/indexes/{index}", get(indexes::one).delete(indexes::delete))
+        .route("/indexes/{index}/pause", post(indexes::pause))
+        .route("/indexes/{index}/resume", post(indexes::resume))
+        .route("/indexes/{index}/backlog", get(backlog::of_index))
         .route(
             "/indexes/{index}/search",
             get(search::by_url).post(search::by_body),

@@ -5,9 +5,13 @@
 //! are what applications hold in their hands.
 
 pub mod dispatch;
+pub mod duties;
 pub mod http;
+pub mod indexes;
 pub mod intake;
+pub mod keeper;
 pub mod metrics;
+pub mod operations;
 pub mod reconcile;
 pub mod reconciler;
 pub mod search;

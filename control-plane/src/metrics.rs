@@ -1,6 +1,6 @@
 //! Every metric of the control plane, declared once.
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{GaugeVec, Histogram, IntCounter, IntCounterVec, IntGaugeVec, Registry};
 use shared::declare::Declare;
 
 /// Seconds from a millisecond to a minute.
@@ -30,8 +30,10 @@ pub struct Metrics {
     pub stale_hits: IntCounter,
     /// Files by `index` and `state`, read from the ledger at scrape time.
     pub files: IntGaugeVec,
-    /// PENDING and running files by `index`, read at scrape time.
+    /// PENDING and running files by `index` and `lane`, read at scrape time.
     pub backlog: IntGaugeVec,
+    /// Share of files that are as they should be by `index`, as of the latest comparison.
+    pub completeness: GaugeVec,
     /// Age in seconds of the oldest change that is not applied, by `index`, read at scrape time.
     pub oldest_pending_seconds: IntGaugeVec,
 }
@@ -85,7 +87,12 @@ impl Metrics {
             files: declare.gauges("longshore_files", "Files by index and state", &["index", "state"])?,
             backlog: declare.gauges(
                 "longshore_backlog",
-                "Pending and running files by index",
+                "Pending and running files by index and lane",
+                &["index", "lane"],
+            )?,
+            completeness: declare.ratios(
+                "longshore_completeness_ratio",
+                "Share of files that are as they should be, by index, as of the latest comparison",
                 &["index"],
             )?,
             oldest_pending_seconds: declare.gauges(

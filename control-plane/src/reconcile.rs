@@ -56,6 +56,8 @@ pub struct Plan {
     pub held: usize,
     /// Files that are as the ledger has them.
     pub unchanged: usize,
+    /// Of those, files that are settled: searchable, or left out for a stated reason.
+    pub current: usize,
 }
 
 /// The tag under which an entry without content is remembered, so that it is not tried again until it changes.
@@ -81,13 +83,13 @@ pub fn error_tag(error: &BlobError) -> String {
 
 /// Compares a listing with the ledger's rows of the same scope.
 ///
-/// `index_size` is the number of files in the whole index, for the guard. Below a folder that could not be listed
+/// With a `pipeline`, files that were made with other settings count as changed. `index_size` is the number of files in the whole index, for the guard. Below a folder that could not be listed
 /// nothing is taken for removed.
 #[must_use]
 pub fn plan(
     listed: &[Listed],
     known: &[KnownFile],
-    pipeline: &str,
+    pipeline: Option<&str>,
     index_size: usize,
     guard: DeletionGuard,
     lane: Lane,
@@ -129,7 +131,10 @@ pub fn plan(
                 None => additions.push(change()),
             },
             Some(file) if is_news(file, &tag_of(entry), pipeline) => edits.push(change()),
-            Some(_) => plan.unchanged += 1,
+            Some(file) => {
+                plan.unchanged += 1;
+                plan.current += usize::from(matches!(file.state, FileState::Indexed | FileState::Skipped));
+            }
         }
     }
     let moved: HashSet<&BlobPath> = renames
@@ -178,11 +183,12 @@ fn removal_is_news(state: FileState) -> bool {
 
 /// Does a file that exists with this tag have to be reported?
 #[deny(clippy::wildcard_enum_match_arm)]
-fn is_news(file: &KnownFile, tag: &str, pipeline: &str) -> bool {
+fn is_news(file: &KnownFile, tag: &str, pipeline: Option<&str>) -> bool {
     let other_tag = file.etag.as_deref() != Some(tag);
+    let other_pipeline = pipeline.is_some_and(|pipeline| file.pipeline.as_deref() != Some(pipeline));
     match file.state {
         FileState::Pending => false,
-        FileState::Indexed | FileState::Skipped => other_tag || file.pipeline.as_deref() != Some(pipeline),
+        FileState::Indexed | FileState::Skipped => other_tag || other_pipeline,
         // Content that failed is not tried again until it changes or somebody asks.
         FileState::Failed => other_tag,
         FileState::Processing | FileState::Publishing => other_tag,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use shared::blobs::{BlobError, Blobs};
+use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
-use shared::ledger::{Ledger, LedgerError, RunKind};
+use shared::ledger::{Comparison, ControlLedger, LedgerError, RunKind};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
@@ -34,13 +35,17 @@ pub struct Reconciler {
     /// Its source.
     pub blobs: Arc<dyn Blobs>,
     /// What is known.
-    pub ledger: Arc<dyn Ledger>,
-    /// Fingerprint of the settings that files are made with.
-    pub pipeline: String,
+    pub ledger: Arc<dyn ControlLedger>,
+    /// The folder of the source that the index covers; empty for all of it.
+    pub prefix: String,
+    /// Fingerprint of the settings that files are made with; `None` where only processors know it.
+    pub pipeline: Option<String>,
     /// When removals wait for approval.
     pub guard: DeletionGuard,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
+    /// When a comparison was done.
+    pub clock: Arc<dyn Clock>,
     /// What to count.
     pub metrics: Arc<Metrics>,
     /// One comparison at a time: two at once would only enqueue the same changes twice.
@@ -53,7 +58,11 @@ impl Reconciler {
     /// # Errors
     /// See [`ReconcileError`].
     pub async fn everything(&self, reason: &'static str) -> Result<Plan, ReconcileError> {
-        self.scopes(&[String::new()], Lane::Bulk, reason).await
+        let plan = self
+            .scopes(std::slice::from_ref(&self.prefix), Lane::Bulk, reason)
+            .await?;
+        self.note(&plan).await?;
+        Ok(plan)
     }
 
     /// Compares what is at or below each of the given prefixes.
@@ -88,7 +97,7 @@ impl Reconciler {
             listed.extend(self.blobs.list(prefix).await?);
             known.extend(self.ledger.known_files(&self.index, prefix).await?);
         }
-        let whole = prefixes.iter().any(String::is_empty);
+        let whole = prefixes.contains(&self.prefix);
         let index_size = if whole {
             known.len()
         } else {
@@ -97,7 +106,7 @@ impl Reconciler {
         let mut plan = plan(
             &listed,
             &known,
-            &self.pipeline,
+            self.pipeline.as_deref(),
             index_size,
             self.guard,
             lane,
@@ -108,7 +117,31 @@ impl Reconciler {
         Ok(plan)
     }
 
-    async fn index_size(&self) -> Result<usize, LedgerError> {
+    /// Keeps what a comparison of everything found.
+    async fn note(&self, plan: &Plan) -> Result<(), LedgerError> {
+        let before = self.latest().await?;
+        let listed = plan.added + plan.changed + plan.renamed + plan.unchanged;
+        let comparison = Comparison {
+            at: self.clock.now(),
+            listed: listed as u64,
+            current: plan.current as u64,
+            missing: (plan.added + plan.renamed) as u64,
+            changed: plan.changed as u64,
+            orphaned: plan.removed as u64,
+            ..before
+        };
+        self.ledger.note_comparison(&self.index, &comparison).await
+    }
+
+    /// What the latest comparison found.
+    pub(crate) async fn latest(&self) -> Result<Comparison, LedgerError> {
+        let indexes = self.ledger.indexes().await?;
+        let found = indexes.into_iter().find(|index| index.id == self.index);
+        Ok(found.and_then(|index| index.comparison).unwrap_or_default())
+    }
+
+    /// Files that the index knows, tombstones left out.
+    pub(crate) async fn index_size(&self) -> Result<usize, LedgerError> {
         let stats = self.ledger.stats(&self.index).await?;
         let files: u64 = stats
             .by_state

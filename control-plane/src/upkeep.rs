@@ -2,24 +2,26 @@
 //! timer only wakes it.
 
 pub mod compact;
+pub mod lost_points;
 pub mod old_rows;
 pub mod scrub;
 pub mod sweep;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use shared::clock::Clock;
 use shared::ids::IndexId;
-use shared::ledger::{Ledger, LedgerError, SweepPolicy};
+use shared::ledger::{ControlLedger, LedgerError};
 use shared::shutdown::Tasks;
 use shared::vectors::{Vectors, VectorsError};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
+use crate::duties::Duties;
 use crate::metrics::Metrics;
-use crate::reconciler::Reconciler;
+use crate::operations::Operations;
+use crate::reconciler::{ReconcileError, Reconciler};
 
 /// Why a repair did not finish; the next one will try again.
 #[derive(Debug, thiserror::Error)]
@@ -30,15 +32,14 @@ pub enum UpkeepError {
     /// The vector store failed.
     #[error(transparent)]
     Vectors(#[from] VectorsError),
+    /// Source and ledger could not be compared.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
 }
 
 /// How often each repair runs.
 #[derive(Clone, Copy, Debug)]
 pub struct UpkeepSettings {
-    /// Between sweeps of lapsed leases.
-    pub sweep_every: Duration,
-    /// What a sweep takes away and what becomes of it.
-    pub sweep: SweepPolicy,
     /// Between removals of dead claims that the ledger names.
     pub scrub_every: Duration,
     /// Between comparisons of all claims in the vector store with the ledger.
@@ -47,6 +48,10 @@ pub struct UpkeepSettings {
     pub orphan_age: Duration,
     /// Between full comparisons of source and ledger.
     pub reconcile_every: Duration,
+    /// Between looks for directory events.
+    pub operations_every: Duration,
+    /// Compare source and ledger at once when the repairs begin.
+    pub reconcile_first: bool,
     /// Between removals of old history.
     pub prune_every: Duration,
     /// Between upkeeps of the vector store while files come in; a long backfill would slow down without it.
@@ -60,16 +65,12 @@ pub struct UpkeepSettings {
 impl Default for UpkeepSettings {
     fn default() -> Self {
         Self {
-            sweep_every: Duration::from_secs(5),
-            sweep: SweepPolicy {
-                stale_after: Duration::from_secs(15 * 60),
-                delay: Duration::from_secs(1),
-                max_attempts: 5,
-            },
             scrub_every: Duration::from_secs(30),
             full_scrub_every: Duration::from_secs(3600),
             orphan_age: Duration::from_secs(3600),
             reconcile_every: Duration::from_secs(300),
+            operations_every: Duration::from_secs(1),
+            reconcile_first: false,
             prune_every: Duration::from_secs(3600),
             compact_every: Duration::from_secs(120),
             history_per_file: 100,
@@ -84,80 +85,89 @@ pub struct Upkeep {
     /// The index.
     pub index: IndexId,
     /// Its rows.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn ControlLedger>,
     /// Its points.
     pub vectors: Arc<dyn Vectors>,
     /// Compares its source.
     pub reconciler: Arc<Reconciler>,
     /// For the age of claims.
     pub clock: Arc<dyn Clock>,
-    /// Wakes the dispatcher after a sweep.
+    /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
+    /// Which repairs are this replica's.
+    pub duties: Arc<Duties>,
     /// What to count.
     pub metrics: Arc<Metrics>,
     /// How often.
     pub settings: UpkeepSettings,
 }
 
+/// A duty is held for at least so long.
+const SHORTEST_LEASE: Duration = Duration::from_secs(15);
+
+/// One repair.
+type Job = for<'a> fn(&'a Upkeep) -> BoxFuture<'a, Result<(), UpkeepError>>;
+
 impl Upkeep {
-    /// Starts every repair.
+    /// Starts every repair of the index.
     pub fn start(&self, tasks: &Tasks) {
         let every = self.settings;
-        let this = self.clone();
-        tasks.spawn(repeat("sweep", every.sweep_every, tasks.stopping(), move || {
-            let this = this.clone();
-            async move { this.sweep(this.settings.sweep).await.map(drop) }
-        }));
-        let this = self.clone();
-        tasks.spawn(repeat("scrub", every.scrub_every, tasks.stopping(), move || {
-            let this = this.clone();
-            async move { this.scrub_dead().await.map(drop) }
-        }));
-        let this = self.clone();
-        tasks.spawn(repeat(
-            "full scrub",
-            every.full_scrub_every,
-            tasks.stopping(),
-            move || {
-                let this = this.clone();
-                async move { this.scrub_orphans().await.map(drop) }
-            },
-        ));
-        let this = self.clone();
-        tasks.spawn(repeat("prune", every.prune_every, tasks.stopping(), move || {
-            let this = this.clone();
-            async move { this.prune().await.map(drop) }
-        }));
-        let reconciler = Arc::clone(&self.reconciler);
-        tasks.spawn(repeat(
-            "reconciliation",
-            every.reconcile_every,
-            tasks.stopping(),
-            move || {
-                let reconciler = Arc::clone(&reconciler);
-                async move { reconciler.everything("reconcile").await.map(drop) }
-            },
-        ));
+        self.repeat(tasks, "scrub", every.scrub_every, |this| {
+            Box::pin(async move { this.scrub_dead().await.map(drop) })
+        });
+        self.repeat(tasks, "full scrub", every.full_scrub_every, |this| {
+            Box::pin(async move { this.compare_vectors().await })
+        });
+        self.repeat(tasks, "prune", every.prune_every, |this| {
+            Box::pin(async move { this.prune().await.map(drop) })
+        });
+        self.repeat(tasks, "operations", every.operations_every, |this| {
+            Box::pin(async move { Ok(this.operations().pass().await.map(drop)?) })
+        });
+        let first = if every.reconcile_first {
+            Duration::ZERO
+        } else {
+            every.reconcile_every
+        };
+        self.repeat_from(tasks, "reconciliation", first, every.reconcile_every, |this| {
+            Box::pin(async move { Ok(this.reconciler.everything("reconcile").await.map(drop)?) })
+        });
     }
-}
 
-/// Runs `job` after each `interval` until told to stop; a failure is logged and left to the next time.
-async fn repeat<F, E>(
-    name: &'static str,
-    interval: Duration,
-    stop: CancellationToken,
-    mut job: impl FnMut() -> F + Send,
-) where
-    F: Future<Output = Result<(), E>> + Send,
-    E: std::fmt::Display + Send,
-{
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(interval) => {}
+    fn operations(&self) -> Operations {
+        Operations {
+            index: self.index.clone(),
+            ledger: Arc::clone(&self.ledger),
+            reconciler: Arc::clone(&self.reconciler),
+            nudge: Arc::clone(&self.nudge),
         }
-        if let Err(error) = job().await {
-            tracing::warn!(%error, "{name} failed, trying again later");
-        }
+    }
+
+    fn repeat(&self, tasks: &Tasks, name: &'static str, interval: Duration, job: Job) {
+        self.repeat_from(tasks, name, interval, interval, job);
+    }
+
+    /// Runs `job` after `first` and then after each `interval`, when it is this replica's, until told to stop; a failure is
+    /// logged and left to the next time.
+    fn repeat_from(&self, tasks: &Tasks, name: &'static str, first: Duration, interval: Duration, job: Job) {
+        let (this, stop) = (self.clone(), tasks.stopping());
+        let duty = format!("{name}:{}", self.index);
+        // Longer than the interval, so that the same replica goes on with it.
+        let lease = interval.mul_f64(1.5).max(SHORTEST_LEASE);
+        tasks.spawn(async move {
+            let mut wait = first;
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+                wait = interval;
+                if this.duties.hold(&duty, lease).await
+                    && let Err(error) = job(&this).await
+                {
+                    tracing::warn!(%error, index.id = %this.index, "{name} failed, trying again later");
+                }
+            }
+        });
     }
 }

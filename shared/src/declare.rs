@@ -1,8 +1,8 @@
 //! Declares metrics in a registry, so that each crate's `metrics.rs` is a list and nothing else.
 
 use prometheus::{
-    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Error, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 /// A registry to declare metrics in. Every method fails when the name is taken or not a legal one.
@@ -45,6 +45,16 @@ impl Declare<'_> {
     /// When the name is taken or not legal.
     pub fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
         let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    /// Gauges by labels whose values are shares.
+    ///
+    /// # Errors
+    /// When the name is taken or not legal.
+    pub fn ratios(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, Error> {
+        let metric = GaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
+use control_plane::duties::Duties;
 use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
 use control_plane::search::{Search, SearchQuery};
@@ -22,8 +23,8 @@ use shared::blobs::folder::Folder;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
-use shared::ledger::Ledger;
 use shared::ledger::sqlite::SqliteLedger;
+use shared::ledger::{ControlLedger, Ledger};
 use shared::queue::memory::{Faults, MemoryQueue};
 use shared::shutdown::Tasks;
 use shared::vectors::memory::MemoryVectors;
@@ -38,7 +39,7 @@ const WORKERS: usize = 3;
 /// A small fleet in one process.
 struct Fleet {
     index: IndexId,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn ControlLedger>,
     vectors: Arc<MemoryVectors>,
     queue: Arc<MemoryQueue>,
     reconciler: Arc<Reconciler>,
@@ -51,7 +52,7 @@ impl Fleet {
     async fn start(docs: &Docs, faults: Faults) -> anyhow::Result<Self> {
         let index = IndexId::new("lossy")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ledger: Arc<dyn Ledger> = SqliteLedger::in_memory(&clock)?;
+        let ledger: Arc<dyn ControlLedger> = SqliteLedger::in_memory(&clock)?;
         ledger.ensure_index(&index, &serde_json::json!({})).await?;
         let vectors = MemoryVectors::new(None);
         let queue = Arc::new(MemoryQueue::with_faults(10_000, faults));
@@ -98,6 +99,7 @@ impl Fleet {
             });
             tasks.spawn(worker.run(tasks.stopping()));
         }
+        let duties = Arc::new(Duties::all());
         let dispatcher = Dispatcher {
             ledger: ledger.clone(),
             queue: queue.clone(),
@@ -110,19 +112,22 @@ impl Fleet {
                 queue_began_empty: false,
             },
             began: tokio::time::Instant::now(),
+            duties: duties.clone(),
             metrics: metrics.clone(),
         };
         tasks.spawn(dispatcher.run(tasks.stopping()));
         let reconciler = Arc::new(Reconciler {
             index: index.clone(),
+            prefix: String::new(),
             blobs: blobs.clone(),
             ledger: ledger.clone(),
-            pipeline: pipeline.fingerprint().to_owned(),
+            pipeline: Some(pipeline.fingerprint().to_owned()),
             guard: DeletionGuard {
                 files: usize::MAX,
                 share: 1.0,
             },
             nudge: nudge.clone(),
+            clock: clock.clone(),
             metrics: metrics.clone(),
             turn: Mutex::new(()),
         });
@@ -133,6 +138,7 @@ impl Fleet {
             reconciler: reconciler.clone(),
             clock,
             nudge,
+            duties,
             metrics: metrics.clone(),
             settings: UpkeepSettings {
                 orphan_age: Duration::ZERO,

@@ -2,7 +2,7 @@
 
 use console::Style;
 use control_plane::http::files::FileStatus;
-use control_plane::http::runs::IndexStatus;
+use control_plane::http::indexes::IndexStatus;
 use shared::clock::{Clock, SystemClock};
 use shared::ledger::HistoryEntry;
 

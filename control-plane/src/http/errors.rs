@@ -4,10 +4,9 @@ use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use shared::ids::IndexId;
 use shared::ledger::LedgerError;
 
-use super::Api;
+use crate::indexes::IndexError;
 use crate::search::SearchError;
 
 /// An error answer.
@@ -32,6 +31,15 @@ impl ApiError {
         Self {
             status: StatusCode::NOT_FOUND,
             code: "not_found",
+            message: message.into(),
+        }
+    }
+
+    /// 409.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            code: "conflict",
             message: message.into(),
         }
     }
@@ -70,16 +78,12 @@ impl From<SearchError> for ApiError {
     }
 }
 
-impl Api {
-    /// Checks that the index in the URL is the one served.
-    pub(super) fn check(&self, index: &str) -> Result<&IndexId, ApiError> {
-        if index == self.index.as_str() {
-            Ok(&self.index)
-        } else {
-            Err(ApiError::not_found(format!(
-                "there is no index {index:?} here, only {:?}",
-                self.index.as_str()
-            )))
+impl From<IndexError> for ApiError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Unknown(_) => Self::not_found(error.to_string()),
+            IndexError::Deleting(_) => Self::conflict(error.to_string()),
+            IndexError::Unusable(..) | IndexError::Ledger(_) => Self::unavailable(error.to_string()),
         }
     }
 }
@@ -87,7 +91,7 @@ impl Api {
 /// No such route.
 pub(super) async fn no_route(uri: Uri) -> ApiError {
     ApiError::not_found(format!(
-        "there is nothing at {}; try /indexes, /indexes/NAME/search?q=…, /indexes/NAME/files, /healthz, /readyz, /metrics",
+        "there is nothing at {}; try /indexes, /indexes/NAME/search?q=…, /indexes/NAME/files, /backlog, /dead-letters, /healthz, /readyz, /metrics",
         uri.path()
     ))
 }

@@ -54,7 +54,7 @@ pub(super) async fn list(
     Path(index): Path<String>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<FilePage>, ApiError> {
-    let index = api.check(&index)?;
+    let index = api.record(&index).await?.id;
     let Query(wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=MAX_PAGE).contains(&limit) {
@@ -72,7 +72,7 @@ pub(super) async fn list(
         prefix: wanted.prefix,
         after,
     };
-    let files = api.ledger.files(index, &filter, limit).await?;
+    let files = api.ledger.files(&index, &filter, limit).await?;
     let full = files.len() == limit as usize;
     let cursor = files
         .last()
@@ -99,14 +99,14 @@ pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path((index, path)): Path<(String, String)>,
 ) -> Result<Json<FileStatus>, ApiError> {
-    let index = api.check(&index)?;
+    let index = api.record(&index).await?.id;
     let path = BlobPath::new(path).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let id = FileId::of(index, &path);
+    let id = FileId::of(&index, &path);
     let file = api
         .ledger
-        .file(index, id)
+        .file(&index, id)
         .await?
         .ok_or_else(|| ApiError::not_found(format!("the index has never seen a file {path}")))?;
-    let history = api.ledger.history(index, id, HISTORY_SHOWN).await?;
+    let history = api.ledger.history(&index, id, HISTORY_SHOWN).await?;
     Ok(Json(FileStatus { file, history }))
 }

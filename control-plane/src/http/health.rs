@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use prometheus::{Encoder, TextEncoder};
 use serde_json::{Value, json};
 use shared::file_state::FileState;
+use shared::work_message::Lane;
 
 use super::Api;
 use super::errors::ApiError;
@@ -18,40 +19,73 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The ledger and the vector store answer.
+/// The ledger answers, and so does the vector store of each index that is open.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, ApiError> {
-    let stats = api.ledger.stats(&api.index).await?;
-    let points = api
-        .search
-        .vectors
-        .count()
-        .await
-        .map_err(|error| ApiError::unavailable(error.to_string()))?;
+    let backlog: u64 = api
+        .ledger
+        .backlog()
+        .await?
+        .iter()
+        .map(|lane| lane.pending + lane.running)
+        .sum();
+    let mut points = 0;
+    let mut names = Vec::new();
+    for index in api.indexes.opened().await {
+        points += index
+            .vectors
+            .count()
+            .await
+            .map_err(|error| ApiError::unavailable(error.to_string()))?;
+        names.push(index.record.id.clone());
+    }
     Ok(Json(
-        json!({ "ready": true, "index": api.index, "backlog": stats.backlog, "points": points }),
+        json!({ "ready": true, "indexes": names, "backlog": backlog, "points": points }),
     ))
 }
 
 /// Every metric in the text format of Prometheus.
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
-    let stats = api.ledger.stats(&api.index).await?;
-    let index = api.index.as_str();
-    for state in FileState::ALL {
-        let count = stats.by_state.get(&state).copied().unwrap_or(0);
+    // What is gone must not be shown with its last value.
+    api.metrics.files.reset();
+    api.metrics.backlog.reset();
+    api.metrics.oldest_pending_seconds.reset();
+    api.metrics.completeness.reset();
+    for record in api.indexes.records().await? {
+        let index = record.id.as_str();
+        let stats = api.ledger.stats(&record.id).await?;
+        for state in FileState::ALL {
+            let count = stats.by_state.get(&state).copied().unwrap_or(0);
+            api.metrics
+                .files
+                .with_label_values(&[index, state.name()])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        for lane in Lane::ALL {
+            api.metrics
+                .backlog
+                .with_label_values(&[index, lane.name()])
+                .set(0);
+        }
+        let age = stats
+            .oldest_pending_at
+            .map_or(0, |at| (api.clock.now() - at).max(0) / 1000);
         api.metrics
-            .files
-            .with_label_values(&[index, state.name()])
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
+            .oldest_pending_seconds
+            .with_label_values(&[index])
+            .set(age);
+        if let Some(comparison) = &record.comparison {
+            api.metrics
+                .completeness
+                .with_label_values(&[index])
+                .set(comparison.completeness());
+        }
     }
-    let backlog = i64::try_from(stats.backlog).unwrap_or(i64::MAX);
-    api.metrics.backlog.with_label_values(&[index]).set(backlog);
-    let age = stats
-        .oldest_pending_at
-        .map_or(0, |at| (api.clock.now() - at).max(0) / 1000);
-    api.metrics
-        .oldest_pending_seconds
-        .with_label_values(&[index])
-        .set(age);
+    for lane in api.ledger.backlog().await? {
+        api.metrics
+            .backlog
+            .with_label_values(&[lane.index.as_str(), lane.lane.name()])
+            .set(i64::try_from(lane.pending + lane.running).unwrap_or(i64::MAX));
+    }
 
     let mut text = Vec::new();
     let encoder = TextEncoder::new();

@@ -1,4 +1,4 @@
-//! `GET /indexes`, `POST /indexes/{index}/run`, `GET /runs/{run}`, `POST /indexes/{index}/approvals`.
+//! `POST /indexes/{index}/run`, `GET /indexes/{index}/runs`, `GET /runs/{run}`, `POST /indexes/{index}/approvals`.
 
 use std::sync::Arc;
 
@@ -6,81 +6,43 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header::LOCATION};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::blob_path::BlobPath;
 use shared::ids::RunId;
-use shared::ledger::{IndexRecord, IndexStats, RunKind, RunRecord};
+use shared::ledger::{Change, FileFilter, RunKind, RunRecord};
+use shared::work_message::Lane;
 
 use super::Api;
 use super::errors::ApiError;
+use crate::indexes::Index;
 
 /// Runs that a listing shows.
 const RUNS_SHOWN: u32 = 50;
-
-/// An index and its numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IndexStatus {
-    /// As stored.
-    #[serde(flatten)]
-    pub index: IndexRecord,
-    /// Its numbers now.
-    pub stats: IndexStats,
-}
-
-pub(super) async fn indexes(State(api): State<Arc<Api>>) -> Result<Json<Vec<IndexStatus>>, ApiError> {
-    let mut all = Vec::new();
-    for index in api.ledger.indexes().await? {
-        let stats = api.ledger.stats(&index.id).await?;
-        all.push(IndexStatus { index, stats });
-    }
-    Ok(Json(all))
-}
-
-pub(super) async fn index(
-    State(api): State<Arc<Api>>,
-    Path(index): Path<String>,
-) -> Result<Json<IndexStatus>, ApiError> {
-    let id = api.check(&index)?;
-    let found = api
-        .ledger
-        .indexes()
-        .await?
-        .into_iter()
-        .find(|index| index.id == *id);
-    let index = found.ok_or_else(|| ApiError::not_found(format!("the index {id} is not in the ledger")))?;
-    let stats = api.ledger.stats(id).await?;
-    Ok(Json(IndexStatus { index, stats }))
-}
+/// Files recorded per transaction of a full run.
+const FULL_PAGE: u32 = 1000;
 
 /// The query string of a run.
 #[derive(Deserialize)]
 pub(super) struct RunWanted {
     retry: Option<String>,
     path: Option<String>,
+    #[serde(default)]
+    full: bool,
 }
 
-/// Compares the source with the index; with `retry=failed`, failed files are tried again too.
+/// Compares the source with the index. With `retry=failed`, failed files are tried again instead; with `full=true`, every
+/// file is looked at again, and made again where settings have changed.
 pub(super) async fn start(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
     wanted: Result<Query<RunWanted>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let index = api.check(&index)?;
+    let index = api.index(&index).await?;
     let Query(wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
     match wanted.retry.as_deref() {
-        None => {
-            let reconciler = api.reconciler.as_ref().ok_or_else(|| {
-                ApiError::unavailable("nothing would take up the work: start `longshore up` first")
-            })?;
-            let plan = reconciler
-                .everything("run")
-                .await
-                .map_err(|error| ApiError::unavailable(error.to_string()))?;
-            let run = plan.changes.first().and_then(|change| change.run);
-            Ok(accepted(run, plan.changes.len() as u64))
-        }
+        None => compare(&api, &index, wanted.full).await,
         Some("failed") => {
             let path = wanted
                 .path
@@ -88,8 +50,9 @@ pub(super) async fn start(
                 .transpose()
                 .map_err(|error| ApiError::bad_request(format!("path: {error}")))?;
             let run = RunId::generate();
-            api.ledger.open_run(index, run, RunKind::Retry).await?;
-            let woken = api.ledger.retry_failed(index, path.as_ref(), Some(run)).await?;
+            let id = &index.record.id;
+            api.ledger.open_run(id, run, RunKind::Retry).await?;
+            let woken = api.ledger.retry_failed(id, path.as_ref(), Some(run)).await?;
             api.ledger.seal_run(run).await?;
             api.nudge.notify_one();
             Ok(accepted(Some(run), woken))
@@ -100,21 +63,71 @@ pub(super) async fn start(
     }
 }
 
-fn accepted(run: Option<RunId>, files: u64) -> impl IntoResponse {
+async fn compare(api: &Api, index: &Index, full: bool) -> Result<Response, ApiError> {
+    let reconciler = index
+        .reconciler
+        .as_ref()
+        .ok_or_else(|| ApiError::unavailable("nothing would take up the work: start `longshore up` first"))?;
+    let plan = reconciler
+        .everything("run")
+        .await
+        .map_err(|error| ApiError::unavailable(error.to_string()))?;
+    if let Some(upkeep) = &index.upkeep {
+        upkeep
+            .compare_vectors()
+            .await
+            .map_err(|error| ApiError::unavailable(error.to_string()))?;
+    }
+    if full {
+        return everything_again(api, index).await;
+    }
+    let run = plan.changes.first().and_then(|change| change.run);
+    Ok(accepted(run, plan.changes.len() as u64))
+}
+
+/// Has a worker look at every file.
+async fn everything_again(api: &Api, index: &Index) -> Result<Response, ApiError> {
+    let id = &index.record.id;
+    let run = RunId::generate();
+    api.ledger.open_run(id, run, RunKind::Full).await?;
+    let mut filter = FileFilter::default();
+    let mut total = 0;
+    loop {
+        let page = api.ledger.files(id, &filter, FULL_PAGE).await?;
+        let change = |path: &BlobPath| Change {
+            run: Some(run),
+            ..Change::new(path.clone(), "run", Lane::Bulk)
+        };
+        let changes: Vec<Change> = page.iter().map(|file| change(&file.path)).collect();
+        api.ledger.enqueue(id, &changes).await?;
+        api.nudge.notify_one();
+        total += changes.len() as u64;
+        let full = page.len() == FULL_PAGE as usize;
+        filter.after = page.into_iter().last().map(|file| file.path);
+        if !full {
+            break;
+        }
+    }
+    api.ledger.seal_run(run).await?;
+    Ok(accepted(Some(run), total))
+}
+
+fn accepted(run: Option<RunId>, files: u64) -> Response {
     let location = run.map_or_else(|| "/indexes".to_owned(), |run| format!("/runs/{run}"));
     (
         StatusCode::ACCEPTED,
         [(LOCATION, location)],
         Json(json!({ "run": run, "files": files })),
     )
+        .into_response()
 }
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
 ) -> Result<Json<Vec<RunRecord>>, ApiError> {
-    let index = api.check(&index)?;
-    Ok(Json(api.ledger.runs(index, RUNS_SHOWN).await?))
+    let index = api.record(&index).await?;
+    Ok(Json(api.ledger.runs(&index.id, RUNS_SHOWN).await?))
 }
 
 pub(super) async fn one(
@@ -143,9 +156,9 @@ pub(super) async fn decide(
     Path(index): Path<String>,
     decision: Result<Json<Decision>, JsonRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let index = api.check(&index)?;
+    let index = api.record(&index).await?;
     let Json(decision) = decision.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let files = api.ledger.decide(index, decision.approve).await?;
+    let files = api.ledger.decide(&index.id, decision.approve).await?;
     api.nudge.notify_one();
     Ok(Json(json!({ "approved": decision.approve, "files": files })))
 }

@@ -25,14 +25,14 @@ pub(super) async fn by_url(
     Path(index): Path<String>,
     query: Result<Query<UrlQuery>, QueryRejection>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    api.check(&index)?;
+    let index = api.index(&index).await?;
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let wanted = SearchQuery {
         query: query.q,
         mode: query.mode,
         limit: query.limit.unwrap_or(10),
     };
-    Ok(Json(api.search.search(&wanted).await?))
+    Ok(Json(index.search.search(&wanted).await?))
 }
 
 pub(super) async fn by_body(
@@ -40,7 +40,7 @@ pub(super) async fn by_body(
     Path(index): Path<String>,
     body: Result<Json<SearchQuery>, JsonRejection>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    api.check(&index)?;
+    let index = api.index(&index).await?;
     let Json(wanted) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    Ok(Json(api.search.search(&wanted).await?))
+    Ok(Json(index.search.search(&wanted).await?))
 }

@@ -46,7 +46,7 @@ fn planned(listed: &[Listed], known: &[KnownFile]) -> Plan {
     plan(
         listed,
         known,
-        PIPELINE,
+        Some(PIPELINE),
         known.len(),
         DeletionGuard::default(),
         Lane::Bulk,
@@ -155,7 +155,7 @@ fn new_settings_make_indexed_and_skipped_files_again() {
     let plan = plan(
         &listed,
         &known,
-        "p2",
+        Some("p2"),
         2,
         DeletionGuard::default(),
         Lane::Bulk,

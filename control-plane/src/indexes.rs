@@ -1,0 +1,195 @@
+//! The indexes of this process, each opened when it is first needed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use shared::blobs::Blobs;
+use shared::blobs::source::Source;
+use shared::ids::IndexId;
+use shared::index_settings::IndexSettings;
+use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError};
+use shared::vectors::Vectors;
+use tokio::sync::Mutex;
+
+use crate::reconciler::Reconciler;
+use crate::search::Search;
+use crate::upkeep::Upkeep;
+
+/// An index with everything that answers for it.
+pub struct Index {
+    /// Its record, as it was when the index was opened.
+    pub record: IndexRecord,
+    /// What it is made from and with.
+    pub settings: IndexSettings,
+    /// Its source.
+    pub blobs: Arc<dyn Blobs>,
+    /// Its points.
+    pub vectors: Arc<dyn Vectors>,
+    /// Its search.
+    pub search: Search,
+    /// Compares it with its source; absent where no worker would take up what is found.
+    pub reconciler: Option<Arc<Reconciler>>,
+    /// Its repairs; absent as well.
+    pub upkeep: Option<Upkeep>,
+}
+
+/// An index to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewIndex {
+    /// Its name.
+    pub name: IndexId,
+    /// Where its documents are.
+    pub source: Source,
+    /// The folder inside the source that it covers; empty for all of it.
+    #[serde(default)]
+    pub prefix: String,
+    /// Language of the full-text search.
+    #[serde(default = "english")]
+    pub language: String,
+    /// `false`: no dense vectors, whatever model the service has.
+    #[serde(default = "yes")]
+    pub embedding: bool,
+}
+
+fn english() -> String {
+    "english".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why an index cannot be used now.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// There is none of this name.
+    #[error("there is no index {0}; GET /indexes lists them")]
+    Unknown(IndexId),
+    /// It is on its way out.
+    #[error("index {0} is being deleted")]
+    Deleting(IndexId),
+    /// Something that it needs cannot be opened.
+    #[error("index {0} cannot be opened: {1}")]
+    Unusable(IndexId, String),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Knows how an index is opened, made and removed outside the ledger.
+#[async_trait]
+pub trait Opener: Send + Sync + 'static {
+    /// Opens source, vector store and model.
+    async fn open(&self, record: &IndexRecord) -> anyhow::Result<Index>;
+
+    /// Checks a new index and settles what it leaves open. The error says what to change.
+    async fn settle(&self, wanted: &NewIndex) -> anyhow::Result<IndexSettings>;
+
+    /// Removes the points of an index, all of them; they may be gone already.
+    async fn destroy(&self, index: &IndexId) -> anyhow::Result<()>;
+}
+
+/// Opens indexes and keeps them open.
+pub struct Indexes {
+    ledger: Arc<dyn ControlLedger>,
+    opener: Option<Arc<dyn Opener>>,
+    open: Mutex<HashMap<IndexId, Arc<Index>>>,
+}
+
+impl Indexes {
+    /// Indexes as the ledger lists them.
+    #[must_use]
+    pub fn new(ledger: Arc<dyn ControlLedger>, opener: Arc<dyn Opener>) -> Self {
+        Self {
+            ledger,
+            opener: Some(opener),
+            open: Mutex::default(),
+        }
+    }
+
+    /// One index, and no way to make others.
+    #[must_use]
+    pub fn sole(ledger: Arc<dyn ControlLedger>, index: Index) -> Self {
+        let open = HashMap::from([(index.record.id.clone(), Arc::new(index))]);
+        Self {
+            ledger,
+            opener: None,
+            open: Mutex::new(open),
+        }
+    }
+
+    /// Every index that is open now.
+    pub async fn opened(&self) -> Vec<Arc<Index>> {
+        self.open.lock().await.values().cloned().collect()
+    }
+
+    /// How indexes are made and removed, where that is possible.
+    #[must_use]
+    pub fn opener(&self) -> Option<&Arc<dyn Opener>> {
+        self.opener.as_ref()
+    }
+
+    /// Every record.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn records(&self) -> Result<Vec<IndexRecord>, LedgerError> {
+        self.ledger.indexes().await
+    }
+
+    /// The record of an index.
+    ///
+    /// # Errors
+    /// When there is none, or the ledger fails.
+    pub async fn record(&self, id: &IndexId) -> Result<IndexRecord, IndexError> {
+        let records = self.records().await?;
+        let found = records.into_iter().find(|record| record.id == *id);
+        found.ok_or_else(|| IndexError::Unknown(id.clone()))
+    }
+
+    /// An index, opened if it was not.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub async fn get(&self, id: &IndexId) -> Result<Arc<Index>, IndexError> {
+        let record = self.record(id).await?;
+        self.of_record(&record).await
+    }
+
+    /// The index of a record, opened if it was not.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub async fn of_record(&self, record: &IndexRecord) -> Result<Arc<Index>, IndexError> {
+        if record.state == IndexState::Deleting {
+            self.open.lock().await.remove(&record.id);
+            return Err(IndexError::Deleting(record.id.clone()));
+        }
+        // Held while opening: two requests for the same index open it once.
+        let mut open = self.open.lock().await;
+        let kept = open.get(&record.id);
+        let Some(opener) = &self.opener else {
+            return kept
+                .cloned()
+                .ok_or_else(|| IndexError::Unknown(record.id.clone()));
+        };
+        if let Some(index) = kept.filter(|index| is_same(&index.record, record)) {
+            return Ok(Arc::clone(index));
+        }
+        let index = opener
+            .open(record)
+            .await
+            .map_err(|error| IndexError::Unusable(record.id.clone(), format!("{error:#}")))?;
+        let index = Arc::new(index);
+        open.insert(record.id.clone(), Arc::clone(&index));
+        Ok(index)
+    }
+}
+
+/// An index that was deleted and made again under its name is another one.
+fn is_same(one: &IndexRecord, other: &IndexRecord) -> bool {
+    one.created_at == other.created_at && one.settings == other.settings
+}
