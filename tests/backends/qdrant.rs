@@ -360,8 +360,8 @@ async fn a_server_without_tls_is_unavailable_by_https() {
 async fn a_dead_server_is_unavailable_and_comes_back() {
     let mut front = front(None);
     let settings = QdrantSettings {
-        timeout: Duration::from_secs(2),
-        connect_timeout: Duration::from_secs(1),
+        timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(5),
         ..settings(front.process.url())
     };
     let store = store(&settings);
@@ -393,7 +393,7 @@ async fn a_dead_server_is_unavailable_and_comes_back() {
 async fn whoever_waits_for_a_silent_server_is_told_in_time() {
     let front = front(None);
     let settings = QdrantSettings {
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(3),
         connect_timeout: Duration::from_secs(1),
         max_in_flight: 4,
         ..settings(front.process.url())
@@ -405,7 +405,7 @@ async fn whoever_waits_for_a_silent_server_is_told_in_time() {
     let answers = join_all((0..40).map(|_| vectors.count())).await;
     // One time limit in the queue and one with the server, not ten in a row.
     assert!(
-        asked_at.elapsed() < Duration::from_secs(8),
+        asked_at.elapsed() < Duration::from_secs(15),
         "{:?}",
         asked_at.elapsed()
     );
@@ -453,7 +453,7 @@ async fn acknowledged_points_survive_a_kill_in_the_middle_of_writes() {
 async fn load_is_lowered_for_a_silent_server_and_raised_again() {
     let front = front(None);
     let settings = QdrantSettings {
-        timeout: Duration::from_millis(1500),
+        timeout: Duration::from_secs(3),
         connect_timeout: Duration::from_secs(1),
         max_in_flight: 8,
         ..settings(front.process.url())
@@ -461,9 +461,15 @@ async fn load_is_lowered_for_a_silent_server_and_raised_again() {
     let store = store(&settings);
     let vectors = open(&store).await;
     let write = || vectors.upsert(points(ClaimId::generate(), 1));
-    join_all((0..8).map(|_| write())).await;
-    assert_eq!(store.limits(), (8, 8));
-
+    // A machine that is busy with other things may be slow enough to have lowered it already.
+    let until_full = async || {
+        let started = Instant::now();
+        while store.limits().0 < 8 {
+            join_all((0..8).map(|_| write())).await;
+            assert!(started.elapsed() < wait::PATIENCE, "{:?}", store.limits());
+        }
+    };
+    until_full().await;
     front.process.suspend().unwrap();
     let answers = join_all((0..8).map(|_| write())).await;
     assert!(answers.iter().all(Result::is_err));
@@ -471,11 +477,7 @@ async fn load_is_lowered_for_a_silent_server_and_raised_again() {
     assert!(writes <= 4 && reads == 8, "{writes} writes, {reads} reads");
 
     front.process.resume().unwrap();
-    let started = Instant::now();
-    while store.limits().0 < 8 {
-        join_all((0..8).map(|_| write())).await;
-        assert!(started.elapsed() < wait::PATIENCE, "{:?}", store.limits());
-    }
+    until_full().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
