@@ -3,7 +3,6 @@
 pub mod batching;
 pub mod bm25;
 pub mod codes;
-pub mod governor;
 pub mod openai;
 
 use async_trait::async_trait;

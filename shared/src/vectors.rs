@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod edge;
 pub mod fusion;
 pub mod memory;
+pub mod qdrant;
 
 use std::collections::HashMap;
 

@@ -1,8 +1,10 @@
-//! What the end-to-end proofs share: a folder of documents, a `longshore` to run on it, and a model to embed with.
+//! What the end-to-end proofs share: a folder of documents, a `longshore` to run on it, a model to embed with, and a
+//! stand-in for a Qdrant server.
 
 pub mod embedding_server;
 pub mod folder;
 pub mod longshore;
 pub mod model;
+pub mod qdrant_front;
 pub mod random;
 pub mod wait;

@@ -301,14 +301,23 @@ fn collect(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> Join
     })
 }
 
-/// The binary that was built beside the tests.
+/// The `longshore` that was built beside the tests.
 ///
 /// # Panics
 /// When it was not built: then no test can say anything.
 #[must_use]
 pub fn binary() -> PathBuf {
+    built("longshore")
+}
+
+/// A binary that was built beside the tests.
+///
+/// # Panics
+/// When it was not built: then no test can say anything.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
-    let built = test.ancestors().nth(2).unwrap_or(Path::new("")).join("longshore");
+    let built = test.ancestors().nth(2).unwrap_or(Path::new("")).join(name);
     assert!(
         built.exists(),
         "{} is not there: run `cargo build --workspace --bins` first",

@@ -5,7 +5,7 @@
 //!
 //! - a text is sent at once while a request may start, so an idle batcher adds no delay; texts that come while all places
 //!   are taken fill the next request;
-//! - the [`Governor`](super::governor::Governor) finds out how many requests the provider takes at once;
+//! - the [`Governor`](crate::governor::Governor) finds out how many requests the provider takes at once;
 //! - a request that is refused for good is halved until the text that it is refused for stands alone;
 //! - equal texts that wait or are under way at the same time are sent once;
 //! - callers wait for room, so what is held in memory is bounded;

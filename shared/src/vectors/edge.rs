@@ -68,8 +68,12 @@ impl EdgeVectors {
         }))
     }
 
-    /// Reads on a thread that may block.
-    async fn read<T: Send + 'static>(
+    /// Reads what the trait does not offer, such as a scroll, on a thread that may block. Writes would not be durable.
+    ///
+    /// # Errors
+    /// [`VectorsError::Refused`] when the engine refuses the request, [`VectorsError::Unavailable`] when it fails or is
+    /// closed.
+    pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&EdgeShard) -> OperationResult<T> + Send + 'static,
     ) -> Result<T, VectorsError> {

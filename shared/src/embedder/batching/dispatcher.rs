@@ -13,8 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::backlog::{Backlog, Batch, Order};
 use super::{BatchSettings, Counts};
-use crate::embedder::governor::{Gate, Governor};
 use crate::embedder::{Embedded, Embedder, codes};
+use crate::governor::{Gate, Governor};
 use crate::retry::{Failure, FailureClass};
 use crate::shutdown::Tasks;
 

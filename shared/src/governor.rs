@@ -1,8 +1,8 @@
 //! How many requests may be under way: additive increase, multiplicative decrease (AIMD).
 //!
-//! Providers differ by orders of magnitude in what they take, and change it by the hour, so the limit is found rather than
-//! configured: it grows by one for each round of successes and halves when the provider shows that it is overloaded, as TCP
-//! does ([RFC 5681](https://www.rfc-editor.org/rfc/rfc5681)). Decisions only; time is passed in.
+//! Embedding providers and vector stores differ by orders of magnitude in what they take, and change it by the hour, so the
+//! limit is found rather than configured: it grows by one for each round of successes and halves when the other side shows
+//! that it is overloaded, as TCP does ([RFC 5681](https://www.rfc-editor.org/rfc/rfc5681)). Decisions only; time is passed in.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ impl Governor {
         }
     }
 
-    /// A request that was sent at `sent_at` was refused for load, or took too long; `wait` is how long the provider asked
+    /// A request that was sent at `sent_at` was refused for load, or took too long; `wait` is how long the other side asked
     /// everybody to wait. Requests sent before the last decrease belong to the same overload and do not decrease again.
     pub fn overloaded(&mut self, sent_at: Instant, now: Instant, wait: Option<Duration>) {
         if !self.is_old(sent_at) {
