@@ -24,6 +24,7 @@ use index_processor::worker::{Worker, WorkerSettings};
 use shared::blobs::source::Source;
 use shared::ledger::SweepPolicy;
 use shared::queue::memory::MemoryQueue;
+use shared::service::stop_on_signal;
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -162,7 +163,7 @@ impl Up {
 
     async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<u8> {
         let tasks = Tasks::new();
-        stop_on_signal(&tasks);
+        stop_on_signal(&tasks, || note("stopping; again to stop at once"));
         let watch = if args.once { None } else { self.watch() };
         // The data folder is ours alone, so whoever held files here before is dead.
         let all = SweepPolicy {
@@ -249,39 +250,4 @@ impl Up {
             }
         }
     }
-}
-
-/// Ctrl-C or SIGTERM ends the process in order; a second one at once.
-fn stop_on_signal(tasks: &Tasks) {
-    let stopper = tasks.clone();
-    tasks.spawn(async move {
-        tokio::select! {
-            () = stopper.stopping().cancelled_owned() => return,
-            () = signalled() => {}
-        }
-        note("stopping; again to stop at once");
-        stopper.stop();
-    });
-    // Not one of the tasks that are waited for: it ends with the process.
-    let stop = tasks.stopping();
-    drop(Tasks::new().spawn(async move {
-        stop.cancelled().await;
-        signalled().await;
-        std::process::exit(130);
-    }));
-}
-
-async fn signalled() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    drop(tokio::signal::ctrl_c().await);
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use prometheus::{Encoder, TextEncoder};
 use serde_json::{Value, json};
 use shared::file_state::FileState;
 use shared::work_message::Lane;
@@ -87,10 +85,5 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResp
             .set(i64::try_from(lane.pending + lane.running).unwrap_or(i64::MAX));
     }
 
-    let mut text = Vec::new();
-    let encoder = TextEncoder::new();
-    encoder
-        .encode(&api.registry.gather(), &mut text)
-        .map_err(|error| ApiError::unavailable(format!("metrics cannot be written: {error}")))?;
-    Ok(([(CONTENT_TYPE, encoder.format_type().to_owned())], text))
+    Ok(shared::service::health::text(&api.registry))
 }

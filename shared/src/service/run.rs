@@ -1,0 +1,96 @@
+//! The frame of a service's `main`.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use tracing_subscriber::EnvFilter;
+
+use super::stop_on_signal;
+use crate::settings::{Loaded, LogFormat, ServiceArgs, SettingsError, load};
+use crate::shutdown::Tasks;
+
+/// Exit code for settings that cannot be used.
+const USAGE: u8 = 2;
+
+/// Reads the settings, starts logging and a runtime, and runs `work` until it ends. Exit codes: 0 when it ended as told,
+/// 1 when it failed, 2 when the settings cannot be used.
+///
+/// `check` looks at what the types of the settings cannot: addresses, combinations. It must not connect to anything.
+pub fn run<S, W, F>(
+    service: impl Fn(&S) -> &ServiceArgs,
+    check: impl Fn(&Loaded<S>) -> Result<(), String>,
+    work: W,
+) -> ExitCode
+where
+    S: CommandFactory + FromArgMatches,
+    W: FnOnce(Loaded<S>, Tasks) -> F,
+    F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>>,
+{
+    let loaded = match load::<S>(std::env::args_os()) {
+        Ok(loaded) => loaded,
+        Err(SettingsError::Clap(error)) => {
+            // Help and version are no errors; clap knows where each goes.
+            error.print().ok();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
+        }
+        Err(error) => return refuse(&error.to_string()),
+    };
+    if let Err(why) = check(&loaded) {
+        return refuse(&why);
+    }
+    if service(&loaded.args).check_config {
+        std::io::stdout().write_all(loaded.listing.as_bytes()).ok();
+        return ExitCode::SUCCESS;
+    }
+    if let Err(why) = log(service(&loaded.args)) {
+        return refuse(&why);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("no threads can be started: {error}")),
+    };
+    let ended = runtime.block_on(async {
+        let tasks = Tasks::new();
+        stop_on_signal(&tasks, || {
+            tracing::info!("stopping; a second signal stops at once")
+        });
+        Box::pin(work(loaded, tasks)).await
+    });
+    // Blocking calls that hang must not keep the process.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    say(why);
+    ExitCode::from(USAGE)
+}
+
+fn fail(why: &str) -> ExitCode {
+    say(why);
+    ExitCode::FAILURE
+}
+
+fn say(why: &str) {
+    writeln!(std::io::stderr(), "error: {why}").ok();
+}
+
+fn log(args: &ServiceArgs) -> Result<(), String> {
+    let filter: EnvFilter = args
+        .log
+        .parse()
+        .map_err(|error| format!("--log {:?} is not a filter: {error}", args.log))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let started = match args.log_format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| error.to_string())
+}
