@@ -4,5 +4,6 @@ pub mod embedding_server;
 pub mod folder;
 pub mod longshore;
 pub mod model;
+pub mod rabbitmq;
 pub mod random;
 pub mod wait;
