@@ -1,8 +1,8 @@
 //! The fleet's backend: RabbitMQ, 3.10 or later, with quorum queues, through `lapin`.
 //!
 //! Publishing and consuming have a connection each, because a broker that is low on memory stops reading from connections
-//! that publish. [`publisher`] puts wake-ups and waits for confirmations, [`subscription`] takes them and mends itself,
-//! [`topology`] says what is where. See `docs/decisions/rabbitmq.md`.
+//! that publish. `publisher` puts wake-ups and waits for confirmations, `subscription` takes them and mends itself,
+//! `topology` says what is where. See `docs/decisions/rabbitmq.md`.
 
 mod dead_letters;
 mod feed;

@@ -39,6 +39,10 @@ pub(super) fn on_connect(error: &Error, address: &Address) -> QueueError {
             "RabbitMQ at {address} does not let user {user:?} use the vhost {vhost:?}: create it (rabbitmqctl \
              add_vhost) and give the user permissions on it (rabbitmqctl set_permissions), or correct the URL"
         ),
+        (ErrorKind::IOError(error), _) if error.to_string().contains("certificate") => format!(
+            "RabbitMQ at {address} shows a certificate that is not trusted: {error}; add the certificate of its authority \
+             to the trusted ones (ca_pem), and use the host name that it was made for"
+        ),
         (ErrorKind::IOError(error), _) => format!(
             "cannot reach RabbitMQ at {address}: {error}; check that it runs and that the URL has the right host, port \
              and scheme"
