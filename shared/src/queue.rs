@@ -2,6 +2,7 @@
 
 pub mod conformance;
 pub mod memory;
+pub mod rabbit;
 
 use std::fmt;
 

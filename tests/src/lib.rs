@@ -6,5 +6,6 @@ pub mod folder;
 pub mod longshore;
 pub mod model;
 pub mod qdrant_front;
+pub mod rabbitmq;
 pub mod random;
 pub mod wait;

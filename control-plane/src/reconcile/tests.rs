@@ -72,6 +72,7 @@ fn nothing_changed_nothing_enqueued() {
         plan,
         Plan {
             unchanged: 1,
+            current: 1,
             ..Plan::default()
         }
     );
