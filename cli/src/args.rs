@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use index_processor::settings::ChunkArgs;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::settings::EmbeddingArgs;
@@ -110,40 +111,6 @@ pub(crate) struct UpArgs {
     /// With --once: give up when nothing could be done for this long, for example because the embedding endpoint is down.
     #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) patience: u64,
-}
-
-/// How documents are cut.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Chunks")]
-pub(crate) struct ChunkArgs {
-    /// Largest chunk.
-    #[arg(long, env = "CHUNK_SIZE", default_value_t = 512, value_name = "N")]
-    pub(crate) chunk_size: usize,
-
-    /// How much of a chunk the next one repeats.
-    #[arg(long, env = "CHUNK_OVERLAP", default_value_t = 64, value_name = "N")]
-    pub(crate) chunk_overlap: usize,
-
-    /// What the two are counted in.
-    #[arg(long, env = "CHUNK_UNIT", value_enum, default_value = "tokens")]
-    pub(crate) chunk_unit: ChunkUnit,
-
-    /// How: by the document's type, recursively at paragraphs and sentences, or by meaning (needs an embedding model).
-    #[arg(long, env = "CHUNK_STRATEGY", value_enum, default_value = "auto")]
-    pub(crate) chunk_strategy: ChunkStrategy,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ChunkUnit {
-    Tokens,
-    Characters,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ChunkStrategy {
-    Auto,
-    Recursive,
-    Semantic,
 }
 
 #[derive(Debug, Args)]

@@ -46,7 +46,10 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// Runs until done (`--once`) or told to stop.
 pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
     let root = opening::readable_folder(&args.dir)?;
-    let chunk = opening::chunk_settings(&args.chunk, args.embedding.embedding_model.is_some())?;
+    let chunk = args
+        .chunk
+        .settings(args.embedding.embedding_model.is_some())
+        .map_err(anyhow::Error::msg)?;
     let listener = opening::listen(&args).await?;
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;

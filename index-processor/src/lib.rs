@@ -11,5 +11,6 @@ pub mod lease;
 pub mod metrics;
 pub mod pipeline;
 pub mod session;
+pub mod settings;
 pub mod settle;
 pub mod worker;

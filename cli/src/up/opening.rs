@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use index_processor::chunk::{ChunkSettings, Size, Strategy};
 use shared::blobs::source::Source;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::codes;
@@ -17,7 +16,7 @@ use shared::ledger::Ledger;
 use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use tokio::net::TcpListener;
 
-use crate::args::{ChunkArgs, ChunkStrategy, ChunkUnit, UpArgs};
+use crate::args::UpArgs;
 use crate::data_dir::DataDir;
 use crate::embedded::{self, Embedded};
 
@@ -36,25 +35,6 @@ pub(super) fn readable_folder(dir: &Path) -> anyhow::Result<PathBuf> {
     std::fs::read_dir(&absolute)
         .with_context(|| format!("the folder {shown} cannot be listed: give this account read permission"))?;
     Ok(absolute)
-}
-
-pub(super) fn chunk_settings(args: &ChunkArgs, has_model: bool) -> anyhow::Result<ChunkSettings> {
-    let size = match args.chunk_unit {
-        ChunkUnit::Tokens => Size::Tokens(args.chunk_size),
-        ChunkUnit::Characters => Size::Characters(args.chunk_size),
-    };
-    let strategy = match args.chunk_strategy {
-        ChunkStrategy::Auto => Strategy::Auto,
-        ChunkStrategy::Recursive => Strategy::Recursive,
-        ChunkStrategy::Semantic => Strategy::Semantic,
-    };
-    let settings = ChunkSettings::new(size, args.chunk_overlap, strategy)?;
-    if strategy == Strategy::Semantic && !has_model {
-        bail!(
-            "--chunk-strategy semantic cuts by meaning: it needs --embedding-base-url and --embedding-model"
-        );
-    }
-    Ok(settings)
 }
 
 pub(super) async fn listen(args: &UpArgs) -> anyhow::Result<Option<TcpListener>> {
