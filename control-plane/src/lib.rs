@@ -6,6 +6,7 @@
 
 pub mod dispatch;
 pub mod duties;
+pub mod fleet;
 pub mod http;
 pub mod indexes;
 pub mod intake;
@@ -15,4 +16,5 @@ pub mod operations;
 pub mod reconcile;
 pub mod reconciler;
 pub mod search;
+pub mod settings;
 pub mod upkeep;

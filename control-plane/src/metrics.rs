@@ -28,6 +28,8 @@ pub struct Metrics {
     pub vector_query_seconds: Histogram,
     /// Hits left out because their claim is not live.
     pub stale_hits: IntCounter,
+    /// Messages that the queue gave up, by `reason`: `rejected`, `delivery_limit`, `maxlen`, `expired`, `other`.
+    pub dead_letters: IntCounterVec,
     /// Files by `index` and `state`, read from the ledger at scrape time.
     pub files: IntGaugeVec,
     /// PENDING and running files by `index` and `lane`, read at scrape time.
@@ -89,6 +91,11 @@ impl Metrics {
                 "longshore_backlog",
                 "Pending and running files by index and lane",
                 &["index", "lane"],
+            )?,
+            dead_letters: declare.counters(
+                "longshore_dead_letters_total",
+                "Messages that the queue gave up, by reason",
+                "reason",
             )?,
             completeness: declare.ratios(
                 "longshore_completeness_ratio",

@@ -24,6 +24,18 @@ pub struct LeaseSettings {
     pub margin: Duration,
 }
 
+impl LeaseSettings {
+    /// Leases of this length, renewed four times meanwhile, with a sixth of it as margin.
+    #[must_use]
+    pub fn lasting(lease: Duration) -> Self {
+        Self {
+            lease,
+            renew_every: lease / 4,
+            margin: lease / 6,
+        }
+    }
+}
+
 impl Default for LeaseSettings {
     fn default() -> Self {
         Self {

@@ -37,6 +37,12 @@ where
         }
         Err(error) => return refuse(&error.to_string()),
     };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("no threads can be started: {error}")),
+    };
+    // Clients are made while checking, and want a runtime around them.
+    let entered = runtime.enter();
     if let Err(why) = check(&loaded) {
         return refuse(&why);
     }
@@ -47,10 +53,7 @@ where
     if let Err(why) = log(service(&loaded.args)) {
         return refuse(&why);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("no threads can be started: {error}")),
-    };
+    drop(entered);
     let ended = runtime.block_on(async {
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || {

@@ -35,7 +35,7 @@ fn refusal(file: &str, flags: &[&str]) -> String {
 
 #[test]
 fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
-    let file = "slots = 16\nrequired = \"from the file\"\nqdrant_prefix = \"team\"\n";
+    let file = "slots = 16\nrequired = \"from the file\"\nqdrant_collection_prefix = \"team\"\n";
     let loaded = parse(file, &["--slots", "32"]).unwrap();
     assert_eq!(loaded.args.slots, 32);
     assert_eq!(
@@ -43,7 +43,7 @@ fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
         "the file satisfies what is required"
     );
     assert_eq!(
-        loaded.args.vectors.qdrant_prefix, "team",
+        loaded.args.vectors.qdrant_collection_prefix, "team",
         "underscores are as good as hyphens"
     );
     assert_eq!(loaded.args.ledger.database_pool_size, 16);

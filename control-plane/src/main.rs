@@ -1,0 +1,137 @@
+//! The control plane as a process of its own: events in, RabbitMQ out, PostgreSQL and Qdrant beside.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_plane::dispatch::{DispatchSettings, Dispatcher};
+use control_plane::duties::Duties;
+use control_plane::fleet::FleetOpener;
+use control_plane::http::{self, Api};
+use control_plane::indexes::Indexes;
+use control_plane::intake::dead_letters;
+use control_plane::keeper::Keeper;
+use control_plane::metrics::Metrics;
+use control_plane::reconcile::DeletionGuard;
+use control_plane::settings::ControlPlaneSettings;
+use control_plane::upkeep::UpkeepSettings;
+use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
+use prometheus::Registry;
+use shared::clock::{Clock, SystemClock};
+use shared::index_parts::PartsOpener;
+use shared::ledger::{ControlLedger, SweepPolicy};
+use shared::service;
+use shared::settings::Loaded;
+use shared::shutdown::Tasks;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Longest wait for tasks at the end.
+const DRAIN: Duration = Duration::from_secs(15);
+
+fn main() -> ExitCode {
+    service::run(|settings: &ControlPlaneSettings| &settings.service, check, run)
+}
+
+fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {
+    let settings = &loaded.args;
+    let dedicated = settings.dispatch.dedicated_indexes.iter().cloned().collect();
+    settings.queue.open(dedicated, None).map(drop).map_err(|error| error.to_string())?;
+    settings.vectors.open().map(drop).map_err(|error| error.to_string())?;
+    settings.ledger.check().map_err(|error| error.to_string())?;
+    if !(0.0..=1.0).contains(&settings.upkeep.deletion_guard_share) {
+        return Err("--deletion-guard-share is a share from 0 to 1".to_owned());
+    }
+    Ok(())
+}
+
+async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let Loaded { args: settings, sources, .. } = loaded;
+    let registry = Registry::new();
+    let metrics = Arc::new(Metrics::register(&registry)?);
+    let ledger: Arc<dyn ControlLedger> = settings.ledger.open().await?;
+    let dedicated = settings.dispatch.dedicated_indexes.iter().cloned().collect();
+    let queue = settings.queue.open(dedicated, None)?;
+    queue.check().await?;
+    let store = settings.vectors.open()?;
+    let listener = TcpListener::bind(settings.listen).await?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+
+    let owner = service::replica_name("control-plane");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let nudge = Arc::new(Notify::new());
+    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
+    let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
+    let opener = FleetOpener {
+        parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
+        ledger: Arc::clone(&ledger),
+        guard: DeletionGuard {
+            files: settings.upkeep.deletion_guard_files,
+            share: settings.upkeep.deletion_guard_share,
+        },
+        upkeep: UpkeepSettings {
+            reconcile_every: every,
+            reconcile_first: true,
+            full_scrub_every: every,
+            orphan_age: Duration::from_secs(settings.upkeep.orphan_age_seconds),
+            ..UpkeepSettings::default()
+        },
+        duties: Arc::clone(&duties),
+        nudge: Arc::clone(&nudge),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+    };
+    let indexes = Arc::new(Indexes::new(Arc::clone(&ledger), Arc::new(opener)));
+    let dispatcher = Dispatcher {
+        ledger: Arc::clone(&ledger) as _,
+        queue: Arc::clone(&queue) as _,
+        nudge: Arc::clone(&nudge),
+        settings: DispatchSettings {
+            window: settings.dispatch.dispatch_window,
+            rewake_after: Duration::from_secs(settings.dispatch.rewake_seconds),
+            ..DispatchSettings::default()
+        },
+        began: Instant::now(),
+        duties: Arc::clone(&duties),
+        metrics: Arc::clone(&metrics),
+    };
+    let sweeper = Sweeper {
+        ledger: Arc::clone(&ledger) as _,
+        every: Duration::from_secs(settings.upkeep.sweep_seconds),
+        policy: SweepPolicy {
+            stale_after: Duration::from_secs(settings.upkeep.stale_timeout * 60),
+            max_attempts: settings.upkeep.max_retries,
+            ..DEFAULT_POLICY
+        },
+        nudge: Arc::clone(&nudge),
+        duties: Arc::clone(&duties),
+        metrics: Arc::clone(&metrics),
+    };
+    let keeper = Keeper {
+        indexes: Arc::clone(&indexes),
+        ledger: Arc::clone(&ledger),
+        duties: Arc::clone(&duties),
+    };
+    let api = Arc::new(Api {
+        indexes,
+        ledger: Arc::clone(&ledger),
+        nudge,
+        clock,
+        registry,
+        metrics: Arc::clone(&metrics),
+    });
+    tasks.spawn(http::serve(listener, api, tasks.stopping()));
+    tasks.spawn(dispatcher.run(tasks.stopping()));
+    tasks.spawn(sweeper.run(tasks.stopping()));
+    tasks.spawn(keeper.run(tasks.stopping()));
+    tasks.spawn(dead_letters::run(Arc::clone(&queue), ledger, metrics, tasks.stopping()));
+    tasks.stopping().cancelled().await;
+    if !tasks.drain(DRAIN).await {
+        tracing::warn!("some tasks did not end in time");
+    }
+    duties.give_back().await;
+    queue.close(DRAIN).await;
+    Ok(())
+}
