@@ -1,6 +1,7 @@
 //! The HTTP interface: one route table, one file per resource.
 
 pub mod errors;
+pub mod events;
 pub mod files;
 pub mod health;
 pub mod runs;
