@@ -1,4 +1,3 @@
-use futures::future::join_all;
 use prometheus::Registry;
 use serde_json::{Value, json};
 use shared::blob_path::BlobPath;
@@ -233,17 +232,12 @@ async fn messages_from_queues_are_taken_in_every_format() {
     ];
     for ledger in ledgers(&indexes).await {
         let intake = intake(Arc::clone(&ledger), indexes.clone());
-        let bodies = samples::all();
-        let taken = bodies.iter().map(|body| {
-            let intake = &intake;
-            async move {
-                intake
-                    .handle("events", body.to_string().as_bytes(), None)
-                    .await
-                    .unwrap()
-            }
-        });
-        let receipts: Vec<Receipt> = join_all(taken).await;
+        // One after the other: two of the samples are about the same directory, and only the first of them counts.
+        let mut receipts = Vec::new();
+        for body in samples::all() {
+            let body = body.to_string();
+            receipts.push(intake.handle("events", body.as_bytes(), None).await.unwrap());
+        }
         assert_eq!(receipts.iter().map(|receipt| receipt.unowned).sum::<usize>(), 0);
         let accepted: Vec<usize> = receipts.iter().map(|receipt| receipt.accepted).collect();
         assert_eq!(accepted, [5, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1]);
