@@ -91,6 +91,8 @@ fn any_json() -> impl Strategy<Value = Value> {
 enum Spoil {
     Replace(usize, Value),
     Remove(usize),
+    /// Keeps a text only up to there.
+    Chop(usize, usize),
     Twice(usize),
     Cut(usize),
     Byte(usize, u8),
@@ -98,7 +100,9 @@ enum Spoil {
 
 fn spoils() -> impl Strategy<Value = Vec<Spoil>> {
     let one = prop_oneof![
-        4 => (any::<usize>(), any_json()).prop_map(|(at, value)| Spoil::Replace(at, value)),
+        3 => (any::<usize>(), any_json()).prop_map(|(at, value)| Spoil::Replace(at, value)),
+        3 => (any::<usize>(), "[a-z.%+]{0,8}").prop_map(|(at, text)| Spoil::Replace(at, json!(text))),
+        3 => (any::<usize>(), 0..60_usize).prop_map(|(at, to)| Spoil::Chop(at, to)),
         3 => any::<usize>().prop_map(Spoil::Remove),
         1 => any::<usize>().prop_map(Spoil::Twice),
         1 => any::<usize>().prop_map(Spoil::Cut),
@@ -145,6 +149,14 @@ fn spoilt(mut body: Value, spoils: &[Spoil]) -> Vec<u8> {
                         }
                     }
                     other => *other = Value::Null,
+                });
+            }
+            Spoil::Chop(n, to) => {
+                let mut left = at(&body, *n);
+                nth(&mut body, &mut left, &mut |value| {
+                    if let Value::String(text) = value {
+                        *text = text.chars().take(*to).collect();
+                    }
                 });
             }
             Spoil::Twice(n) => {
