@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian (or anything with a C compiler) and Rust; installs cargo-deny into target/tools when it is not there, and
-# uses cargo-nextest when it is.
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ and npm from Debian; Azurite and
+# cargo-deny into target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,11 +12,21 @@ step() { printf '\n== %s (%s s so far)\n' "$1" "$SECONDS"; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-if ! have cc || ! have c++; then
-  step "C compiler (for SQLite, the grammars and the vector store)"
+# Backends that the fleet's tests start as child processes of their own. Nothing of them has to run beforehand.
+missing=()
+{ have cc && have c++; } || missing+=(build-essential)
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+[ -e /usr/lib/rabbitmq/bin/rabbitmq-env ] || missing+=(rabbitmq-server)
+have npm || missing+=(nodejs npm)
+if [ ${#missing[@]} -gt 0 ]; then
+  step "packages: ${missing[*]}"
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get -qq update
-  $sudo apt-get -qq -y install build-essential
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "${missing[@]}"
+fi
+if ! have azurite-blob && [ ! -e target/tools/azurite/node_modules/.bin/azurite-blob ]; then
+  step "Azurite, the emulator of Azure Blob Storage"
+  npm install --prefix target/tools/azurite --no-audit --no-fund --omit=dev --loglevel=error azurite@3.35.0
 fi
 
 step "format"
@@ -32,7 +42,8 @@ if have cargo-nextest; then
   cargo nextest run --locked --workspace --profile ci
   cargo test --locked --workspace --doc
 else
-  cargo test --locked --workspace
+  # Tests of whole processes and fleets one after the other.
+  cargo test --locked --workspace -- --test-threads=2
 fi
 
 step "lints"

@@ -9,6 +9,8 @@ use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::settings::EmbeddingArgs;
 
+use crate::backends::BackendArgs;
+
 /// Keeps a searchable index true to a folder of documents.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, about, max_term_width = 100)]
@@ -83,6 +85,10 @@ pub(crate) struct UpArgs {
 
     #[command(flatten)]
     pub(crate) chunk: ChunkArgs,
+
+    /// Servers in place of the embedded parts.
+    #[command(flatten)]
+    pub(crate) backends: BackendArgs,
 
     /// Language of the full-text search: its stop words and word stems.
     #[arg(long, env = "LONGSHORE_LANGUAGE", default_value = "english")]

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::args::DataArgs;
+use crate::backends::BackendArgs;
 use crate::data_dir::{DataDir, Holder};
 use crate::embedded::{self, Embedded};
 
@@ -32,7 +33,8 @@ enum Way {
 impl Client {
     /// Finds the index of a data folder.
     pub(crate) async fn connect(data: &DataArgs) -> anyhow::Result<Self> {
-        match DataDir::existing(&data.data_dir)? {
+        let elsewhere = BackendArgs::from_environment()?.has_ledger();
+        match DataDir::existing(&data.data_dir, elsewhere)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
                 let router = control_plane::http::router(embedded.api(None)?);

@@ -56,9 +56,11 @@ impl DataDir {
         }
     }
 
-    /// Takes the folder if nobody has it; an error if there is no index in it.
-    pub(crate) fn existing(path: &Path) -> anyhow::Result<Holder> {
-        if !path.join(LEDGER).exists() {
+    /// Takes the folder if nobody has it; an error if there is no index in it. With the ledger on a server, the folder says
+    /// only who runs.
+    pub(crate) fn existing(path: &Path, ledger_elsewhere: bool) -> anyhow::Result<Holder> {
+        let made = if ledger_elsewhere { LOCK } else { LEDGER };
+        if !path.join(made).exists() {
             bail!(
                 "there is no index in {}: make one with `longshore up DIR`, or say where it is with --data-dir",
                 path.display()

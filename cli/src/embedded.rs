@@ -21,15 +21,14 @@ use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
-use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{ControlLedger, IndexRecord, IndexState, Ledger};
 use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
 use tokio::sync::{Mutex, Notify};
 
+use crate::backends::BackendArgs;
 use crate::data_dir::DataDir;
-use crate::lazy_vectors::LazyVectors;
 
 /// An index in a data folder, with everything that answers questions about it.
 pub(crate) struct Embedded {
@@ -50,16 +49,11 @@ pub(crate) struct Embedded {
     pub(crate) data: DataDir,
 }
 
-/// Opens the ledger of a data folder.
-pub(crate) async fn open_ledger(data: &DataDir, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<SqliteLedger>> {
-    let (path, clock) = (data.ledger(), Arc::clone(clock));
-    Ok(tokio::task::spawn_blocking(move || SqliteLedger::open(&path, clock)).await??)
-}
-
 /// The index of a data folder, as `longshore up` last ran it.
 pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ledger = open_ledger(&data, &clock).await?;
+    let backends = BackendArgs::from_environment()?;
+    let ledger = backends.open_ledger(&data, &clock).await?;
     let mut indexes = ledger.indexes().await?;
     let Some(record) = indexes.pop() else {
         bail!("the data folder holds no index yet: run `longshore up DIR` first");
@@ -72,14 +66,15 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
         api_key: Some(Secret::new(&key.to_string_lossy())).filter(|key| !key.is_empty()),
         ..EmbeddingSettings::new(&model.url, &model.model)
     });
-    assemble(data, clock, ledger, record.id, settings, embedding)
+    assemble(data, clock, ledger, &backends, record.id, settings, embedding).await
 }
 
 /// Puts the parts together.
-pub(crate) fn assemble(
+pub(crate) async fn assemble(
     data: DataDir,
     clock: Arc<dyn Clock>,
     ledger: Arc<dyn ControlLedger>,
+    backends: &BackendArgs,
     index: IndexId,
     settings: IndexSettings,
     embedding: Option<EmbeddingSettings>,
@@ -88,7 +83,7 @@ pub(crate) fn assemble(
     let registry = Registry::new();
     let metrics = Arc::new(control_plane::metrics::Metrics::register(&registry)?);
     let dense_size = settings.embedding.as_ref().map(|model| model.dimensions);
-    let vectors = Arc::new(LazyVectors::new(data.vectors(), dense_size));
+    let vectors = backends.open_vectors(&data, &index, dense_size).await?;
     let embedder = embedding
         .map(|settings| batched(&settings, dense_size, &tasks))
         .transpose()?;

@@ -1,6 +1,7 @@
 //! `longshore`: a folder of documents as a live, searchable index, and the commands to look at it.
 
 mod args;
+mod backends;
 mod client;
 mod commands;
 mod data_dir;

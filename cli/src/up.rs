@@ -23,7 +23,7 @@ use index_processor::pipeline::{Capacity, Pipeline, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::blobs::source::Source;
 use shared::ledger::SweepPolicy;
-use shared::queue::memory::MemoryQueue;
+use shared::queue::Queue;
 use shared::service::stop_on_signal;
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
@@ -53,7 +53,8 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
     let listener = opening::listen(&args).await?;
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
-    let up = Up::assemble(embedded, &args, chunk)?;
+    let queue = args.backends.open_queue().await?;
+    let up = Up::assemble(embedded, queue, &args, chunk)?;
     up.run(listener, &args).await
 }
 
@@ -71,9 +72,13 @@ struct Up {
 }
 
 impl Up {
-    fn assemble(embedded: Embedded, args: &UpArgs, chunk: ChunkSettings) -> anyhow::Result<Self> {
+    fn assemble(
+        embedded: Embedded,
+        queue: Arc<dyn Queue>,
+        args: &UpArgs,
+        chunk: ChunkSettings,
+    ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
-        let queue = Arc::new(MemoryQueue::default());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let pipeline = Arc::new(Pipeline::new(
             Arc::clone(&embedded.blobs),
@@ -87,12 +92,12 @@ impl Up {
             Arc::new(Capacity::new(cores, MEMORY_BYTES)),
             Arc::clone(&metrics),
         ));
-        let owner = format!("embedded-{}", std::process::id());
+        let owner = shared::service::replica_name("up");
         let stale_after = Duration::from_secs(args.stale_timeout * 60);
         let settled = Arc::new(Notify::new());
         let worker = Arc::new(Worker {
             ledger: Arc::clone(&embedded.ledger) as _,
-            queue: Arc::clone(&queue) as _,
+            queue: Arc::clone(&queue),
             pipelines: Arc::new(Sole(Arc::clone(&pipeline))),
             leases: Arc::new(Leases::new(
                 owner.clone(),
@@ -117,7 +122,7 @@ impl Up {
             queue,
             nudge: Arc::clone(&embedded.nudge),
             settings: DispatchSettings {
-                queue_began_empty: true,
+                queue_began_empty: !args.backends.has_queue(),
                 ..DispatchSettings::default()
             },
             began: Instant::now(),
@@ -168,13 +173,15 @@ impl Up {
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || note("stopping; again to stop at once"));
         let watch = if args.once { None } else { self.watch() };
-        // The data folder is ours alone, so whoever held files here before is dead.
-        let all = SweepPolicy {
-            stale_after: Duration::ZERO,
-            delay: Duration::ZERO,
-            ..self.sweeper.policy
-        };
-        self.sweeper.sweep(all).await?;
+        if !args.backends.has_ledger() {
+            // The data folder is ours alone, so whoever held files here before is dead. On a server leases have to run out.
+            let all = SweepPolicy {
+                stale_after: Duration::ZERO,
+                delay: Duration::ZERO,
+                ..self.sweeper.policy
+            };
+            self.sweeper.sweep(all).await?;
+        }
 
         let Self {
             embedded,
@@ -199,7 +206,7 @@ impl Up {
         embedded.data.announce(url.clone())?;
         if let Some(listener) = listener {
             let api = embedded.api(Some(&upkeep))?;
-            tasks.spawn(http::serve(listener, api, tasks.stopping()));
+            tasks.spawn(http::serve(listener, http::router(api), tasks.stopping()));
         }
         if let Some(url) = &url {
             note(&format!(

@@ -3,6 +3,7 @@
 pub mod backlog;
 pub mod dead_letters;
 pub mod errors;
+pub mod events;
 pub mod files;
 pub mod health;
 pub mod indexes;
@@ -70,8 +71,8 @@ pub fn router(api: Arc<Api>) -> Router {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(api))
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, routes)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
 }

@@ -13,6 +13,8 @@ use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError};
 use shared::vectors::Vectors;
 use tokio::sync::Mutex;
 
+use crate::intake::accept::IndexPlaces;
+use crate::intake::router::IndexPlace;
 use crate::reconciler::Reconciler;
 use crate::search::Search;
 use crate::upkeep::Upkeep;
@@ -192,4 +194,24 @@ impl Indexes {
 /// An index that was deleted and made again under its name is another one.
 fn is_same(one: &IndexRecord, other: &IndexRecord) -> bool {
     one.created_at == other.created_at && one.settings == other.settings
+}
+
+#[async_trait]
+impl IndexPlaces for Indexes {
+    async fn index_places(&self) -> Result<Vec<IndexPlace>, LedgerError> {
+        let records = self.records().await?;
+        let place = |record: IndexRecord| match IndexSettings::of(&record) {
+            Ok(settings) => Some(IndexPlace {
+                index: record.id,
+                place: settings.source,
+                prefix: settings.prefix,
+                state: record.state,
+            }),
+            Err(error) => {
+                tracing::warn!("{error}");
+                None
+            }
+        };
+        Ok(records.into_iter().filter_map(place).collect())
+    }
 }

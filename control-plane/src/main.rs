@@ -10,7 +10,9 @@ use control_plane::duties::Duties;
 use control_plane::fleet::FleetOpener;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
-use control_plane::intake::dead_letters;
+use control_plane::http::events::EventsApi;
+use control_plane::intake::accept::Intake;
+use control_plane::intake::{dead_letters, feed};
 use control_plane::keeper::Keeper;
 use control_plane::metrics::Metrics;
 use control_plane::reconcile::DeletionGuard;
@@ -21,6 +23,7 @@ use prometheus::Registry;
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::PartsOpener;
 use shared::ledger::{ControlLedger, SweepPolicy};
+use shared::queue::rabbit::FeedSettings;
 use shared::service;
 use shared::settings::Loaded;
 use shared::shutdown::Tasks;
@@ -114,6 +117,22 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         ledger: Arc::clone(&ledger),
         duties: Arc::clone(&duties),
     };
+    let intake = Intake {
+        ledger: Arc::clone(&ledger),
+        indexes: Arc::clone(&indexes) as _,
+        nudge: Arc::clone(&nudge),
+        metrics: Arc::clone(&metrics),
+    };
+    if let Some(queue) = &settings.events.events_amqp_queue {
+        let own = &settings.events.events_amqp_url;
+        let url = if own.is_empty() { &settings.queue.amqp_url } else { own };
+        let feed = FeedSettings::new(url.clone(), queue);
+        tasks.spawn(feed::run(feed, intake.clone(), tasks.stopping()));
+    }
+    let events = Arc::new(EventsApi {
+        intake,
+        key: (!settings.events.events_key.is_empty()).then(|| settings.events.events_key.clone()),
+    });
     let api = Arc::new(Api {
         indexes,
         ledger: Arc::clone(&ledger),
@@ -122,7 +141,8 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         registry,
         metrics: Arc::clone(&metrics),
     });
-    tasks.spawn(http::serve(listener, api, tasks.stopping()));
+    let routes = http::events::router(events).merge(http::router(api));
+    tasks.spawn(http::serve(listener, routes, tasks.stopping()));
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));

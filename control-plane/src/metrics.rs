@@ -14,6 +14,10 @@ pub struct Metrics {
     pub woken: IntCounter,
     /// Changes recorded, by `kind`: `added`, `changed`, `renamed`, `removed`, `held`.
     pub changes: IntCounterVec,
+    /// Events that sources reported, by `source` (the format: `event_grid`, `cloud_events`, `s3`, `gcs`, `unknown`) and
+    /// `outcome`: `accepted`, `duplicate`, `ignored`, `unowned`, `refused`, `unreadable` (bodies), `unavailable` (the ledger did
+    /// not answer, so they come again).
+    pub events: IntCounterVec,
     /// Attempts that were taken from a worker that died or froze.
     pub swept: IntCounter,
     /// Dead claims whose points were removed.
@@ -53,6 +57,11 @@ impl Metrics {
                 "longshore_changes_total",
                 "Changes recorded in the ledger, by kind",
                 "kind",
+            )?,
+            events: declare.counters_by(
+                "longshore_events_total",
+                "Events that sources reported, by format and outcome",
+                &["source", "outcome"],
             )?,
             swept: declare.counter(
                 "longshore_swept_total",

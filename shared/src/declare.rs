@@ -24,7 +24,15 @@ impl Declare<'_> {
     /// # Errors
     /// When the name is taken or not legal.
     pub fn counters(&self, name: &str, help: &str, label: &str) -> Result<IntCounterVec, Error> {
-        let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
+        self.counters_by(name, help, &[label])
+    }
+
+    /// Counters by several labels.
+    ///
+    /// # Errors
+    /// When the name is taken or not legal.
+    pub fn counters_by(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+        let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

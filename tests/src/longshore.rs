@@ -18,6 +18,7 @@ use crate::wait;
 pub struct Longshore {
     data: TempDir,
     flags: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// What a command printed and how it ended.
@@ -48,6 +49,7 @@ impl Longshore {
         Ok(Self {
             data: tempfile::Builder::new().prefix("data-").tempdir()?,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            environment: Vec::new(),
         })
     }
 
@@ -58,6 +60,13 @@ impl Longshore {
     pub fn with_model(url: &str, flags: &[&str]) -> anyhow::Result<Self> {
         let model = ["--embedding-base-url", url, "--embedding-model", "test-model"];
         Self::new(&[&model, flags].concat())
+    }
+
+    /// With a variable in the environment of every command.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The data folder.
@@ -72,7 +81,9 @@ impl Longshore {
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if ["EMBEDDING_", "LONGSHORE_", "CHUNK_", "FILE_INDEXING_", "INDEXER_"]
+            if [
+                "EMBEDDING_", "LONGSHORE_", "CHUNK_", "FILE_INDEXING_", "INDEXER_", "DATABASE_", "AMQP_", "QDRANT_",
+            ]
                 .iter()
                 .any(|p| name.starts_with(p))
             {
@@ -83,6 +94,7 @@ impl Longshore {
             .args(args)
             .arg("--data-dir")
             .arg(self.data_dir())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -52,11 +52,12 @@ pub(super) async fn listen(args: &UpArgs) -> anyhow::Result<Option<TcpListener>>
 /// Opens the index of a data folder, making it on the first run.
 pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Embedded> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ledger = embedded::open_ledger(&folder, &clock).await?;
+    let ledger = args.backends.open_ledger(&folder, &clock).await?;
     let index = args
         .name
         .clone()
         .unwrap_or_else(|| IndexId::from_free_text(&root.file_name().unwrap_or_default().to_string_lossy()));
+    args.backends.check_alone(&*ledger, &index).await?;
     let embedding = args.embedding.settings();
     let stored = ledger.indexes().await?.into_iter().next();
     let settings = match stored {
@@ -92,7 +93,7 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
             settings
         }
     };
-    embedded::assemble(folder, clock, ledger, index, settings, embedding)
+    embedded::assemble(folder, clock, ledger, &args.backends, index, settings, embedding).await
 }
 
 /// Learns the size of the model's vectors, and that endpoint, key and model are right.

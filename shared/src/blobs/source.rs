@@ -14,7 +14,7 @@ use url::Url;
 pub enum Source {
     /// A container of Azure Blob Storage or Data Lake Storage Gen2.
     Azure {
-        /// The storage account.
+        /// The storage account, in lower case.
         account: String,
         /// The container, in Data Lake terms the file system.
         container: String,
@@ -81,7 +81,8 @@ impl Source {
 
     fn azure(account: &str, container: &str) -> Result<Self, &'static str> {
         Ok(Self::Azure {
-            account: name(account)?,
+            // Host names have no case, and events may use any.
+            account: name(account)?.to_ascii_lowercase(),
             container: name(container)?,
         })
     }

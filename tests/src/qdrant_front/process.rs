@@ -58,6 +58,16 @@ impl FrontProcess {
         Ok(())
     }
 
+    /// Kills it, removes everything it kept, and starts it again: a lost disk.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn wipe(&mut self) -> anyhow::Result<()> {
+        self.kill()?;
+        std::fs::remove_dir_all(&self.dir)?;
+        self.restart()
+    }
+
     /// Suspends it: connections stay open and nobody answers.
     ///
     /// # Errors

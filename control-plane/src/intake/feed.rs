@@ -1,0 +1,59 @@
+//! Blob events from a queue that somebody else fills.
+
+use std::time::Duration;
+
+use shared::queue::QueueError;
+use shared::queue::rabbit::{EventFeed, FeedMessage, FeedSettings};
+use tokio_util::sync::CancellationToken;
+
+use super::accept::{Intake, NotTaken};
+
+/// Between attempts to reach broker or ledger.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Takes events until told to stop. A message is acknowledged when the ledger has what it says, or keeps it as a dead letter.
+pub async fn run(settings: FeedSettings, intake: Intake, stop: CancellationToken) {
+    loop {
+        let work = take_all(&settings, &intake);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            ended = work => if let Err(error) = ended {
+                tracing::warn!(%error, "events cannot be taken from queue {} now, trying again", settings.queue);
+            },
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn take_all(settings: &FeedSettings, intake: &Intake) -> Result<(), QueueError> {
+    let mut feed = EventFeed::open(settings).await?;
+    loop {
+        let message = feed.next().await?;
+        take(&settings.queue, &message, intake).await;
+        message.ack().await?;
+    }
+}
+
+/// Returns once the ledger has what the message says.
+async fn take(queue: &str, message: &FeedMessage, intake: &Intake) {
+    loop {
+        let taken = match intake.handle(queue, &message.body, message.content_type.as_deref()).await {
+            Ok(_receipt) => return,
+            Err(NotTaken::Unreadable(unreadable)) => {
+                tracing::warn!(queue, "a message is no blob event: {unreadable}");
+                intake.keep_unreadable(queue, &message.body, &unreadable).await
+            }
+            Err(NotTaken::Ledger(error)) => Err(error),
+        };
+        match taken {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::warn!(%error, queue, "an event could not be recorded, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
