@@ -91,7 +91,11 @@ impl BackendArgs {
     }
 
     /// A ledger on a server must hold this index alone: this process would take up the files of others as its own.
-    pub(crate) async fn check_alone(&self, ledger: &dyn ControlLedger, index: &IndexId) -> anyhow::Result<()> {
+    pub(crate) async fn check_alone(
+        &self,
+        ledger: &dyn ControlLedger,
+        index: &IndexId,
+    ) -> anyhow::Result<()> {
         let others: Vec<String> = ledger
             .indexes()
             .await?

@@ -21,7 +21,7 @@ use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
-use shared::ledger::{ControlLedger, IndexRecord, IndexState, Ledger};
+use shared::ledger::{ControlLedger, IndexRecord, IndexState};
 use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;

@@ -94,7 +94,11 @@ impl Opener for FleetOpener {
 
     async fn settle(&self, wanted: &NewIndex) -> anyhow::Result<IndexSettings> {
         Bm25::new(&wanted.language)?;
-        let source = self.parts.source(&wanted.source).await.map_err(anyhow::Error::from_boxed)?;
+        let source = self
+            .parts
+            .source(&wanted.source)
+            .await
+            .map_err(anyhow::Error::from_boxed)?;
         // Any name will do: what counts is that the source answers.
         let probe = BlobPath::new("longshore-probe")?;
         match source.head(&probe).await {

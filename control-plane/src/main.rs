@@ -8,9 +8,9 @@ use std::time::Duration;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::fleet::FleetOpener;
+use control_plane::http::events::EventsApi;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
-use control_plane::http::events::EventsApi;
 use control_plane::intake::accept::Intake;
 use control_plane::intake::{dead_letters, feed};
 use control_plane::keeper::Keeper;
@@ -41,8 +41,16 @@ fn main() -> ExitCode {
 fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {
     let settings = &loaded.args;
     let dedicated = settings.dispatch.dedicated_indexes.iter().cloned().collect();
-    settings.queue.open(dedicated, None).map(drop).map_err(|error| error.to_string())?;
-    settings.vectors.open().map(drop).map_err(|error| error.to_string())?;
+    settings
+        .queue
+        .open(dedicated, None)
+        .map(drop)
+        .map_err(|error| error.to_string())?;
+    settings
+        .vectors
+        .open()
+        .map(drop)
+        .map_err(|error| error.to_string())?;
     settings.ledger.check().map_err(|error| error.to_string())?;
     if !(0.0..=1.0).contains(&settings.upkeep.deletion_guard_share) {
         return Err("--deletion-guard-share is a share from 0 to 1".to_owned());
@@ -51,7 +59,11 @@ fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {
 }
 
 async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let Loaded { args: settings, sources, .. } = loaded;
+    let Loaded {
+        args: settings,
+        sources,
+        ..
+    } = loaded;
     let registry = Registry::new();
     let metrics = Arc::new(Metrics::register(&registry)?);
     let ledger: Arc<dyn ControlLedger> = settings.ledger.open().await?;
@@ -125,7 +137,11 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     };
     if let Some(queue) = &settings.events.events_amqp_queue {
         let own = &settings.events.events_amqp_url;
-        let url = if own.is_empty() { &settings.queue.amqp_url } else { own };
+        let url = if own.is_empty() {
+            &settings.queue.amqp_url
+        } else {
+            own
+        };
         let feed = FeedSettings::new(url.clone(), queue);
         tasks.spawn(feed::run(feed, intake.clone(), tasks.stopping()));
     }
@@ -146,7 +162,12 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));
-    tasks.spawn(dead_letters::run(Arc::clone(&queue), ledger, metrics, tasks.stopping()));
+    tasks.spawn(dead_letters::run(
+        Arc::clone(&queue),
+        ledger,
+        metrics,
+        tasks.stopping(),
+    ));
     tasks.stopping().cancelled().await;
     if !tasks.drain(DRAIN).await {
         tracing::warn!("some tasks did not end in time");

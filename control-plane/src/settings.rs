@@ -45,7 +45,12 @@ pub struct ControlPlaneSettings {
     pub events: EventArgs,
 
     /// Address for HTTP; port 0 takes a free one, which is logged.
-    #[arg(long, env = "LONGSHORE_LISTEN", default_value = "0.0.0.0:7700", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "LONGSHORE_LISTEN",
+        default_value = "0.0.0.0:7700",
+        value_name = "ADDRESS"
+    )]
     pub listen: SocketAddr,
 }
 
@@ -95,7 +100,12 @@ pub struct UpkeepArgs {
     pub deletion_guard_files: usize,
 
     /// Share of an index, from 0 to 1.
-    #[arg(long, env = "DELETION_GUARD_SHARE", default_value_t = 0.1, value_name = "SHARE")]
+    #[arg(
+        long,
+        env = "DELETION_GUARD_SHARE",
+        default_value_t = 0.1,
+        value_name = "SHARE"
+    )]
     pub deletion_guard_share: f64,
 }
 
@@ -105,7 +115,13 @@ pub struct UpkeepArgs {
 pub struct EventArgs {
     /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
     /// asked for].
-    #[arg(long, env = "EVENTS_KEY", value_name = "KEY", hide_env_values = true, default_value = "")]
+    #[arg(
+        long,
+        env = "EVENTS_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        default_value = ""
+    )]
     pub events_key: Secret,
 
     /// Queue of a broker to take blob events from; it must exist.
@@ -113,6 +129,12 @@ pub struct EventArgs {
     pub events_amqp_queue: Option<String>,
 
     /// The broker of that queue [default: the one of the work queue].
-    #[arg(long, env = "EVENTS_AMQP_URL", value_name = "URL", hide_env_values = true, default_value = "")]
+    #[arg(
+        long,
+        env = "EVENTS_AMQP_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = ""
+    )]
     pub events_amqp_url: Secret,
 }

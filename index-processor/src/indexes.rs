@@ -87,7 +87,10 @@ impl Pipelines for FleetPipelines {
                 .indexes()
                 .await
                 .map_err(|error| Failure::throttled("ledger_unavailable", error.to_string()))?;
-            state.records = records.into_iter().map(|record| (record.id.clone(), record)).collect();
+            state.records = records
+                .into_iter()
+                .map(|record| (record.id.clone(), record))
+                .collect();
             state.listed = Some(Instant::now());
         }
         let unusable = |why: String| Failure::throttled("index_unusable", why);

@@ -31,18 +31,34 @@ fn main() -> ExitCode {
 
 fn check(loaded: &Loaded<ProcessorSettings>) -> Result<(), String> {
     let settings = &loaded.args;
-    settings.chunk.settings(settings.embedding.embedding_model.is_some())?;
-    settings.queue.open(BTreeSet::new(), None).map(drop).map_err(|error| error.to_string())?;
-    settings.vectors.open().map(drop).map_err(|error| error.to_string())?;
+    settings
+        .chunk
+        .settings(settings.embedding.embedding_model.is_some())?;
+    settings
+        .queue
+        .open(BTreeSet::new(), None)
+        .map(drop)
+        .map_err(|error| error.to_string())?;
+    settings
+        .vectors
+        .open()
+        .map(drop)
+        .map_err(|error| error.to_string())?;
     settings.ledger.check().map_err(|error| error.to_string())
 }
 
 async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let Loaded { args: settings, sources, .. } = loaded;
+    let Loaded {
+        args: settings,
+        sources,
+        ..
+    } = loaded;
     let registry = Registry::new();
     let metrics = Arc::new(Metrics::register(&registry)?);
     let ledger = settings.ledger.open().await?;
-    let queue = settings.queue.open(settings.index.iter().cloned().collect(), settings.index.clone())?;
+    let queue = settings
+        .queue
+        .open(settings.index.iter().cloned().collect(), settings.index.clone())?;
     queue.check().await?;
     let store = settings.vectors.open()?;
     let listener = TcpListener::bind(settings.listen).await?;

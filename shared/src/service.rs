@@ -16,7 +16,11 @@ use crate::vectors::qdrant::QdrantStore;
 pub fn replica_name(service: &str) -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_default();
     let unique = uuid::Uuid::new_v4().simple().to_string();
-    let place = if host.is_empty() { String::new() } else { format!("{host}-") };
+    let place = if host.is_empty() {
+        String::new()
+    } else {
+        format!("{host}-")
+    };
     format!("{service}-{place}{}-{}", std::process::id(), &unique[..8])
 }
 
@@ -24,7 +28,11 @@ pub fn replica_name(service: &str) -> String {
 ///
 /// # Errors
 /// When one does not answer.
-pub async fn backends_answer(ledger: &dyn Ledger, queue: &RabbitQueue, store: &QdrantStore) -> Result<(), String> {
+pub async fn backends_answer(
+    ledger: &dyn Ledger,
+    queue: &RabbitQueue,
+    store: &QdrantStore,
+) -> Result<(), String> {
     ledger.indexes().await.map_err(|error| error.to_string())?;
     queue.check().await.map_err(|error| error.to_string())?;
     store.check().await.map_err(|error| error.to_string())?;

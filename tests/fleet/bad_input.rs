@@ -25,18 +25,34 @@ fn events_that_make_no_sense_are_refused_or_kept_aside() -> anyhow::Result<()> {
     let json_type = "application/json";
     let answer = fleet.send(post.clone(), "/events/azure", json_type, "[{\"id\": ".to_owned())?;
     says(&answer, 400, "line 1")?;
-    let answer = fleet.send(post.clone(), "/events/azure", "application/xml", "<a/>".to_owned())?;
+    let answer = fleet.send(
+        post.clone(),
+        "/events/azure",
+        "application/xml",
+        "<a/>".to_owned(),
+    )?;
     says(&answer, 415, "application/json")?;
-    let answer = fleet.send(post.clone(), "/events/azure", json_type, format!("[\"{}\"]", "x".repeat(3 << 20)))?;
+    let answer = fleet.send(
+        post.clone(),
+        "/events/azure",
+        json_type,
+        format!("[\"{}\"]", "x".repeat(3 << 20)),
+    )?;
     says(&answer, 413, "")?;
-    let answer = fleet.send(post.clone(), "/events/azure?key=wrong", json_type, "[]".to_owned())?;
+    let answer = fleet.send(
+        post.clone(),
+        "/events/azure?key=wrong",
+        json_type,
+        "[]".to_owned(),
+    )?;
     ensure!(answer.0 == 200 || answer.0 == 401, "{answer:?}");
 
     let mut elsewhere = fleet.event("BlobCreated", "a.md");
     elsewhere["subject"] = json!("/blobServices/default/containers/somewhere-else/blobs/a.md");
     let mut climbing = fleet.event("BlobCreated", "x.md");
     climbing["subject"] = json!("/blobServices/default/containers/container-one/blobs/a/../../etc/passwd");
-    climbing["data"]["url"] = json!("https://devstoreaccount1.blob.core.windows.net/container-one/a/%2e%2e/x.md");
+    climbing["data"]["url"] =
+        json!("https://devstoreaccount1.blob.core.windows.net/container-one/a/%2e%2e/x.md");
     fleet.write("good.md", &text("good.md", 0))?;
     let good = fleet.event("BlobCreated", "good.md");
     let answer = fleet.post("/events/azure", &json!([elsewhere, climbing, good]))?;
@@ -45,7 +61,10 @@ fn events_that_make_no_sense_are_refused_or_kept_aside() -> anyhow::Result<()> {
     says(&answer, 200, "\"refused\":1")?;
     fleet.settle()?;
     let letters = fleet.get("/dead-letters")?;
-    ensure!(letters.to_string().contains("passwd"), "what was refused is not shown: {letters}");
+    ensure!(
+        letters.to_string().contains("passwd"),
+        "what was refused is not shown: {letters}"
+    );
 
     // A paused index records, and works on it later; a deleted one does not, and goes.
     fleet.post(&format!("/indexes/{INDEX}/pause"), &json!({}))?;
@@ -56,27 +75,69 @@ fn events_that_make_no_sense_are_refused_or_kept_aside() -> anyhow::Result<()> {
     ensure!(file["file"]["state"] == "PENDING", "{file}");
     fleet.post(&format!("/indexes/{INDEX}/resume"), &json!({}))?;
     fleet.settle()?;
-    let answer = fleet.send(Method::DELETE, &format!("/indexes/{INDEX}"), json_type, String::new())?;
+    let answer = fleet.send(
+        Method::DELETE,
+        &format!("/indexes/{INDEX}"),
+        json_type,
+        String::new(),
+    )?;
     says(&answer, 202, "DELETING")?;
     let answer = fleet.post("/events/azure", &json!([later]))?;
     says(&answer, 200, "\"unowned\":1")?;
-    says(&fleet.post(&format!("/indexes/{INDEX}/resume"), &json!({}))?, 409, "being deleted")?;
+    says(
+        &fleet.post(&format!("/indexes/{INDEX}/resume"), &json!({}))?,
+        409,
+        "being deleted",
+    )?;
     tests::wait::until("the index to go", || {
-        Ok(fleet.get("/indexes")?.as_array().is_some_and(Vec::is_empty).then_some(()))
+        Ok(fleet
+            .get("/indexes")?
+            .as_array()
+            .is_some_and(Vec::is_empty)
+            .then_some(()))
     })?;
     ensure!(!fleet.truth.is_empty(), "the source is untouched");
     let source = fleet.container.source();
-    let answer = fleet.post("/indexes", &json!({ "name": INDEX, "source": source, "prefix": "/" }))?;
+    let answer = fleet.post(
+        "/indexes",
+        &json!({ "name": INDEX, "source": source, "prefix": "/" }),
+    )?;
     says(&answer, 201, INDEX)?;
     fleet.settle()?;
 
     // Indexes that cannot be.
-    says(&fleet.post("/indexes", &json!({ "name": "Not A Name", "source": source }))?, 400, "")?;
-    says(&fleet.post("/indexes", &json!({ "name": "x", "source": "ftp://somewhere" }))?, 400, "azure://")?;
+    says(
+        &fleet.post("/indexes", &json!({ "name": "Not A Name", "source": source }))?,
+        400,
+        "",
+    )?;
+    says(
+        &fleet.post("/indexes", &json!({ "name": "x", "source": "ftp://somewhere" }))?,
+        400,
+        "azure://",
+    )?;
     let missing = "azure://devstoreaccount1/no-such-container";
-    says(&fleet.post("/indexes", &json!({ "name": "x", "source": missing }))?, 400, "does not exist")?;
-    says(&fleet.post("/indexes", &json!({ "name": "x", "source": source, "prefix": "a/../b" }))?, 400, "prefix")?;
-    says(&fleet.post("/indexes", &json!({ "name": INDEX, "source": source, "prefix": "other" }))?, 409, "another")?;
+    says(
+        &fleet.post("/indexes", &json!({ "name": "x", "source": missing }))?,
+        400,
+        "does not exist",
+    )?;
+    says(
+        &fleet.post(
+            "/indexes",
+            &json!({ "name": "x", "source": source, "prefix": "a/../b" }),
+        )?,
+        400,
+        "prefix",
+    )?;
+    says(
+        &fleet.post(
+            "/indexes",
+            &json!({ "name": INDEX, "source": source, "prefix": "other" }),
+        )?,
+        409,
+        "another",
+    )?;
     Ok(())
 }
 
@@ -84,7 +145,9 @@ fn events_that_make_no_sense_are_refused_or_kept_aside() -> anyhow::Result<()> {
 fn messages_that_nobody_can_read_stay_visible() -> anyhow::Result<()> {
     let mut fleet = Fleet::start(seed())?;
     fleet.add_processor()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let connection = Connection::connect(&fleet.rabbit.url(), ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
@@ -93,7 +156,13 @@ fn messages_that_nobody_can_read_stay_visible() -> anyhow::Result<()> {
             let properties = BasicProperties::default().with_type("file.wake.v1".into());
             let options = BasicPublishOptions::default();
             channel
-                .basic_publish("longshore.work".into(), "fast.docs.wake".into(), options, body.as_bytes(), properties)
+                .basic_publish(
+                    "longshore.work".into(),
+                    "fast.docs.wake".into(),
+                    options,
+                    body.as_bytes(),
+                    properties,
+                )
                 .await?
                 .await?;
         }
@@ -118,29 +187,66 @@ fn uuid() -> &'static str {
 #[test]
 fn services_say_what_is_wrong_with_their_backends() -> anyhow::Result<()> {
     let fleet = Fleet::start(seed())?;
-    let refused = |what: &str, replaced: &[(&'static str, String)], expected: &[&str]| -> anyhow::Result<()> {
-        for service in ["control-plane", "index-processor"] {
-            let (code, said) = fleet.try_service(service, replaced, &[])?;
-            ensure!(code == 1 || code == 2, "{what}: {service} ended with {code}: {said}");
-            for words in expected {
-                ensure!(said.contains(words), "{what}: {service} did not say {words:?}: {said}");
+    let refused =
+        |what: &str, replaced: &[(&'static str, String)], expected: &[&str]| -> anyhow::Result<()> {
+            for service in ["control-plane", "index-processor"] {
+                let (code, said) = fleet.try_service(service, replaced, &[])?;
+                ensure!(
+                    code == 1 || code == 2,
+                    "{what}: {service} ended with {code}: {said}"
+                );
+                for words in expected {
+                    ensure!(
+                        said.contains(words),
+                        "{what}: {service} did not say {words:?}: {said}"
+                    );
+                }
+                ensure!(
+                    !said.contains("s3cret"),
+                    "{what}: {service} told a password: {said}"
+                );
             }
-            ensure!(!said.contains("s3cret"), "{what}: {service} told a password: {said}");
-        }
-        Ok(())
+            Ok(())
+        };
+    let broker = |user: &str, password: &str, vhost: &str| {
+        vec![("AMQP_URL", fleet.rabbit.url_as(user, password, vhost))]
     };
-    let broker = |user: &str, password: &str, vhost: &str| vec![("AMQP_URL", fleet.rabbit.url_as(user, password, vhost))];
-    refused("wrong password of the broker", &broker("guest", "s3cret", "%2f"), &["password"])?;
-    refused("missing vhost", &broker("guest", "guest", "nowhere"), &["nowhere"])?;
+    refused(
+        "wrong password of the broker",
+        &broker("guest", "s3cret", "%2f"),
+        &["password"],
+    )?;
+    refused(
+        "missing vhost",
+        &broker("guest", "guest", "nowhere"),
+        &["nowhere"],
+    )?;
     refused("no ledger", &[("DATABASE_URL", String::new())], &["DATABASE_URL"])?;
-    refused("unknown database", &[("DATABASE_URL", fleet.postgres.url("nothing"))], &["nothing"])?;
-    refused("no address", &[("QDRANT_URL", "qdrant:6334".to_owned())], &["QDRANT_URL"])?;
+    refused(
+        "unknown database",
+        &[("DATABASE_URL", fleet.postgres.url("nothing"))],
+        &["nothing"],
+    )?;
+    refused(
+        "no address",
+        &[("QDRANT_URL", "qdrant:6334".to_owned())],
+        &["QDRANT_URL"],
+    )?;
 
-    let (code, shown) = fleet.try_service("control-plane", &[("QDRANT_API_KEY", "s3cret".to_owned())], &["--check-config"])?;
+    let (code, shown) = fleet.try_service(
+        "control-plane",
+        &[("QDRANT_API_KEY", "s3cret".to_owned())],
+        &["--check-config"],
+    )?;
     ensure!(code == 0, "{shown}");
-    ensure!(shown.contains("qdrant-url") && !shown.contains("s3cret") && !shown.contains("guest:guest"), "{shown}");
+    ensure!(
+        shown.contains("qdrant-url") && !shown.contains("s3cret") && !shown.contains("guest:guest"),
+        "{shown}"
+    );
 
-    fleet.postgres.sql("longshore", "UPDATE schema_version SET version = 99")?;
+    fleet
+        .postgres
+        .sql("longshore", "UPDATE schema_version SET version = 99")?;
     refused("newer schema", &[], &["99", "newer build"])
 }
 
@@ -161,7 +267,10 @@ fn an_index_with_other_vectors_in_the_store_waits_and_says_so() -> anyhow::Resul
     fleet.report(&[event])?;
     tests::wait::until("the file to say why it waits", || {
         let file = fleet.get(&format!("/indexes/{INDEX}/files/a.md"))?;
-        let why = file["file"]["last_error"]["message"].as_str().unwrap_or_default().to_owned();
+        let why = file["file"]["last_error"]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         ensure!(file["file"]["state"] != "FAILED", "{file}");
         Ok(why.contains("dimensions").then_some(()))
     })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use rand::RngExt;
-use tests::embedding_server::Fault;
+use tests::embedding_server::faults::Fault;
 use tests::fleet::{Fleet, INDEX, text};
 use tests::random::seed;
 
@@ -90,9 +90,14 @@ fn backends_go_and_come_back() -> anyhow::Result<()> {
     let path = "docs/while-down.md";
     fleet.write(path, &text(path, 1))?;
     let event = fleet.event("BlobCreated", path);
-    ensure!(fleet.report(std::slice::from_ref(&event)).is_err(), "an event was accepted without a ledger");
+    ensure!(
+        fleet.report(std::slice::from_ref(&event)).is_err(),
+        "an event was accepted without a ledger"
+    );
     fleet.postgres.start_again()?;
-    tests::wait::until("the control plane to find its ledger", || Ok(fleet.report(std::slice::from_ref(&event)).ok()))?;
+    tests::wait::until("the control plane to find its ledger", || {
+        Ok(fleet.report(std::slice::from_ref(&event)).ok())
+    })?;
     stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
     fleet.settle()?;
 
@@ -105,7 +110,12 @@ fn backends_go_and_come_back() -> anyhow::Result<()> {
     fleet.report(&events)?;
     std::thread::sleep(Duration::from_secs(5));
     fleet.vectors.restart()?;
-    fleet.model.fail_next(20, Fault::Throttle { retry_after: Some(1.0) });
+    fleet.model.fail_next(
+        20,
+        Fault::Throttle {
+            retry_after: Some(1.0),
+        },
+    );
     stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
     fleet.settle()?;
     fleet.check_history()
@@ -123,7 +133,9 @@ fn a_frozen_processor_wakes_to_a_lost_lease() -> anyhow::Result<()> {
         events.push(fleet.event("BlobCreated", &path));
     }
     fleet.report(&events)?;
-    tests::wait::until("work to begin", || Ok((fleet.get("/backlog")?["running"].as_u64() > Some(0)).then_some(())))?;
+    tests::wait::until("work to begin", || {
+        Ok((fleet.get("/backlog")?["running"].as_u64() > Some(0)).then_some(()))
+    })?;
     fleet.processors[0].freeze()?;
     // Written once more while its first holder is frozen, and done by somebody else.
     fleet.model.set(|faults| faults.latency_ms = 0);
@@ -174,7 +186,10 @@ fn directories_move_and_go_without_paying_again() -> anyhow::Result<()> {
     let event = fleet.rename_event("DirectoryRenamed", "docs", "archive/2026");
     fleet.report(&[event.clone(), event])?;
     fleet.settle()?;
-    ensure!(fleet.model.counts().texts == before, "a rename embedded texts again");
+    ensure!(
+        fleet.model.counts().texts == before,
+        "a rename embedded texts again"
+    );
 
     for number in 0..20 {
         fleet.remove(&format!("archive/2026/{number}.md"))?;
@@ -185,8 +200,13 @@ fn directories_move_and_go_without_paying_again() -> anyhow::Result<()> {
     let held = |fleet: &mut Fleet| -> anyhow::Result<Option<u64>> {
         Ok(fleet.get(&format!("/indexes/{INDEX}"))?["stats"]["by_state"]["AWAITING_APPROVAL"].as_u64())
     };
-    tests::wait::until("removals to wait", || Ok((held(&mut fleet)? == Some(20)).then_some(())))?;
-    let decided = fleet.post(&format!("/indexes/{INDEX}/approvals"), &serde_json::json!({ "approve": true }))?;
+    tests::wait::until("removals to wait", || {
+        Ok((held(&mut fleet)? == Some(20)).then_some(()))
+    })?;
+    let decided = fleet.post(
+        &format!("/indexes/{INDEX}/approvals"),
+        &serde_json::json!({ "approve": true }),
+    )?;
     ensure!(decided.0 == 200, "{decided:?}");
     fleet.settle()
 }

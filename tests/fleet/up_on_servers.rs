@@ -31,12 +31,19 @@ fn each_part_can_be_a_server() -> anyhow::Result<()> {
         }
         let docs = Docs::with_files(5, 2)?;
         let ran = longshore.once_ok(&docs)?;
-        ensure!(ran.stderr.contains("5 files indexed"), "servers {mask:03b}: {}", ran.stderr);
+        ensure!(
+            ran.stderr.contains("5 files indexed"),
+            "servers {mask:03b}: {}",
+            ran.stderr
+        );
         let found = longshore.search("word3")?;
         ensure!(found == [Docs::name(3)], "servers {mask:03b}: {found:?}");
         std::fs::remove_file(docs.file(&Docs::name(3)))?;
         longshore.once_ok(&docs)?;
-        ensure!(longshore.search("word3")?.is_empty(), "servers {mask:03b}: a removed file is found");
+        ensure!(
+            longshore.search("word3")?.is_empty(),
+            "servers {mask:03b}: a removed file is found"
+        );
     }
     Ok(())
 }

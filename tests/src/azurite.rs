@@ -36,7 +36,13 @@ impl Azurite {
         let folder = tempfile::Builder::new().prefix("azurite-").tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new(program()?)
-            .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string(), "--silent"])
+            .args([
+                "--blobHost",
+                "127.0.0.1",
+                "--blobPort",
+                &port.to_string(),
+                "--silent",
+            ])
             .args(["--skipApiVersionCheck", "--disableTelemetry", "--location"])
             .arg(folder.path())
             .stdin(Stdio::null())
@@ -89,7 +95,11 @@ impl Azurite {
             .header("authorization", format!("SharedKey {ACCOUNT}:{signature}"))
             .send()
             .await?;
-        ensure!(answer.status().is_success(), "no container: {}", answer.text().await?);
+        ensure!(
+            answer.status().is_success(),
+            "no container: {}",
+            answer.text().await?
+        );
         let store = MicrosoftAzureBuilder::new()
             .with_account(ACCOUNT)
             .with_access_key(KEY)
@@ -135,7 +145,9 @@ impl Container {
     /// # Errors
     /// When the emulator refuses.
     pub async fn put(&self, path: &str, text: impl Into<String>) -> anyhow::Result<()> {
-        self.store.put(&Path::parse(path)?, PutPayload::from(text.into())).await?;
+        self.store
+            .put(&Path::parse(path)?, PutPayload::from(text.into()))
+            .await?;
         Ok(())
     }
 
@@ -151,7 +163,10 @@ impl Container {
 
 /// `azurite-blob`, from `PATH` or from where `tests/run.sh` puts it.
 fn program() -> anyhow::Result<PathBuf> {
-    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/azurite/node_modules/.bin/azurite-blob");
+    let installed = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/tools/azurite/node_modules/.bin/azurite-blob"
+    );
     let mut places = vec![PathBuf::from(installed)];
     let path = std::env::var_os("PATH").unwrap_or_default();
     places.extend(std::env::split_paths(&path).map(|folder| folder.join("azurite-blob")));
@@ -167,7 +182,9 @@ fn http_date() -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     let seconds = since.as_secs();
     let mut days = seconds / 86_400;
     let weekday = DAYS[usize::try_from(days % 7).unwrap_or(0)];
@@ -177,12 +194,29 @@ fn http_date() -> String {
         days -= 365 + u64::from(leap(year));
         year += 1;
     }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let lengths = [
+        31,
+        28 + u64::from(leap(year)),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
     let mut month = 0;
     while days >= lengths[month] {
         days -= lengths[month];
         month += 1;
     }
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{weekday}, {:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT", days + 1, MONTHS[month])
+    format!(
+        "{weekday}, {:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT",
+        days + 1,
+        MONTHS[month]
+    )
 }

@@ -16,7 +16,6 @@ use crate::postgres::Postgres;
 use crate::qdrant_front::process::FrontProcess;
 use crate::rabbitmq::RabbitMq;
 use crate::service::Service;
-use crate::wait;
 
 /// The index that tests work with.
 pub const INDEX: &str = "docs";
@@ -88,7 +87,10 @@ impl Fleet {
     /// # Errors
     /// When something is not installed or does not start.
     pub fn start(seed: u64) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let folder = tempfile::Builder::new().prefix("fleet-").tempdir()?;
         let rabbit = std::thread::spawn(RabbitMq::start);
         let azurite = Azurite::start()?;
@@ -121,7 +123,10 @@ impl Fleet {
             random: SmallRng::seed_from_u64(seed),
             environment,
             runtime,
-            http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?,
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(30))
+                .build()?,
             events: 0,
             _folder: folder,
         };
@@ -158,14 +163,22 @@ impl Fleet {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn try_service(&self, binary: &str, replaced: &[(&'static str, String)], flags: &[&str]) -> anyhow::Result<(i32, String)> {
+    pub fn try_service(
+        &self,
+        binary: &str,
+        replaced: &[(&'static str, String)],
+        flags: &[&str],
+    ) -> anyhow::Result<(i32, String)> {
         let mut environment = self.environment.clone();
         environment.extend(replaced.iter().cloned());
         let output = Service::command(binary, &environment, flags)
             .stdout(std::process::Stdio::piped())
             .output()?;
         let text = [output.stdout, output.stderr].concat();
-        Ok((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned()))
+        Ok((
+            output.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&text).into_owned(),
+        ))
     }
 
     /// Reads from the first control plane.
@@ -174,7 +187,9 @@ impl Fleet {
     /// When it does not answer with JSON.
     pub fn get(&mut self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.control[0].url()?);
-        Ok(self.runtime.block_on(async { self.http.get(url).send().await?.error_for_status()?.json().await })?)
+        Ok(self
+            .runtime
+            .block_on(async { self.http.get(url).send().await?.error_for_status()?.json().await })?)
     }
 
     /// Posts to the first control plane; status and answer.
@@ -217,13 +232,18 @@ impl Fleet {
     /// When the search fails, or shows two revisions of a file.
     pub fn search(&mut self, query: &str) -> anyhow::Result<BTreeMap<String, String>> {
         let query = query.replace(' ', "%20");
-        let answer = self.get(&format!("/indexes/{INDEX}/search?mode=full_text&limit=100&q={query}"))?;
+        let answer = self.get(&format!(
+            "/indexes/{INDEX}/search?mode=full_text&limit=100&q={query}"
+        ))?;
         let mut shown: BTreeMap<String, String> = BTreeMap::new();
         for hit in answer["hits"].as_array().context("no hits")? {
             let path = hit["path"].as_str().unwrap_or_default().to_owned();
             let etag = hit["etag"].as_str().unwrap_or_default().to_owned();
             if let Some(other) = shown.get(&path) {
-                ensure!(*other == etag, "{path} is shown in two versions, {other} and {etag}");
+                ensure!(
+                    *other == etag,
+                    "{path} is shown in two versions, {other} and {etag}"
+                );
             }
             shown.insert(path, etag);
         }
@@ -233,7 +253,9 @@ impl Fleet {
     /// An Event Grid event about a blob.
     pub fn event(&mut self, kind: &str, path: &str) -> Value {
         self.events += 1;
-        let account = format!("/subscriptions/s/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}");
+        let account = format!(
+            "/subscriptions/s/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}"
+        );
         let name = self.container.name();
         json!({
             "topic": account,
@@ -297,7 +319,11 @@ impl Fleet {
     pub fn change_something(&mut self, round: usize) -> anyhow::Result<Vec<Value>> {
         let known: Vec<String> = self.truth.keys().cloned().collect();
         let pick = |random: &mut SmallRng| known[random.random_range(0..known.len())].clone();
-        let choice = if known.len() < 5 { 0 } else { self.random.random_range(0..10) };
+        let choice = if known.len() < 5 {
+            0
+        } else {
+            self.random.random_range(0..10)
+        };
         match choice {
             0..=3 => {
                 let path = format!("docs/new-{round}.md");
@@ -327,7 +353,11 @@ impl Fleet {
 
     /// Repeats some events and changes their order.
     pub fn shuffle(&mut self, events: &mut Vec<Value>) {
-        let again: Vec<Value> = events.iter().filter(|_| self.random.random_bool(0.3)).cloned().collect();
+        let again: Vec<Value> = events
+            .iter()
+            .filter(|_| self.random.random_bool(0.3))
+            .cloned()
+            .collect();
         events.extend(again);
         events.shuffle(&mut self.random);
     }
@@ -343,7 +373,10 @@ impl Fleet {
             match self.check() {
                 Ok(()) => return Ok(()),
                 Err(error) if began.elapsed() > PATIENCE => {
-                    return Err(error.context(format!("the index is not true to the container:\n{}", self.logs())));
+                    return Err(error.context(format!(
+                        "the index is not true to the container:\n{}",
+                        self.logs()
+                    )));
                 }
                 Err(_) => std::thread::sleep(Duration::from_millis(200)),
             }
@@ -359,7 +392,9 @@ impl Fleet {
         let mut listed = BTreeSet::new();
         let mut cursor = String::new();
         loop {
-            let page = self.get(&format!("/indexes/{INDEX}/files?state=INDEXED&limit=1000{cursor}"))?;
+            let page = self.get(&format!(
+                "/indexes/{INDEX}/files?state=INDEXED&limit=1000{cursor}"
+            ))?;
             for file in page["files"].as_array().context("no files")? {
                 listed.insert(file["path"].as_str().unwrap_or_default().to_owned());
             }
@@ -369,17 +404,35 @@ impl Fleet {
             }
         }
         let truth: BTreeSet<String> = self.truth.keys().cloned().collect();
-        ensure!(listed == truth, "files differ: {:?}", listed.symmetric_difference(&truth).collect::<Vec<_>>());
-        let (points, chunks) = (self.get("/readyz")?["points"].as_u64(), index["stats"]["chunks"].as_u64());
-        ensure!(points == chunks, "the vector store holds {points:?} points, the ledger counts {chunks:?}");
+        ensure!(
+            listed == truth,
+            "files differ: {:?}",
+            listed.symmetric_difference(&truth).collect::<Vec<_>>()
+        );
+        let (points, chunks) = (
+            self.get("/readyz")?["points"].as_u64(),
+            index["stats"]["chunks"].as_u64(),
+        );
+        ensure!(
+            points == chunks,
+            "the vector store holds {points:?} points, the ledger counts {chunks:?}"
+        );
         // Each document has a word of its own and one of its revision.
         for (path, text) in self.truth.clone() {
             let words: Vec<&str> = text.split_whitespace().skip(1).take(2).collect();
             let shown = self.search(words[0])?;
-            ensure!(shown.keys().eq([&path]), "{path} is found as {shown:?} by {}", words[0]);
+            ensure!(
+                shown.keys().eq([&path]),
+                "{path} is found as {shown:?} by {}",
+                words[0]
+            );
             let answer = self.get(&format!("/indexes/{INDEX}/search?mode=full_text&q={}", words[0]))?;
             let found = answer["hits"][0]["text"].as_str().unwrap_or_default();
-            ensure!(found.contains(words[1]), "{path} is shown in another revision than {}: {found:?}", words[1]);
+            ensure!(
+                found.contains(words[1]),
+                "{path} is shown in another revision than {}: {found:?}",
+                words[1]
+            );
         }
         Ok(())
     }
@@ -388,7 +441,10 @@ impl Fleet {
     #[must_use]
     pub fn logs(&self) -> String {
         let mut logs = String::new();
-        for (name, services) in [("control-plane", &self.control), ("index-processor", &self.processors)] {
+        for (name, services) in [
+            ("control-plane", &self.control),
+            ("index-processor", &self.processors),
+        ] {
             for (number, service) in services.iter().enumerate() {
                 let log = service.log();
                 let lines: Vec<&str> = log.lines().collect();
@@ -420,14 +476,20 @@ impl Fleet {
                     AND claimed.event = 'claimed' AND claimed.n < committed.n
                 ORDER BY claimed.n DESC LIMIT 1)",
         )?;
-        ensure!(overlap.trim().is_empty(), "a claim committed after another had begun: {overlap}");
+        ensure!(
+            overlap.trim().is_empty(),
+            "a claim committed after another had begun: {overlap}"
+        );
         let backwards = self.postgres.sql(
             "longshore",
             "SELECT file_id FROM (
                 SELECT file_id, seq, LAG(seq) OVER (PARTITION BY index_id, file_id ORDER BY n) AS before
                 FROM history WHERE event = 'committed') AS commits WHERE seq < before",
         )?;
-        ensure!(backwards.trim().is_empty(), "an older change replaced a newer one: {backwards}");
+        ensure!(
+            backwards.trim().is_empty(),
+            "an older change replaced a newer one: {backwards}"
+        );
         Ok(())
     }
 }
@@ -438,7 +500,8 @@ pub fn text(path: &str, revision: usize) -> String {
     let word: String = path.chars().filter(char::is_ascii_alphanumeric).collect();
     let mut text = format!("# {word}x{revision} rev{revision}end\n\n");
     for paragraph in 0..3 {
-        let line = format!("{word}x{revision} rev{revision}end paragraph {paragraph} about cranes and quays. ");
+        let line =
+            format!("{word}x{revision} rev{revision}end paragraph {paragraph} about cranes and quays. ");
         text.push_str(&line.repeat(4));
         text.push_str("\n\n");
     }

@@ -1,11 +1,14 @@
 //! What the end-to-end proofs share: a folder of documents, a `longshore` to run on it, a model to embed with, and a
 //! stand-in for a Qdrant server.
 
+pub mod azurite;
 pub mod embedding_server;
+pub mod fleet;
 pub mod folder;
 pub mod longshore;
 pub mod model;
 pub mod qdrant_front;
 pub mod rabbitmq;
 pub mod random;
+pub mod service;
 pub mod wait;

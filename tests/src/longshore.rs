@@ -82,10 +82,17 @@ impl Longshore {
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             if [
-                "EMBEDDING_", "LONGSHORE_", "CHUNK_", "FILE_INDEXING_", "INDEXER_", "DATABASE_", "AMQP_", "QDRANT_",
+                "EMBEDDING_",
+                "LONGSHORE_",
+                "CHUNK_",
+                "FILE_INDEXING_",
+                "INDEXER_",
+                "DATABASE_",
+                "AMQP_",
+                "QDRANT_",
             ]
-                .iter()
-                .any(|p| name.starts_with(p))
+            .iter()
+            .any(|p| name.starts_with(p))
             {
                 command.env_remove(name);
             }

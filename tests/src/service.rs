@@ -11,8 +11,20 @@ use crate::wait;
 
 /// Variables of the surrounding environment that could change a service.
 const OWN: [&str; 14] = [
-    "EMBEDDING_", "LONGSHORE_", "CHUNK_", "FILE_INDEXING_", "INDEXER_", "INDEX_PROCESSOR_", "DATABASE_", "AMQP_",
-    "QDRANT_", "AZURE_", "AZURITE_", "EVENTS_", "DISPATCH_", "RECONCILE_",
+    "EMBEDDING_",
+    "LONGSHORE_",
+    "CHUNK_",
+    "FILE_INDEXING_",
+    "INDEXER_",
+    "INDEX_PROCESSOR_",
+    "DATABASE_",
+    "AMQP_",
+    "QDRANT_",
+    "AZURE_",
+    "AZURITE_",
+    "EVENTS_",
+    "DISPATCH_",
+    "RECONCILE_",
 ];
 
 /// A running service; killed when dropped.
@@ -46,9 +58,14 @@ impl Service {
     /// # Errors
     /// When it cannot be started.
     pub fn start(binary: &str, environment: &[(&str, String)], flags: &[&str]) -> anyhow::Result<Self> {
-        let mut child = Self::command(binary, environment, flags).spawn().with_context(|| format!("starting {binary}"))?;
+        let mut child = Self::command(binary, environment, flags)
+            .spawn()
+            .with_context(|| format!("starting {binary}"))?;
         let log = Arc::new(Mutex::new(String::new()));
-        let (stderr, into) = (child.stderr.take().context("no standard error")?, Arc::clone(&log));
+        let (stderr, into) = (
+            child.stderr.take().context("no standard error")?,
+            Arc::clone(&log),
+        );
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let mut log = into.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +83,10 @@ impl Service {
     pub fn url(&mut self) -> anyhow::Result<String> {
         wait::until("the service to listen", || {
             if let Some(at) = self.log().split("http://").nth(1) {
-                return Ok(Some(Ok(format!("http://{}", at.split_whitespace().next().unwrap_or("")))));
+                return Ok(Some(Ok(format!(
+                    "http://{}",
+                    at.split_whitespace().next().unwrap_or("")
+                ))));
             }
             // What it said last may still be on its way when it has ended.
             Ok(self.child.try_wait()?.map(|status| Err(status)))

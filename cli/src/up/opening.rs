@@ -12,7 +12,6 @@ use shared::embedder::codes;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
 use shared::index_settings::{IndexSettings, ModelSettings};
-use shared::ledger::Ledger;
 use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use tokio::net::TcpListener;
 

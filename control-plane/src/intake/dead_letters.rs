@@ -43,13 +43,25 @@ pub async fn run(
     }
 }
 
-async fn keep_all(queue: &RabbitQueue, ledger: &dyn ControlLedger, metrics: &Metrics) -> Result<(), QueueError> {
+async fn keep_all(
+    queue: &RabbitQueue,
+    ledger: &dyn ControlLedger,
+    metrics: &Metrics,
+) -> Result<(), QueueError> {
     let mut letters = queue.dead_letters(PREFETCH).await?;
     loop {
         let letter = letters.next().await?;
         let kept = describe(&letter);
-        tracing::warn!(queue = kept.queue, reason = kept.reason, "dead letter: {}", kept.problem);
-        metrics.dead_letters.with_label_values(&[reason_label(&kept.reason)]).inc();
+        tracing::warn!(
+            queue = kept.queue,
+            reason = kept.reason,
+            "dead letter: {}",
+            kept.problem
+        );
+        metrics
+            .dead_letters
+            .with_label_values(&[reason_label(&kept.reason)])
+            .inc();
         while let Err(error) = ledger.keep_dead_letter(&kept).await {
             tracing::warn!(%error, "a dead letter could not be kept, trying again");
             tokio::time::sleep(PAUSE).await;
@@ -75,7 +87,10 @@ fn describe(letter: &DeadLetter) -> Kept {
         Ok(message) => format!("the wake-up of {} was given back too often", message.path),
         Err(why) => why.clone(),
     };
-    let identity = format!("{:?}\n{}\n{}", letter.first_death_at, letter.queue, letter.headers);
+    let identity = format!(
+        "{:?}\n{}\n{}",
+        letter.first_death_at, letter.queue, letter.headers
+    );
     let mut seed = identity.into_bytes();
     seed.extend_from_slice(&letter.body);
     Kept {

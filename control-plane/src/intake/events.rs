@@ -19,9 +19,7 @@ pub mod gcs;
 mod read;
 pub mod s3;
 
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::blob_path::BlobPath;
 use shared::ids::content_hash;

@@ -40,7 +40,10 @@ async fn take_all(settings: &FeedSettings, intake: &Intake) -> Result<(), QueueE
 /// Returns once the ledger has what the message says.
 async fn take(queue: &str, message: &FeedMessage, intake: &Intake) {
     loop {
-        let taken = match intake.handle(queue, &message.body, message.content_type.as_deref()).await {
+        let taken = match intake
+            .handle(queue, &message.body, message.content_type.as_deref())
+            .await
+        {
             Ok(_receipt) => return,
             Err(NotTaken::Unreadable(unreadable)) => {
                 tracing::warn!(queue, "a message is no blob event: {unreadable}");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::ids::IndexId;
-use crate::ledger::LedgerError;
 use crate::ledger::postgres::{PostgresLedger, PostgresSettings};
+use crate::ledger::{ControlLedger, LedgerError};
 use crate::queue::QueueError;
 use crate::queue::rabbit::{RabbitQueue, RabbitSettings};
 use crate::secret::Secret;
@@ -19,7 +19,13 @@ use crate::vectors::qdrant::{QdrantSettings, QdrantStore};
 #[command(next_help_heading = "Ledger (PostgreSQL)")]
 pub struct LedgerArgs {
     /// Database of the ledger: postgres://USER:PASSWORD@HOST/DATABASE, with ?sslmode=require for TLS.
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, default_value = "")]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = ""
+    )]
     pub database_url: Secret,
 
     /// Most connections to the database.
@@ -44,8 +50,8 @@ impl LedgerArgs {
     ///
     /// # Errors
     /// As [`PostgresLedger::connect`].
-    pub async fn open(&self) -> Result<Arc<PostgresLedger>, LedgerError> {
-        PostgresLedger::connect(&self.settings()?).await
+    pub async fn open(&self) -> Result<Arc<dyn ControlLedger>, LedgerError> {
+        Ok(PostgresLedger::connect(&self.settings()?).await?)
     }
 
     fn settings(&self) -> Result<PostgresSettings, LedgerError> {
@@ -67,7 +73,13 @@ impl LedgerArgs {
 #[command(next_help_heading = "Work queue (RabbitMQ)")]
 pub struct QueueArgs {
     /// The broker: amqp://USER:PASSWORD@HOST/VHOST, or amqps:// for TLS.
-    #[arg(long, env = "AMQP_URL", value_name = "URL", hide_env_values = true, default_value = "")]
+    #[arg(
+        long,
+        env = "AMQP_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = ""
+    )]
     pub amqp_url: Secret,
 
     /// Prefix of exchange and queue names.
@@ -109,11 +121,22 @@ pub struct VectorArgs {
     pub qdrant_url: Option<String>,
 
     /// Its API key. Give it as the environment variable: a command line can be read by others.
-    #[arg(long, env = "QDRANT_API_KEY", value_name = "KEY", hide_env_values = true, default_value = "")]
+    #[arg(
+        long,
+        env = "QDRANT_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        default_value = ""
+    )]
     pub qdrant_api_key: Secret,
 
     /// Prefix of collection names.
-    #[arg(long, env = "QDRANT_COLLECTION_PREFIX", default_value = "longshore", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "QDRANT_COLLECTION_PREFIX",
+        default_value = "longshore",
+        value_name = "NAME"
+    )]
     pub qdrant_collection_prefix: String,
 }
 
