@@ -16,8 +16,11 @@
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
+mod calls;
 pub mod conformance;
+mod database;
 mod detail;
+mod migrations;
 pub mod model;
 mod order;
 mod sql;
