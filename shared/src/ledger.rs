@@ -23,6 +23,7 @@ mod detail;
 mod migrations;
 pub mod model;
 mod order;
+pub mod postgres;
 mod sql;
 pub mod sqlite;
 mod types;
