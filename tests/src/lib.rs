@@ -2,7 +2,9 @@
 
 pub mod embedding_server;
 pub mod folder;
+pub mod ledger;
 pub mod longshore;
 pub mod model;
+pub mod postgres;
 pub mod random;
 pub mod wait;
