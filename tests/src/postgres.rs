@@ -12,9 +12,9 @@ use tempfile::TempDir;
 
 use crate::wait;
 
-/// The superuser, and the password that all users have. It is looked for in error texts.
+/// The superuser.
 const USER: &str = "longshore";
-/// See [`USER`].
+/// The superuser's password; tests look for it in error texts.
 pub const PASSWORD: &str = "p@ss:w/rd";
 const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd";
 

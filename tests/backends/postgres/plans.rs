@@ -24,7 +24,7 @@ const ROWS: &str = "
     INSERT INTO dead_claims SELECT index_id, 'dead-' || path, file_id, updated_at FROM files WHERE state <> 'PENDING';
     ANALYZE";
 
-const EXPECTED: [(&str, &str); 33] = [
+const EXPECTED: [(&str, &str); 35] = [
     ("ENQUEUE", "Conflict Arbiter Indexes: files_pkey"),
     ("MARK_WOKEN", "files_pkey"),
     ("CLAIM", "files_pkey"),
@@ -42,7 +42,9 @@ const EXPECTED: [(&str, &str); 33] = [
     ("RETRY", "files_by_state"),
     ("DECIDE", "files_by_state"),
     ("DUE", "files_due"),
+    ("DUE", "(woken_at = 0) AND (not_before <= now_ms())"),
     ("WOKEN", "files_due"),
+    ("WOKEN", "(woken_at > (now_ms() - $3))"),
     ("NEXT_DUE", "files_due"),
     ("OLDEST", "files_unapplied"),
     ("CLAIMS_IN_USE", "files_live"),

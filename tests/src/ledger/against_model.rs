@@ -64,7 +64,7 @@ impl Pair {
             real,
             model: ModelLedger::new(Arc::clone(&clock) as Arc<dyn Clock>),
             clock,
-            index: IndexId::new("docs").unwrap(),
+            index: IndexId::new("docs").expect("a legal name"),
             runs: [RunId(Uuid::from_u128(1)), RunId(Uuid::from_u128(2))],
             holds: Vec::new(),
             claims_made: 0,
@@ -83,7 +83,7 @@ impl Pair {
     }
 
     fn path(file: usize) -> BlobPath {
-        BlobPath::new(PATHS[file]).unwrap()
+        BlobPath::new(PATHS[file]).expect("a legal path")
     }
 
     fn run(&self, run: Option<u8>) -> Option<RunId> {
