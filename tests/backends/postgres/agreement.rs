@@ -75,7 +75,7 @@ async fn postgres_conforms() {
 fn postgres_and_model_agree() {
     let postgres = Postgres::start().unwrap();
     let rig = tokio::sync::OnceCell::new();
-    against_model::run(160, || async {
+    against_model::run(128, || async {
         let rig = rig.get_or_init(|| Rig::on(&postgres)).await;
         rig.fixture().await
     });
