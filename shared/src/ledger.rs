@@ -16,11 +16,15 @@
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
+mod calls;
 pub mod conformance;
 mod control;
+mod database;
 mod detail;
+mod migrations;
 pub mod model;
 mod order;
+pub mod postgres;
 mod sql;
 pub mod sqlite;
 mod types;

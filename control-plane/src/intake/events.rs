@@ -19,7 +19,6 @@ pub mod gcs;
 mod read;
 pub mod s3;
 
-
 use serde_json::Value;
 use shared::blob_path::BlobPath;
 use shared::ids::content_hash;

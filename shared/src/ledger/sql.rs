@@ -8,8 +8,9 @@
 //! - In an UPDATE, every right-hand side sees the row as it was before.
 //! - A statement of the protocol is one conditional UPDATE. Its WHERE clause is the whole decision and is evaluated under
 //!   the row's lock; PostgreSQL evaluates it again after waiting for another transaction.
-//! - Locks are taken new path before old path (rename), then file before waiting files (settle), so the order is the same
-//!   wherever two rows are locked.
+//! - A batch locks its rows in the order of their ids; what settles locks the file, then those that waited for it; a run's
+//!   row comes last. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
+//!   rolls one of them back, and that one is repeated.
 
 mod control;
 mod protocol;
@@ -27,7 +28,7 @@ pub(super) use upkeep::*;
 /// Slots of a `{list}`. Shorter lists repeat their last value.
 pub(super) const LIST: usize = 50;
 
-/// The columns of a claim, as [`super::sqlite`] reads them.
+/// The columns of a claim, as [`super::calls`] reads them.
 macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
@@ -40,6 +41,7 @@ use claim_columns;
 pub(super) struct Sql {
     text: &'static str,
     sqlite: OnceLock<String>,
+    postgres: OnceLock<String>,
 }
 
 impl Sql {
@@ -48,6 +50,7 @@ impl Sql {
         Self {
             text,
             sqlite: OnceLock::new(),
+            postgres: OnceLock::new(),
         }
     }
 
@@ -65,6 +68,11 @@ impl Sql {
     pub(super) fn sqlite(&self) -> &str {
         self.sqlite.get_or_init(|| self.common().replace('$', "?"))
     }
+
+    /// The statement as PostgreSQL wants it.
+    pub(super) fn postgres(&self) -> &str {
+        self.postgres.get_or_init(|| self.common())
+    }
 }
 
 /// Smallest and largest text that a path starting with `prefix` can be, by bytes: paths have at most 4,096 bytes.
@@ -72,4 +80,45 @@ pub(super) fn range_of_prefix(prefix: &str) -> (String, String) {
     const LAST: &str = "\u{10FFFF}";
     let longest = crate::blob_path::MAX_PATH_BYTES / LAST.len() + 1;
     (prefix.to_owned(), format!("{prefix}{}", LAST.repeat(longest)))
+}
+
+/// The statements that must stay cheap with a million rows, by name.
+pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
+    macro_rules! named {
+        ($($name:ident),+ $(,)?) => { vec![$((stringify!($name), &$name)),+] };
+    }
+    named![
+        ENQUEUE,
+        MARK_WOKEN,
+        CLAIM,
+        HELD,
+        RENEW,
+        COMMIT,
+        COMMITTED,
+        RELEASE,
+        FAIL,
+        SWEEP,
+        LET_GO,
+        RETRY,
+        DECIDE,
+        WOKEN,
+        DUE,
+        NEXT_DUE,
+        LIVE_CLAIMS,
+        CLAIMS_IN_USE,
+        FILE,
+        FILES,
+        KNOWN_FILES,
+        HISTORY,
+        COUNTS,
+        SIZES,
+        OLDEST,
+        RUN_COUNTS,
+        COMPLETE_RUN,
+        DEAD_CLAIMS,
+        PAGE_END,
+        PRUNE_HISTORY,
+        PRUNE_TOMBSTONES,
+        FORGET_HISTORY,
+    ]
 }

@@ -207,6 +207,33 @@ pub(super) async fn files_are_paged_in_path_order(desk: &Desk) -> Checked {
     Ok(())
 }
 
+/// Whatever language the database sorts by: upper case first, `-` and `.` before `/`, accents last.
+pub(super) async fn paths_are_compared_by_bytes(desk: &Desk) -> Checked {
+    let sorted = ["B.md", "a-b.md", "a.md", "a/b.md", "ab.md", "b.md", "é.md"];
+    let mut changes = sorted.map(change);
+    changes.reverse();
+    desk.enqueue(&changes).await?;
+    let mut pages = Vec::new();
+    loop {
+        let filter = FileFilter {
+            after: pages.last().cloned(),
+            ..FileFilter::default()
+        };
+        let page = desk.ledger.files(&desk.index, &filter, 2).await?;
+        if page.is_empty() {
+            break;
+        }
+        pages.extend(page.into_iter().map(|file| file.path));
+    }
+    assert_eq!(pages, sorted.map(path));
+    let known = desk.ledger.known_files(&desk.index, "a").await?;
+    assert_eq!(
+        known.into_iter().map(|file| file.path).collect::<Vec<_>>(),
+        [path("a/b.md")]
+    );
+    Ok(())
+}
+
 pub(super) async fn history_tells_the_whole_story(desk: &Desk) -> Checked {
     let run = RunId::generate();
     let told = Change {

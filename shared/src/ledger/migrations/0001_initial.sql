@@ -1,4 +1,4 @@
--- Tables of the ledger, in the dialect that PostgreSQL and SQLite share. On PostgreSQL, `path` wants COLLATE "C": ranges of
+-- Tables of the ledger, in the dialect that PostgreSQL and SQLite share. PostgreSQL gets every TEXT with COLLATE "C": ranges of
 -- paths are ranges of bytes.
 --
 -- The CHECK constraints repeat the invariants of the protocol, so that a wrong statement fails instead of doing harm.

@@ -81,7 +81,7 @@ pub(in crate::ledger) static ADVANCE_OPERATION: Sql = Sql::new(
 /// Files to be done per index and lane, from the index `files_working` alone.
 pub(in crate::ledger) static BACKLOG: Sql = Sql::new(
     "SELECT index_id, lane,
-        SUM(CASE WHEN state = 'PENDING' THEN 1 ELSE 0 END), SUM(CASE WHEN state = 'PENDING' THEN 0 ELSE 1 END)
+        COUNT(CASE WHEN state = 'PENDING' THEN 1 END), COUNT(CASE WHEN state <> 'PENDING' THEN 1 END)
      FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
      GROUP BY index_id, lane ORDER BY index_id, lane",
 );

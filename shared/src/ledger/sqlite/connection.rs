@@ -6,40 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::clock::Clock;
 use crate::ledger::LedgerError;
-use crate::ledger::sql::Sql;
+use crate::ledger::database::{DbError, DbResult};
+use crate::ledger::migrations;
 
 /// How long to wait for another process that writes to the same database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Each brings the tables from the version before to the next; never edited once released.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
-
-/// What can go wrong inside a statement, before it is known which database it was.
-#[derive(Debug)]
-pub(super) enum DbError {
-    /// SQLite refused, or a row could not be read.
-    Sqlite(rusqlite::Error),
-    /// The answer is an error of the ledger.
-    Ledger(LedgerError),
-}
-
-pub(super) type DbResult<T> = Result<T, DbError>;
-
-impl From<rusqlite::Error> for DbError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<LedgerError> for DbError {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
-    }
-}
 
 /// Where the database is; shown in errors.
 #[derive(Clone, Debug)]
@@ -100,6 +75,8 @@ impl Place {
         let error = match error {
             DbError::Ledger(error) => return error,
             DbError::Sqlite(error) => error,
+            DbError::Unreadable(text) => return LedgerError::Corrupt(format!("{self}: {text}")),
+            DbError::Postgres(error) => return LedgerError::Unavailable(format!("{self}: {error}")),
         };
         let remedy = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => {
@@ -167,7 +144,6 @@ fn check_owner(db: &Connection, place: &Place) -> DbResult<()> {
 
 /// Brings the tables to the version that this build knows, all or nothing.
 fn migrate(db: &mut Connection) -> DbResult<()> {
-    let known = MIGRATIONS.len();
     let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     tx.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")?;
     let found: i64 = tx.query_row(
@@ -175,49 +151,10 @@ fn migrate(db: &mut Connection) -> DbResult<()> {
         [],
         |row| row.get(0),
     )?;
-    let applied = usize::try_from(found).unwrap_or(0);
-    if applied > known {
-        return Err(LedgerError::NewerSchema {
-            found,
-            known: i64::try_from(known).unwrap_or(i64::MAX),
-        }
-        .into());
-    }
-    for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(applied) {
+    for (version, migration) in migrations::after(found)? {
         tx.execute_batch(migration)?;
         tx.execute("INSERT INTO schema_version (version) VALUES (?1)", [version])?;
     }
     tx.commit()?;
     Ok(())
-}
-
-fn prepared<'db>(db: &'db Connection, sql: &Sql) -> rusqlite::Result<CachedStatement<'db>> {
-    db.prepare_cached(sql.sqlite())
-}
-
-/// Runs a statement; returns how many rows it changed.
-pub(super) fn execute(db: &Connection, sql: &Sql, params: impl Params) -> DbResult<usize> {
-    Ok(prepared(db, sql)?.execute(params)?)
-}
-
-/// The row of a statement that changes or finds at most one.
-pub(super) fn one<T>(
-    db: &Connection,
-    sql: &Sql,
-    params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-) -> DbResult<Option<T>> {
-    Ok(prepared(db, sql)?.query_row(params, read).optional()?)
-}
-
-/// Every row of a statement.
-pub(super) fn many<T>(
-    db: &Connection,
-    sql: &Sql,
-    params: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> DbResult<Vec<T>> {
-    Ok(prepared(db, sql)?
-        .query_map(params, read)?
-        .collect::<rusqlite::Result<_>>()?)
 }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::connection::{DbResult, Place};
+use super::connection::Place;
+use super::statements::at_once;
 use crate::clock::Clock;
 use crate::ledger::LedgerError;
+use crate::ledger::database::DbResult;
 
 /// Reads at a time. They are short and come from the page cache; more would only compete for processors.
 const READERS: usize = 4;
@@ -40,7 +42,7 @@ impl Readers {
     /// Runs `work` on one snapshot of the database.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> DbResult<T> + Send + 'static,
+        work: impl AsyncFnOnce(&Connection) -> DbResult<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let closed = |_| LedgerError::Unavailable("the ledger is closed".to_owned());
         let _turn = self.turns.acquire().await.map_err(closed)?;
@@ -57,14 +59,14 @@ impl Readers {
 }
 
 impl Shared {
-    fn on_snapshot<T>(&self, work: impl FnOnce(&Connection) -> DbResult<T>) -> DbResult<T> {
+    fn on_snapshot<T>(&self, work: impl AsyncFnOnce(&Connection) -> DbResult<T>) -> DbResult<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let db = match idle {
             Some(db) => db,
             None => self.place.open_reader(&self.clock)?,
         };
         let snapshot = db.unchecked_transaction()?;
-        let result = work(&snapshot);
+        let result = at_once(work(&snapshot));
         snapshot.finish()?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
         result

@@ -1,6 +1,5 @@
-//! The SQLite ledger against its contract, against the model, and against bad disks.
+//! The SQLite ledger against its contract and against bad disks.
 
-mod against_model;
 mod disk;
 mod plans;
 mod speed;

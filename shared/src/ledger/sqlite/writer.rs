@@ -15,8 +15,10 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::connection::{DbError, DbResult, Place};
+use super::connection::Place;
+use super::statements::at_once;
 use crate::ledger::LedgerError;
+use crate::ledger::database::{DbError, DbResult};
 
 /// Most requests in one transaction.
 const GROUP: usize = 512;
@@ -53,12 +55,12 @@ struct Request<T, W> {
     reply: oneshot::Sender<Result<T, LedgerError>>,
 }
 
-impl<T: Send, W: FnOnce(&Connection) -> DbResult<T> + Send> Job for Request<T, W> {
+impl<T: Send, W: AsyncFnOnce(&Connection) -> DbResult<T> + Send> Job for Request<T, W> {
     fn run(&mut self, db: &Connection, place: &Place) -> bool {
         self.result = self
             .work
             .take()
-            .map(|work| work(db).map_err(|error| place.explain(error)));
+            .map(|work| at_once(work(db)).map_err(|error| place.explain(error)));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -103,7 +105,7 @@ impl Writer {
     /// Runs `work` in a transaction of its own, as far as it can tell; returns once it is on disk.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> DbResult<T> + Send + 'static,
+        work: impl AsyncFnOnce(&Connection) -> DbResult<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Request {

@@ -129,7 +129,7 @@ async fn a_full_disk_refuses_the_write_and_nothing_else() {
         .await
         .unwrap();
     let limit = |pages: i64| {
-        ledger.write(move |db| {
+        ledger.write(async move |db| {
             Ok(db.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))?)
         })
     };

@@ -113,7 +113,7 @@ async fn waiting_writes_share_one_commit() {
         .unwrap();
     // The writer is busy until 300 requests wait behind it.
     let (release, busy) = std::sync::mpsc::channel::<()>();
-    let blocker = ledger.write(move |_| {
+    let blocker = ledger.write(async move |_| {
         busy.recv().ok();
         Ok(())
     });

@@ -1,6 +1,8 @@
-//! The SQL against the model: random interleavings of several workers, dead ones included, over a few files.
+//! A ledger against the model: random interleavings of several workers, dead ones included, over a few files. After each
+//! step every answer and every row must be the same on both, and the promises of the protocol must hold.
 //!
-//! `PROPTEST_CASES=4000` makes it a long run. After each step every answer and every row must be the same on both, and the promises of the protocol must hold.
+//! `PROPTEST_CASES=4000` makes it a long run. A failure shows the shortest interleaving that was found, and
+//! `LONGSHORE_TEST_SEED` replays it.
 
 mod ops;
 
@@ -9,27 +11,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-
-use self::ops::{Op, Pick, op};
-use super::NOW;
-use crate::blob_path::BlobPath;
-use crate::clock::{Clock, ManualClock};
-use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::model::ModelLedger;
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use shared::blob_path::BlobPath;
+use shared::clock::{Clock, ManualClock, UnixMillis};
+use shared::file_state::FileState;
+use shared::ids::{ClaimId, FileId, IndexId, RunId};
+use shared::ledger::conformance::Fixture;
+use shared::ledger::model::ModelLedger;
+use shared::ledger::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter, FileRow, Hold, Ledger,
     RunKind, SweepPolicy, Version,
 };
-use crate::retry::Failure;
-use crate::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
+use shared::retry::Failure;
+use shared::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
+use uuid::Uuid;
+
+use self::ops::{Op, Pick, op};
+use crate::random;
+
+/// The time at which every ledger under test starts, and stands still until it is advanced.
+pub const START: UnixMillis = 1_750_000_000_000;
 
 const PATHS: [&str; 4] = ["a.md", "b/c.md", "b/d.md", "e.md"];
 
-/// Two ledgers that are told the same, on one clock.
+/// Two ledgers that are told the same, and whose clocks show the same.
 struct Pair {
-    sqlite: Arc<SqliteLedger>,
+    real: Fixture,
     model: ModelLedger,
     clock: Arc<ManualClock>,
     index: IndexId,
@@ -43,22 +50,22 @@ struct Pair {
 /// Asks both ledgers the same and returns the one answer.
 macro_rules! both {
     ($pair:expr, $call:ident ( $($argument:expr),* )) => {{
-        let real = $pair.sqlite.$call($($argument),*).await;
+        let real = $pair.real.ledger.$call($($argument),*).await;
         let model = $pair.model.$call($($argument),*).await;
-        assert_eq!(real, model, "SQLite (left) and the model answer differently");
-        real.unwrap()
+        assert_eq!(real, model, "the ledger (left) and the model answer differently");
+        real.expect("a call that both answered")
     }};
 }
 
 impl Pair {
-    async fn new() -> Self {
-        let clock = Arc::new(ManualClock::at(NOW));
+    async fn new(real: Fixture) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
         let pair = Self {
-            sqlite: SqliteLedger::in_memory(&(Arc::clone(&clock) as Arc<dyn Clock>)).unwrap(),
+            real,
             model: ModelLedger::new(Arc::clone(&clock) as Arc<dyn Clock>),
             clock,
-            index: IndexId::new("docs").unwrap(),
-            runs: [RunId(uuid::Uuid::from_u128(1)), RunId(uuid::Uuid::from_u128(2))],
+            index: IndexId::new("docs").expect("a legal name"),
+            runs: [RunId(Uuid::from_u128(1)), RunId(Uuid::from_u128(2))],
             holds: Vec::new(),
             claims_made: 0,
             rows: BTreeMap::new(),
@@ -70,8 +77,13 @@ impl Pair {
         pair
     }
 
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        (self.real.advance)(by).await;
+    }
+
     fn path(file: usize) -> BlobPath {
-        BlobPath::new(PATHS[file]).unwrap()
+        BlobPath::new(PATHS[file]).expect("a legal path")
     }
 
     fn run(&self, run: Option<u8>) -> Option<RunId> {
@@ -141,7 +153,7 @@ impl Pair {
                 let request = ClaimRequest {
                     index: self.index.clone(),
                     file_id: FileId::of(&self.index, &Self::path(*file)),
-                    claim_id: ClaimId(uuid::Uuid::from_u128(self.claims_made)),
+                    claim_id: ClaimId(Uuid::from_u128(self.claims_made)),
                     owner: format!("worker-{worker}"),
                     lease: millis(*lease),
                 };
@@ -247,7 +259,7 @@ impl Pair {
                 let held: Vec<_> = self.rows.values().filter_map(|row| row.claim_id).collect();
                 self.holds.retain(|(hold, _)| held.contains(&hold.claim_id));
             }
-            Op::Advance { millis } => self.clock.advance(Duration::from_millis(*millis)),
+            Op::Advance { millis } => self.advance(Duration::from_millis(*millis)).await,
         }
     }
 
@@ -296,7 +308,7 @@ impl Pair {
     /// What is too long to be compared after each step.
     async fn check_thoroughly(&self) {
         let claims: Vec<_> = (1..=self.claims_made)
-            .map(|n| ClaimId(uuid::Uuid::from_u128(n)))
+            .map(|n| ClaimId(Uuid::from_u128(n)))
             .collect();
         let files: Vec<_> = (0..PATHS.len())
             .map(|n| FileId::of(&self.index, &Self::path(n)))
@@ -321,7 +333,7 @@ impl Pair {
             max_attempts: 3,
         };
         for round in 0.. {
-            self.clock.advance(Duration::from_secs(5));
+            self.advance(Duration::from_secs(5)).await;
             both!(self, sweep(&policy, 100));
             both!(self, decide(&self.index, true));
             let due = both!(self, due(100, Duration::from_secs(1)));
@@ -331,7 +343,7 @@ impl Pair {
             assert!(round < 40, "files are due for ever: {due:?}");
             for due in due {
                 self.claims_made += 1;
-                let claim_id = ClaimId(uuid::Uuid::from_u128(self.claims_made));
+                let claim_id = ClaimId(Uuid::from_u128(self.claims_made));
                 let lease = Duration::from_secs(60);
                 let owner = "last".to_owned();
                 let request = ClaimRequest {
@@ -409,14 +421,33 @@ fn check_row(row: &FileRow) {
     );
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
-
-    #[test]
-    fn sql_and_model_agree(ops in prop::collection::vec(op(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// Runs `cases` interleavings (or `PROPTEST_CASES`), each on an empty ledger that `make` gives, at the time [`START`].
+///
+/// # Panics
+/// When the ledger and the model differ, or a promise is broken.
+pub fn run<M, F>(cases: u32, make: M)
+where
+    M: Fn() -> F,
+    F: Future<Output = Fixture>,
+{
+    let cases = std::env::var_os("PROPTEST_CASES")
+        .and_then(|cases| cases.to_str()?.parse().ok())
+        .unwrap_or(cases);
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&random::seed().to_be_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let ran = TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(op(), 1..60), |ops| {
         runtime.block_on(async {
-            let mut pair = Pair::new().await;
+            let mut pair = Pair::new(make().await).await;
             for op in &ops {
                 pair.apply(op).await;
                 pair.check(op).await;
@@ -424,5 +455,9 @@ proptest! {
             pair.check_thoroughly().await;
             pair.run_dry().await;
         });
+        Ok(())
+    });
+    if let Err(error) = ran {
+        panic!("{error}");
     }
 }

@@ -1,0 +1,288 @@
+//! What workers do with files, and the sweep that takes over from dead ones.
+
+use std::time::Duration;
+
+use futures::try_join;
+
+use super::notes::{Line, record, settled};
+use super::rows::claim as read_claim;
+use crate::file_state::FileState;
+use crate::ids::{ClaimId, FileId, IndexId};
+use crate::ledger::database::{Database, DbResult, Value, values};
+use crate::ledger::{
+    Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, FailOutcome,
+    Hold, LedgerError, ReleaseOutcome, SweepPolicy, Swept, detail, millis, sql,
+};
+use crate::retry::{Failure, FailureClass};
+
+pub(in crate::ledger) async fn claim<D: Database>(db: &D, request: &ClaimRequest) -> DbResult<ClaimOutcome> {
+    let ClaimRequest {
+        index,
+        file_id,
+        claim_id,
+        owner,
+        lease,
+    } = request;
+    let values = values![index, *file_id, *claim_id, owner, millis(*lease)];
+    let taken = db
+        .one(&sql::CLAIM, values, |c| read_claim(index, *file_id, c))
+        .await?;
+    let Some((claim, state, n)) = taken else {
+        let values = values![index, *file_id, *claim_id];
+        let held = db
+            .one(&sql::HELD, values, |c| read_claim(index, *file_id, c))
+            .await?;
+        return Ok(held.map_or(ClaimOutcome::NotClaimable, |(claim, ..)| claimed(claim)));
+    };
+    let line = Line {
+        index,
+        file: *file_id,
+        event: "claimed",
+        state,
+        seq: claim.seq,
+        claim: Some(*claim_id),
+        detail: &detail::claimed(owner, claim.attempts),
+        n,
+    };
+    record(db, &[line]).await?;
+    Ok(claimed(claim))
+}
+
+fn claimed(claim: Claim) -> ClaimOutcome {
+    ClaimOutcome::Claimed(Box::new(claim))
+}
+
+pub(in crate::ledger) async fn renew<D: Database>(
+    db: &D,
+    owner: &str,
+    lease: Duration,
+) -> DbResult<Vec<ClaimId>> {
+    let values = values![owner, millis(lease)];
+    let mut claims = db.many(&sql::RENEW, values, |c| c.text()).await?;
+    claims.sort_unstable();
+    Ok(claims)
+}
+
+/// The values that name a hold.
+fn held_by(hold: &Hold) -> Vec<Value<'_>> {
+    values![&hold.index, hold.file_id, hold.claim_id, hold.fence]
+}
+
+pub(in crate::ledger) async fn commit<D: Database>(db: &D, commit: &Commit) -> DbResult<CommitOutcome> {
+    let hold = &commit.hold;
+    let (version, skip) = match &commit.change {
+        CommitChange::Replace(version) | CommitChange::Keep(version) => (Some(version), None),
+        CommitChange::Remove => (None, None),
+        CommitChange::Skip(version, failure) => (Some(version), Some(failure_text(failure)?)),
+    };
+    let mut values = held_by(hold);
+    values.extend(values![
+        commit.change.outcome().state(),
+        matches!(commit.change, CommitChange::Keep(_)),
+        version.map(|version| &version.etag),
+        version.map(|version| &version.content_hash),
+        version.map(|version| &version.pipeline),
+        version.map(|version| version.size),
+        version.map(|version| version.chunks),
+        skip,
+    ]);
+    let committed = db
+        .one(&sql::COMMIT, values, |c| {
+            Ok((c.text_or_null()?, c.value()?, c.value()?))
+        })
+        .await?;
+    let Some((prev_claim, seq, n)) = committed else {
+        let before = db
+            .one(&sql::COMMITTED, held_by(hold), |c| {
+                Ok(Committed {
+                    prev_claim: c.text_or_null()?,
+                    released: c.text_or_null()?,
+                })
+            })
+            .await?;
+        return Ok(before.map_or(CommitOutcome::Lost, CommitOutcome::Committed));
+    };
+    let line = [Line {
+        index: &hold.index,
+        file: hold.file_id,
+        event: "committed",
+        state: FileState::Publishing,
+        seq,
+        claim: Some(hold.claim_id),
+        detail: &commit.detail,
+        n,
+    }];
+    let released = if prev_claim.is_none() {
+        let ((), outcome) = try_join!(record(db, &line), release(db, hold, commit.debounce))?;
+        match outcome {
+            ReleaseOutcome::Released(state) => Some(state),
+            ReleaseOutcome::Lost => None,
+        }
+    } else {
+        record(db, &line).await?;
+        None
+    };
+    Ok(CommitOutcome::Committed(Committed { prev_claim, released }))
+}
+
+pub(in crate::ledger) async fn release<D: Database>(
+    db: &D,
+    hold: &Hold,
+    debounce: Duration,
+) -> DbResult<ReleaseOutcome> {
+    let mut values = held_by(hold);
+    values.push(millis(debounce).into());
+    let released = db
+        .one(&sql::RELEASE, values, |c| Ok((c.text()?, c.value()?, c.value()?)))
+        .await?;
+    let Some((state, seq, n)) = released else {
+        return Ok(ReleaseOutcome::Lost);
+    };
+    let line = [Line {
+        index: &hold.index,
+        file: hold.file_id,
+        event: "released",
+        state,
+        seq,
+        claim: Some(hold.claim_id),
+        detail: &detail::nothing(),
+        n,
+    }];
+    let file = (&hold.index, hold.file_id, state);
+    try_join!(record(db, &line), settled(db, std::iter::once(file)))?;
+    Ok(ReleaseOutcome::Released(state))
+}
+
+fn failure_text(failure: &Failure) -> DbResult<String> {
+    serde_json::to_string(failure).map_err(|error| LedgerError::Corrupt(error.to_string()).into())
+}
+
+fn class_name(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Permanent => "permanent",
+        FailureClass::Transient => "transient",
+        FailureClass::Throttled => "throttled",
+    }
+}
+
+/// A claim that was given up.
+struct GivenUp<'a> {
+    index: &'a IndexId,
+    file: FileId,
+    claim: ClaimId,
+    state: FileState,
+    seq: i64,
+    n: i64,
+    /// The file's live claim.
+    live: Option<ClaimId>,
+    detail: serde_json::Value,
+}
+
+/// What goes with giving claims up. Each may have left points, unless it is the live one (its clean-up was given up).
+async fn lay_down<D: Database>(db: &D, event: &str, given_up: &[GivenUp<'_>]) -> DbResult<()> {
+    let lines: Vec<_> = given_up
+        .iter()
+        .map(|it| Line {
+            index: it.index,
+            file: it.file,
+            event,
+            state: it.state,
+            seq: it.seq,
+            claim: Some(it.claim),
+            detail: &it.detail,
+            n: it.n,
+        })
+        .collect();
+    let dead: Vec<_> = given_up
+        .iter()
+        .filter(|it| it.live != Some(it.claim))
+        .map(|it| values![it.index, it.claim, it.file])
+        .collect();
+    let files = given_up.iter().map(|it| (it.index, it.file, it.state));
+    try_join!(record(db, &lines), db.each(&sql::BURY, &dead), settled(db, files))?;
+    Ok(())
+}
+
+pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResult<FailOutcome> {
+    let Fail {
+        hold,
+        failure,
+        delay,
+        max_attempts,
+        etag,
+    } = fail;
+    let mut values = values![
+        class_name(failure.class),
+        *max_attempts,
+        millis(*delay),
+        failure_text(failure)?,
+        etag.as_ref(),
+    ];
+    values.extend(held_by(hold));
+    let given_up = db
+        .one(&sql::FAIL, values, |c| {
+            Ok((c.text()?, c.value()?, c.value()?, c.text_or_null()?))
+        })
+        .await?;
+    let Some((state, seq, n, live)) = given_up else {
+        return Ok(FailOutcome::Lost);
+    };
+    let given_up = GivenUp {
+        index: &hold.index,
+        file: hold.file_id,
+        claim: hold.claim_id,
+        state,
+        seq,
+        n,
+        live,
+        detail: detail::failed(failure),
+    };
+    lay_down(db, "failed", &[given_up]).await?;
+    Ok(FailOutcome::Given(state))
+}
+
+pub(in crate::ledger) async fn sweep<D: Database>(
+    db: &D,
+    policy: &SweepPolicy,
+    limit: u32,
+) -> DbResult<Vec<Swept>> {
+    let failure = detail::lease_lost(policy);
+    let values = values![
+        class_name(failure.class),
+        policy.max_attempts,
+        millis(policy.delay),
+        failure_text(&failure)?,
+        None::<&str>,
+        millis(policy.stale_after),
+        limit,
+    ];
+    let mut rows = db
+        .many(&sql::SWEEP, values, |c| {
+            let swept = Swept {
+                index: c.text()?,
+                file_id: c.text()?,
+                path: c.text()?,
+                claim_id: c.text()?,
+                owner: c.value()?,
+                state: c.text()?,
+            };
+            Ok((swept, c.value()?, c.value()?, c.text_or_null()?))
+        })
+        .await?;
+    rows.sort_by(|(a, ..), (b, ..)| (&a.index, &a.path).cmp(&(&b.index, &b.path)));
+    let given_up: Vec<_> = rows
+        .iter()
+        .map(|(swept, seq, n, live)| GivenUp {
+            index: &swept.index,
+            file: swept.file_id,
+            claim: swept.claim_id,
+            state: swept.state,
+            seq: *seq,
+            n: *n,
+            live: *live,
+            detail: detail::swept(&swept.owner, &failure),
+        })
+        .collect();
+    lay_down(db, "swept", &given_up).await?;
+    Ok(rows.into_iter().map(|(swept, ..)| swept).collect())
+}

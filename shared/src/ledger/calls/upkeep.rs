@@ -1,0 +1,120 @@
+//! Indexes, runs, and what is removed in time.
+
+use std::time::Duration;
+
+use super::queries::{in_lists, page_end};
+use super::requests::unknown_index;
+use super::rows;
+use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ledger::database::{Database, DbError, DbResult, values};
+use crate::ledger::{IndexRecord, IndexState, RunKind, millis, sql};
+
+/// Files looked at in one transaction while pruning.
+const PRUNE_PAGE: u32 = 500;
+
+pub(in crate::ledger) async fn ensure_index<D: Database>(
+    db: &D,
+    index: &IndexId,
+    settings: &serde_json::Value,
+) -> DbResult<IndexRecord> {
+    db.execute(&sql::ADD_INDEX, values![index, settings.to_string()])
+        .await?;
+    db.one(&sql::INDEX, values![index], rows::index)
+        .await?
+        .ok_or_else(DbError::no_row)
+}
+
+pub(in crate::ledger) async fn set_active<D: Database>(
+    db: &D,
+    index: &IndexId,
+    active: bool,
+) -> DbResult<()> {
+    let state = if active {
+        IndexState::Active
+    } else {
+        IndexState::Paused
+    };
+    db.execute(&sql::SET_STATE, values![index, state.name()]).await?;
+    Ok(())
+}
+
+pub(in crate::ledger) async fn open_run<D: Database>(
+    db: &D,
+    index: &IndexId,
+    run: RunId,
+    kind: RunKind,
+) -> DbResult<()> {
+    db.execute(&sql::OPEN_RUN, values![run, index, kind.name()])
+        .await
+        .map_err(|error| unknown_index(error, index))?;
+    Ok(())
+}
+
+pub(in crate::ledger) async fn seal_run<D: Database>(db: &D, run: RunId) -> DbResult<()> {
+    db.execute(&sql::SEAL_RUN, values![run]).await?;
+    Ok(())
+}
+
+/// Completes those of `runs` that have nothing left to do.
+pub(in crate::ledger) async fn complete_runs<D: Database>(db: &D, runs: &[RunId]) -> DbResult<()> {
+    let sets: Vec<_> = runs.iter().map(|run| values![*run]).collect();
+    db.each(&sql::COMPLETE_RUN, &sets).await?;
+    Ok(())
+}
+
+pub(in crate::ledger) async fn forget_dead_claims<D: Database>(
+    db: &D,
+    index: &IndexId,
+    claims: &[ClaimId],
+) -> DbResult<()> {
+    in_lists(db, &sql::FORGET_DEAD_CLAIMS, index, claims, |_| Ok(())).await?;
+    Ok(())
+}
+
+/// How far pruning is; each step is a transaction of its own.
+#[derive(Clone, Debug)]
+pub(in crate::ledger) enum Pruning {
+    /// Old tombstones go, with their history.
+    Tombstones,
+    /// Operations that were finished long ago go.
+    Operations,
+    /// Old history of the files after this one goes.
+    HistoryAfter(String),
+}
+
+/// Removes a page of what is old; returns how many rows went and the next step, if there is one.
+pub(in crate::ledger) async fn prune<D: Database>(
+    db: &D,
+    index: &IndexId,
+    keep: u32,
+    older_than: Duration,
+    step: &Pruning,
+) -> DbResult<(u64, Option<Pruning>)> {
+    match step {
+        Pruning::Tombstones => {
+            let values = values![index, millis(older_than), PRUNE_PAGE];
+            let files: Vec<FileId> = db.many(&sql::PRUNE_TOMBSTONES, values, |c| c.text()).await?;
+            let sets: Vec<_> = files.iter().map(|file| values![index, *file]).collect();
+            let entries = db.each(&sql::FORGET_HISTORY, &sets).await?;
+            let next = if files.is_empty() {
+                Pruning::Operations
+            } else {
+                Pruning::Tombstones
+            };
+            Ok((entries + files.len() as u64, Some(next)))
+        }
+        Pruning::Operations => {
+            let values = values![index, millis(older_than)];
+            let gone = db.execute(&sql::PRUNE_OPERATIONS, values).await?;
+            Ok((gone, Some(Pruning::HistoryAfter(String::new()))))
+        }
+        Pruning::HistoryAfter(after) => {
+            let Some(end) = page_end(db, index, after, PRUNE_PAGE).await? else {
+                return Ok((0, None));
+            };
+            let values = values![index, after, &end, keep];
+            let entries = db.execute(&sql::PRUNE_HISTORY, values).await?;
+            Ok((entries, Some(Pruning::HistoryAfter(end))))
+        }
+    }
+}

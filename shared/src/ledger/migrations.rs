@@ -1,0 +1,18 @@
+//! The tables, version by version, in the dialect that every database shares.
+
+use super::LedgerError;
+
+/// Each brings the tables from the version before to the next; never edited once released.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+
+/// The versions after `found`, each with its text.
+pub(super) fn after(found: i64) -> Result<impl Iterator<Item = (i64, &'static str)>, LedgerError> {
+    let applied = usize::try_from(found).unwrap_or(0);
+    if applied > MIGRATIONS.len() {
+        return Err(LedgerError::NewerSchema {
+            found,
+            known: i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX),
+        });
+    }
+    Ok((1..).zip(MIGRATIONS).skip(applied))
+}

@@ -1,0 +1,3 @@
+//! What is asked of any ledger.
+
+pub mod against_model;
