@@ -254,6 +254,9 @@ fn services_say_what_is_wrong_with_their_backends() -> anyhow::Result<()> {
 fn an_index_with_other_vectors_in_the_store_waits_and_says_so() -> anyhow::Result<()> {
     let mut fleet = Fleet::start(seed())?;
     fleet.add_processor()?;
+    fleet.write("before.md", &text("before.md", 0))?;
+    let event = fleet.event("BlobCreated", "before.md");
+    fleet.report(&[event])?;
     fleet.settle()?;
     // As if the collection had been made for another model.
     fleet.postgres.sql(
@@ -272,6 +275,7 @@ fn an_index_with_other_vectors_in_the_store_waits_and_says_so() -> anyhow::Resul
             .unwrap_or_default()
             .to_owned();
         ensure!(file["file"]["state"] != "FAILED", "{file}");
-        Ok(why.contains("dimensions").then_some(()))
+        ensure!(why.contains("dimensions"), "{file}\n{}", fleet.logs());
+        Ok(Some(()))
     })
 }

@@ -29,20 +29,18 @@ fn started(processors: usize) -> anyhow::Result<Fleet> {
 fn stream(
     fleet: &mut Fleet,
     span: Duration,
-    mut meanwhile: impl FnMut(&mut Fleet, usize) -> anyhow::Result<()>,
+    mut meanwhile: impl FnMut(&mut Fleet) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut round = 1;
     while began.elapsed() < span {
         let mut events = Vec::new();
         for _ in 0..3 {
-            events.extend(fleet.change_something(round)?);
-            round += 1;
+            events.extend(fleet.change_something()?);
         }
         fleet.shuffle(&mut events);
         fleet.report(&events)?;
         fleet.search("paragraph cranes")?;
-        meanwhile(fleet, round)?;
+        meanwhile(fleet)?;
     }
     Ok(())
 }
@@ -53,7 +51,7 @@ fn processors_are_killed_under_a_stream_of_changes() -> anyhow::Result<()> {
     fleet.model.set(|faults| faults.latency_ms = 30);
     let mut killed = Instant::now();
     let mut kills = 0;
-    stream(&mut fleet, Duration::from_secs(12), |fleet, _| {
+    stream(&mut fleet, Duration::from_secs(12), |fleet| {
         if killed.elapsed() >= Duration::from_secs(1) {
             killed = Instant::now();
             let victim = fleet.random.random_range(0..fleet.processors.len());
@@ -75,9 +73,9 @@ fn backends_go_and_come_back() -> anyhow::Result<()> {
 
     // The broker restarts, then its queues are emptied by hand.
     fleet.rabbit.stop()?;
-    stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
+    stream(&mut fleet, Duration::from_secs(2), |_| Ok(()))?;
     fleet.rabbit.resume()?;
-    stream(&mut fleet, Duration::from_secs(2), |fleet, _| {
+    stream(&mut fleet, Duration::from_secs(2), |fleet| {
         for queue in ["longshore.work.fast", "longshore.work.bulk"] {
             fleet.rabbit.ctl(&["purge_queue", queue])?;
         }
@@ -98,14 +96,14 @@ fn backends_go_and_come_back() -> anyhow::Result<()> {
     tests::wait::until("the control plane to find its ledger", || {
         Ok(fleet.report(std::slice::from_ref(&event)).ok())
     })?;
-    stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
+    stream(&mut fleet, Duration::from_secs(2), |_| Ok(()))?;
     fleet.settle()?;
 
     // The vector server is away, the model refuses: nothing ends FAILED because of either.
     fleet.vectors.kill()?;
     let mut events = Vec::new();
-    for round in 1000..1010 {
-        events.extend(fleet.change_something(round)?);
+    for _ in 0..10 {
+        events.extend(fleet.change_something()?);
     }
     fleet.report(&events)?;
     std::thread::sleep(Duration::from_secs(5));
@@ -116,7 +114,7 @@ fn backends_go_and_come_back() -> anyhow::Result<()> {
             retry_after: Some(1.0),
         },
     );
-    stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
+    stream(&mut fleet, Duration::from_secs(2), |_| Ok(()))?;
     fleet.settle()?;
     fleet.check_history()
 }
@@ -155,11 +153,11 @@ fn the_fleet_is_scaled_up_and_down() -> anyhow::Result<()> {
     let mut fleet = started(1)?;
     fleet.add_control()?;
     fleet.model.set(|faults| faults.latency_ms = 20);
-    stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
+    stream(&mut fleet, Duration::from_secs(2), |_| Ok(()))?;
     for _ in 0..3 {
         fleet.add_processor()?;
     }
-    stream(&mut fleet, Duration::from_secs(2), |_, _| Ok(()))?;
+    stream(&mut fleet, Duration::from_secs(2), |_| Ok(()))?;
     while fleet.processors.len() > 1 {
         let ended = fleet.processors.remove(0).stop()?;
         ensure!(ended.success(), "a processor did not end in order: {ended}");
@@ -167,7 +165,7 @@ fn the_fleet_is_scaled_up_and_down() -> anyhow::Result<()> {
     // The first control plane has the duties; the second takes them over.
     let ended = fleet.control.remove(0).stop()?;
     ensure!(ended.success(), "the control plane did not end in order: {ended}");
-    stream(&mut fleet, Duration::from_secs(1), |_, _| Ok(()))?;
+    stream(&mut fleet, Duration::from_secs(1), |_| Ok(()))?;
     fleet.settle()?;
     fleet.check_history()
 }
@@ -216,8 +214,8 @@ fn what_nobody_reported_is_found() -> anyhow::Result<()> {
     let mut fleet = started(1)?;
     fleet.settle()?;
     // Changes without a single event: the comparison finds them.
-    for round in 0..10 {
-        fleet.change_something(round)?;
+    for _ in 0..10 {
+        fleet.change_something()?;
     }
     fleet.settle()?;
     // Neither does anybody report that points are lost.

@@ -15,10 +15,12 @@ use tempfile::TempDir;
 
 use crate::wait;
 
-/// The account that the emulator comes with, and its key, which is public:
+/// The account that the emulator comes with; its key is public too:
 /// <https://learn.microsoft.com/azure/storage/common/storage-connect-azurite>
 pub const ACCOUNT: &str = "devstoreaccount1";
-const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+/// Its key.
+pub const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /// A running emulator; killed when dropped.
 pub struct Azurite {

@@ -48,6 +48,7 @@ pub struct Fleet {
     runtime: Runtime,
     http: reqwest::Client,
     events: u64,
+    changes: usize,
     _folder: TempDir,
 }
 
@@ -125,9 +126,11 @@ impl Fleet {
             runtime,
             http: reqwest::Client::builder()
                 .no_proxy()
+                .pool_max_idle_per_host(0)
                 .timeout(Duration::from_secs(30))
                 .build()?,
             events: 0,
+            changes: 0,
             _folder: folder,
         };
         fleet.add_control()?;
@@ -316,7 +319,9 @@ impl Fleet {
     ///
     /// # Errors
     /// When the emulator refuses.
-    pub fn change_something(&mut self, round: usize) -> anyhow::Result<Vec<Value>> {
+    pub fn change_something(&mut self) -> anyhow::Result<Vec<Value>> {
+        self.changes += 1;
+        let round = self.changes;
         let known: Vec<String> = self.truth.keys().cloned().collect();
         let pick = |random: &mut SmallRng| known[random.random_range(0..known.len())].clone();
         let choice = if known.len() < 5 {

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use shared::ids::IndexId;
 use shared::ledger::conformance::{self, Fixture};
 use shared::ledger::postgres::PostgresLedger;
-use shared::ledger::{ControlLedger, FailOutcome, SweepPolicy};
+use shared::ledger::{ControlLedger, FailOutcome, Ledger, SweepPolicy};
 use tests::ledger::against_model;
 use tests::postgres::Postgres;
 use tokio_postgres::{Client, NoTls};
@@ -46,8 +46,9 @@ impl Rig {
     /// Everything anew.
     async fn fixture(&self) -> Fixture {
         let start = against_model::START;
-        let anew =
-            format!("TRUNCATE files, history, dead_claims, runs, indexes; UPDATE clock SET millis = {start}");
+        let anew = format!(
+            "TRUNCATE files, history, dead_claims, runs, operations, duties, dead_letters, indexes; UPDATE clock SET millis = {start}"
+        );
         self.side.batch_execute(&anew).await.unwrap();
         let side = Arc::clone(&self.side);
         let advance = move |by: Duration| -> BoxFuture<'static, ()> {
