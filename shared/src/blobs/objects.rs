@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::{Blob, BlobError, BlobMeta, Blobs, Listed};
 use crate::blob_path::BlobPath;
-use errors::blob_error;
+use errors::{blob_error, container_error};
 pub use open::{OpenError, open};
 
 /// For so long after it answered, a container is taken to be there.
@@ -54,13 +54,7 @@ impl Objects {
             return BlobError::NotFound;
         }
         match self.store.list(None).next().await {
-            Some(Err(error)) => match blob_error(error) {
-                BlobError::NotFound => BlobError::Unavailable(
-                    "the container or bucket does not exist: check its name; nothing is removed meanwhile"
-                        .to_owned(),
-                ),
-                other => other,
-            },
+            Some(Err(error)) => container_error(&error),
             Some(Ok(_)) | None => {
                 *seen = Some(Instant::now());
                 BlobError::NotFound
@@ -69,7 +63,7 @@ impl Objects {
     }
 
     async fn failed(&self, error: object_store::Error) -> BlobError {
-        match blob_error(error) {
+        match blob_error(&error) {
             BlobError::NotFound => self.missing().await,
             other => other,
         }
@@ -98,7 +92,8 @@ impl Blobs for Objects {
 
     async fn read(&self, path: &BlobPath, etag: &str, limit: u64) -> Result<Blob, BlobError> {
         let options = GetOptions {
-            if_match: Some(etag.to_owned()),
+            // With quotes, as HTTP wants it (RFC 9110, section 8.8.3).
+            if_match: Some(format!("\"{etag}\"")),
             ..GetOptions::default()
         };
         let found = match self.store.get_opts(&Self::location(path)?, options).await {
@@ -113,7 +108,7 @@ impl Blobs for Objects {
         // The length that the store announces is not trusted with memory.
         let mut bytes = BytesMut::with_capacity(usize::try_from(meta.size.min(1 << 20)).unwrap_or(0));
         let mut stream = found.into_stream();
-        while let Some(part) = stream.try_next().await.map_err(blob_error)? {
+        while let Some(part) = stream.try_next().await.map_err(|error| blob_error(&error))? {
             bytes.extend_from_slice(&part);
             if bytes.len() as u64 > limit {
                 return Err(too_large(bytes.len() as u64));
@@ -152,12 +147,7 @@ impl Blobs for Objects {
         };
         let mut objects = self.store.list(below.as_ref());
         while let Some(found) = objects.next().await {
-            let object = found.map_err(|error| match blob_error(error) {
-                BlobError::NotFound => BlobError::Unavailable(
-                    "the container or bucket does not exist: check its name".to_owned(),
-                ),
-                other => other,
-            })?;
+            let object = found.map_err(|error| container_error(&error))?;
             // Names that no blob path can have (a folder's placeholder such as `a//`) cannot be asked for either.
             if let Ok(path) = BlobPath::new(object.location.as_ref()) {
                 let meta = described(path.clone(), &object, &Attributes::new());
@@ -167,6 +157,11 @@ impl Blobs for Objects {
         *self.seen.lock().await = Some(Instant::now());
         Ok(listed)
     }
+}
+
+/// Azure quotes a tag in headers and does not in listings, so tags are kept without quotes.
+fn unquoted(tag: &str) -> String {
+    tag.trim_start_matches("W/").trim_matches('"').to_owned()
 }
 
 fn described(path: BlobPath, object: &ObjectMeta, attributes: &Attributes) -> BlobMeta {
@@ -185,7 +180,8 @@ fn described(path: BlobPath, object: &ObjectMeta, attributes: &Attributes) -> Bl
         // Every store here has tags; a store without them is told apart by what else changes.
         etag: object
             .e_tag
-            .clone()
+            .as_deref()
+            .map(unquoted)
             .unwrap_or_else(|| format!("{}-{}", object.size, object.last_modified.timestamp_millis())),
         identity: None,
         size: object.size,

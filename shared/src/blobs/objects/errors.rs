@@ -6,7 +6,7 @@ use crate::blobs::BlobError;
 
 /// A refusal of the whole source heals when somebody repairs the credentials, so it never ends a document as FAILED; only
 /// what belongs to this one blob does.
-pub(super) fn blob_error(error: Error) -> BlobError {
+pub(super) fn blob_error(error: &Error) -> BlobError {
     // Cloud stores say in their answer's text which of several refusals it is.
     let text = error.to_string();
     if text.contains("BlobArchived") || text.contains("InvalidObjectState") {
@@ -32,6 +32,19 @@ pub(super) fn blob_error(error: Error) -> BlobError {
         },
         _ => BlobError::Unavailable(brief(&text)),
     }
+}
+
+/// What an error of a listing means: it is about the container or bucket.
+pub(super) fn container_error(error: &Error) -> BlobError {
+    // Azure, S3 and GCS, in this order.
+    let missing = ["ContainerNotFound", "NoSuchBucket", "bucket does not exist"];
+    let text = error.to_string();
+    if matches!(error, Error::NotFound { .. }) || missing.iter().any(|code| text.contains(code)) {
+        return BlobError::Unavailable(
+            "the container or bucket does not exist: check its name; nothing is removed meanwhile".to_owned(),
+        );
+    }
+    blob_error(error)
 }
 
 /// One line, of bounded length, without the query of a URL: it may hold a signature.
@@ -78,13 +91,13 @@ mod tests {
             path: "a".to_owned(),
             source: "403".into(),
         };
-        assert!(matches!(blob_error(denied), BlobError::Unavailable(why) if why.contains("right to read")));
+        assert!(matches!(blob_error(&denied), BlobError::Unavailable(why) if why.contains("right to read")));
         let archived = Error::Generic {
             store: "MicrosoftAzure",
             source: "409 Conflict: <Code>BlobArchived</Code>".into(),
         };
         assert!(matches!(
-            blob_error(archived),
+            blob_error(&archived),
             BlobError::NotABlob { code: "archived", .. }
         ));
     }
