@@ -14,6 +14,9 @@ use tokio_postgres::{Client, NoTls};
 
 use super::desk;
 
+/// Every table of the ledger.
+const TABLES: &str = "files, history, dead_claims, runs, operations, duties, dead_letters, indexes";
+
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {
     ledger: Arc<PostgresLedger>,
@@ -46,9 +49,7 @@ impl Rig {
     /// Everything anew.
     async fn fixture(&self) -> Fixture {
         let start = against_model::START;
-        let anew = format!(
-            "TRUNCATE files, history, dead_claims, runs, operations, duties, dead_letters, indexes; UPDATE clock SET millis = {start}"
-        );
+        let anew = format!("TRUNCATE {TABLES}; UPDATE clock SET millis = {start}");
         self.side.batch_execute(&anew).await.unwrap();
         let side = Arc::clone(&self.side);
         let advance = move |by: Duration| -> BoxFuture<'static, ()> {

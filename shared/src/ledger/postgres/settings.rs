@@ -42,8 +42,6 @@ impl PostgresSettings {
         }
     }
 
-    /// Reads the URL. Its text never gets into the error: even the name of an unknown option may be the rest of a password
-    /// with a `?` in it.
     /// Finds what cannot work without connecting.
     ///
     /// # Errors
@@ -52,6 +50,8 @@ impl PostgresSettings {
         self.parse().map(drop)
     }
 
+    /// Reads the URL. Its text never gets into the error: even the name of an unknown option may be the rest of a password
+    /// with a `?` in it.
     pub(super) fn parse(&self) -> Result<(Config, Place), LedgerError> {
         let malformed = || {
             LedgerError::Unavailable(
