@@ -120,5 +120,9 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         PRUNE_HISTORY,
         PRUNE_TOMBSTONES,
         FORGET_HISTORY,
+        OPERATIONS,
+        BACKLOG,
+        LIVE_FILES,
+        SPOIL,
     ]
 }

@@ -21,10 +21,13 @@ const ROWS: &str = "
         WHEN n % 100 = 6 THEN 'DELETED' ELSE 'INDEXED' END AS state FROM generate_series(1, 20000) n) AS rows;
     INSERT INTO history (index_id, file_id, n, happened_at, event, state, seq, claim_id, detail)
     SELECT index_id, file_id, entry, 0, 'claimed', 'PENDING', 1, 'claim', '{}' FROM files, generate_series(1, 3) entry;
+    INSERT INTO operations (operation_id, index_id, kind, opened_at, finished_at)
+    SELECT 'op-' || n, CASE n % 2 WHEN 0 THEN 'docs' ELSE 'other' END, '{}', n, CASE WHEN n % 100 > 1 THEN n END
+    FROM generate_series(1, 5000) n;
     INSERT INTO dead_claims SELECT index_id, 'dead-' || path, file_id, updated_at FROM files WHERE state <> 'PENDING';
     ANALYZE";
 
-const EXPECTED: [(&str, &str); 35] = [
+const EXPECTED: [(&str, &str); 39] = [
     ("ENQUEUE", "Conflict Arbiter Indexes: files_pkey"),
     ("MARK_WOKEN", "files_pkey"),
     ("CLAIM", "files_pkey"),
@@ -60,6 +63,10 @@ const EXPECTED: [(&str, &str); 35] = [
     ("PRUNE_HISTORY", "history_pkey"),
     ("PRUNE_TOMBSTONES", "files_by_state"),
     ("FORGET_HISTORY", "history_pkey"),
+    ("OPERATIONS", "operations_open"),
+    ("BACKLOG", "files_working"),
+    ("LIVE_FILES", "files_pkey"),
+    ("SPOIL", "files_live"),
 ];
 
 /// Read a whole index of the table, however they are written: counts and sums over all live rows.

@@ -89,14 +89,20 @@ fn each_statement_uses_its_index() {
             &sql::COMPLETE_RUN,
             "COVERING INDEX files_by_run (run_id=? AND state=?)",
         ),
+        (&sql::OPERATIONS, "INDEX operations_open (index_id=?)"),
+        (&sql::BACKLOG, "SCAN files USING COVERING INDEX files_working"),
+        (&sql::LIVE_FILES, "(index_id=? AND file_id>?)"),
+        (&sql::SPOIL, "INDEX files_live (index_id=? AND live_claim=?)"),
         (&sql::DEAD_CLAIMS, "INDEX dead_claims_by_age (index_id=?)"),
     ];
+    // As many rows as there is work.
+    let small = ["files_running", "files_working"];
     for (sql, index) in expected {
         let plan = plan(&db, sql);
         assert!(plan.contains(index), "{}\n{plan}wanted: {index}", sql.sqlite());
         let scans = plan
             .lines()
-            .filter(|line| line.starts_with("SCAN files") && !line.contains("files_running"));
+            .filter(|line| line.starts_with("SCAN files") && !small.iter().any(|index| line.contains(index)));
         assert_eq!(scans.count(), 0, "{}\n{plan}", sql.sqlite());
     }
 }
