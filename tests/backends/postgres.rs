@@ -1,5 +1,5 @@
-//! The ledger on PostgreSQL: its contract, the model, many callers, restarts, refusals, plans. Each test has a server of
-//! its own.
+//! The ledger on PostgreSQL: its contract, the model, many callers, an index that goes, restarts, refusals, plans. Each
+//! test has a server of its own.
 
 #[cfg(test)]
 #[path = "postgres/agreement.rs"]
@@ -10,6 +10,9 @@ mod concurrency;
 #[cfg(test)]
 #[path = "postgres/desk.rs"]
 mod desk;
+#[cfg(test)]
+#[path = "postgres/erasing.rs"]
+mod erasing;
 #[cfg(test)]
 #[path = "postgres/plans.rs"]
 mod plans;

@@ -145,7 +145,8 @@ pub trait ControlLedger: Ledger {
     async fn delete_index(&self, index: &IndexId) -> Result<bool, LedgerError>;
 
     /// Removes about `limit` rows of an index that is being deleted, the index itself last. Its points must be gone
-    /// before, or be out of reach: what they were is forgotten here.
+    /// before, or be out of reach: what they were is forgotten here. With a `limit` of 0 nothing is removed; the answer says
+    /// whether it could be.
     async fn erase_index(&self, index: &IndexId, limit: u32) -> Result<Erased, LedgerError>;
 
     /// Keeps an operation until it is finished. `false` when it is known already.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::queries::in_lists;
 use super::requests::{self, unknown_index};
 use crate::ids::{ClaimId, FileId, IndexId};
-use crate::ledger::database::{Columns, Database, DbResult, number, values};
+use crate::ledger::database::{Columns, Database, DbError, DbResult, number, values};
 use crate::ledger::{
     Backlog, Comparison, DeadLetter, Erased, LedgerError, LiveFile, Operation, OperationPage,
     OperationRecord, millis, sql,
@@ -53,8 +53,22 @@ pub(in crate::ledger) async fn erase_index<D: Database>(
     for statement in [&sql::ERASE_DEAD_CLAIMS, &sql::ERASE_OPERATIONS, &sql::ERASE_RUNS] {
         db.execute(statement, values![index]).await?;
     }
-    db.execute(&sql::ERASE_INDEX, values![index]).await?;
-    Ok(Erased::Gone)
+    let gone = db
+        .execute(&sql::ERASE_INDEX, values![index])
+        .await
+        .map_err(|error| still_in_use(error, index))?;
+    Ok(if gone > 0 { Erased::Gone } else { Erased::More })
+}
+
+/// Something of the index was being recorded at the same moment, by a transaction that this one could not see.
+fn still_in_use(error: DbError, index: &IndexId) -> DbError {
+    if error.is_missing_reference() {
+        let what =
+            format!("index {index} got another change while its last rows were erased: erase it again");
+        LedgerError::Unavailable(what).into()
+    } else {
+        error
+    }
 }
 
 pub(in crate::ledger) async fn open_operation<D: Database>(db: &D, operation: &Operation) -> DbResult<bool> {

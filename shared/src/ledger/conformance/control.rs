@@ -87,6 +87,16 @@ pub(super) async fn indexes_go_for_good(desk: &Desk) -> Checked {
     );
     assert_eq!(desk.due().await?, ["kept.md"], "nothing of it is woken");
 
+    assert_eq!(
+        desk.ledger.erase_index(&desk.index, 0).await?,
+        Erased::More,
+        "it could be"
+    );
+    assert_eq!(
+        desk.ledger.operations(&desk.index, 10).await?.len(),
+        1,
+        "but nothing went"
+    );
     let mut pages = 0;
     while desk.ledger.erase_index(&desk.index, 2).await? == Erased::More {
         pages += 1;

@@ -56,6 +56,9 @@ impl ControlLedger for ModelLedger {
         if record.state != IndexState::Deleting || tables.files.iter().any(running) {
             return Ok(Erased::Refused);
         }
+        if limit == 0 {
+            return Ok(Erased::More);
+        }
         let page = tables.files.keys().filter(|(of, _)| of == index);
         let page: Vec<_> = page.take(limit as usize).cloned().collect();
         for key in &page {

@@ -47,9 +47,11 @@ pub(in crate::ledger) static ERASE_OPERATIONS: Sql = Sql::new("DELETE FROM opera
 /// $1 index
 pub(in crate::ledger) static ERASE_RUNS: Sql = Sql::new("DELETE FROM runs WHERE index_id = $1");
 
-/// $1 index
-pub(in crate::ledger) static ERASE_INDEX: Sql =
-    Sql::new("DELETE FROM indexes WHERE index_id = $1 AND state = 'DELETING'");
+/// Is none of its files left? A claim that began before the deletion may have kept one. $1 index
+pub(in crate::ledger) static ERASE_INDEX: Sql = Sql::new(
+    "DELETE FROM indexes WHERE index_id = $1 AND state = 'DELETING'
+        AND NOT EXISTS (SELECT 1 FROM files WHERE files.index_id = indexes.index_id)",
+);
 
 /// $1 id, $2 index, $3 kind as JSON, $4 sequencer
 pub(in crate::ledger) static OPEN_OPERATION: Sql = Sql::new(
