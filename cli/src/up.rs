@@ -73,6 +73,7 @@ impl Up {
                 max_file_bytes: args.max_file_size << 20,
                 memory_bytes: MEMORY_BYTES,
                 cpu_slots: cores,
+                inline_bytes: 0,
                 chunk,
             },
             Arc::clone(&metrics),

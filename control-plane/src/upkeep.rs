@@ -153,6 +153,7 @@ async fn repeat<F, E>(
 {
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(interval) => {}
         }

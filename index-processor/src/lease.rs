@@ -4,7 +4,7 @@
 //! when no renewal succeeded until shortly before the lease runs out: then another worker may hold the file soon, and
 //! whatever this attempt still did would be wasted. (It would be harmless, too: the ledger refuses its commit.)
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ impl Default for LeaseSettings {
 }
 
 struct Held {
+    claim: ClaimId,
     /// Counted from before the request that granted it, so never later than the ledger's own deadline.
     until: Instant,
     lost: CancellationToken,
@@ -45,13 +46,20 @@ pub struct Leases {
     owner: String,
     ledger: Arc<dyn Ledger>,
     settings: LeaseSettings,
-    held: Mutex<HashMap<ClaimId, Held>>,
+    held: Mutex<Kept>,
+}
+
+/// The leases under renewal, in the order in which they were taken.
+#[derive(Default)]
+struct Kept {
+    leases: BTreeMap<u64, Held>,
+    taken: u64,
 }
 
 /// A lease under renewal; dropping it ends the renewal.
 pub struct Lease {
     leases: Arc<Leases>,
-    claim: ClaimId,
+    number: u64,
     lost: CancellationToken,
 }
 
@@ -64,7 +72,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.leases.held().remove(&self.claim);
+        self.leases.held().leases.remove(&self.number);
     }
 }
 
@@ -91,16 +99,19 @@ impl Leases {
     pub fn keep(self: &Arc<Self>, claim: ClaimId, asked_at: Instant) -> Lease {
         let lost = CancellationToken::new();
         let until = asked_at + self.settings.lease;
-        self.held().insert(
+        let held = Held {
             claim,
-            Held {
-                until,
-                lost: lost.clone(),
-            },
-        );
+            until,
+            lost: lost.clone(),
+        };
+        let mut kept = self.held();
+        kept.taken += 1;
+        let number = kept.taken;
+        kept.leases.insert(number, held);
+        drop(kept);
         Lease {
             leases: Arc::clone(self),
-            claim,
+            number,
             lost,
         }
     }
@@ -108,13 +119,13 @@ impl Leases {
     /// Claims that are kept now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.held().len()
+        self.held().leases.len()
     }
 
     /// Is nothing kept?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held().is_empty()
+        self.held().leases.is_empty()
     }
 
     /// Renews until told to stop, which should be when nothing is held any more.
@@ -127,6 +138,7 @@ impl Leases {
         let mut renew_at = Instant::now() + self.settings.renew_every;
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(tick) => {}
             }
@@ -140,7 +152,7 @@ impl Leases {
 
     async fn renew(&self) {
         // Claims made while the request is on its way are not in its answer and must not be taken for lost.
-        let asked_for: Vec<ClaimId> = self.held().keys().copied().collect();
+        let asked_for: Vec<u64> = self.held().leases.keys().copied().collect();
         if asked_for.is_empty() {
             return;
         }
@@ -157,16 +169,16 @@ impl Leases {
         }
     }
 
-    fn apply(&self, asked_for: &[ClaimId], renewed: &HashSet<ClaimId>, asked_at: Instant) {
+    fn apply(&self, asked_for: &[u64], renewed: &HashSet<ClaimId>, asked_at: Instant) {
         let mut held = self.held();
-        for claim in asked_for {
-            let Some(lease) = held.get_mut(claim) else {
+        for number in asked_for {
+            let Some(lease) = held.leases.get_mut(number) else {
                 continue;
             };
-            if renewed.contains(claim) {
+            if renewed.contains(&lease.claim) {
                 lease.until = asked_at + self.settings.lease;
             } else {
-                tracing::warn!(claim.id = %claim, "lost a claim: it was swept or settled elsewhere");
+                tracing::warn!(claim.id = %lease.claim, "lost a claim: it was swept or settled elsewhere");
                 lease.lost.cancel();
             }
         }
@@ -174,15 +186,15 @@ impl Leases {
 
     fn fence_overdue(&self) {
         let now = Instant::now();
-        for (claim, lease) in self.held().iter() {
+        for lease in self.held().leases.values() {
             if now + self.settings.margin >= lease.until && !lease.lost.is_cancelled() {
-                tracing::warn!(claim.id = %claim, "stopping an attempt whose lease could not be renewed");
+                tracing::warn!(claim.id = %lease.claim, "stopping an attempt whose lease could not be renewed");
                 lease.lost.cancel();
             }
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<ClaimId, Held>> {
+    fn held(&self) -> MutexGuard<'_, Kept> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

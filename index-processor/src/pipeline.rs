@@ -44,6 +44,9 @@ pub struct PipelineSettings {
     pub memory_bytes: u64,
     /// Conversions at a time.
     pub cpu_slots: usize,
+    /// Blobs of at most so many bytes are converted where they are, without a thread for computing: for simulations,
+    /// which own their only thread. 0 for none, because a document that is slow to convert would hold up its neighbours.
+    pub inline_bytes: u64,
     /// How documents are cut.
     pub chunk: ChunkSettings,
 }

@@ -76,7 +76,7 @@ pub struct Worker {
     pub owner: String,
     /// How it works.
     pub settings: WorkerSettings,
-    /// For latencies.
+    /// For latencies and the age of claims.
     pub clock: Arc<dyn Clock>,
     /// Told when something settled or became due again.
     pub settled: Arc<Notify>,
@@ -102,6 +102,7 @@ impl Worker {
                 Err(error) => {
                     tracing::warn!(%error, "the work queue failed, connecting again");
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => {}
                         () = tokio::time::sleep(self.settings.retry.initial) => {}
                     }
@@ -128,6 +129,7 @@ impl Worker {
         let mut bulk = self.queue.consume(Lane::Bulk, prefetch).await?;
         loop {
             let slot = tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 slot = Arc::clone(slots).acquire_owned() => slot.map_err(|_closed| QueueError::Closed)?,
             };
@@ -152,7 +154,7 @@ impl Worker {
         let request = ClaimRequest {
             index: delivery.message.index.clone(),
             file_id: delivery.message.file_id,
-            claim_id: ClaimId::generate(),
+            claim_id: ClaimId::made_at(self.clock.now()),
             owner: self.owner.clone(),
             lease: self.leases.duration(),
         };

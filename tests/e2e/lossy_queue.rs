@@ -70,6 +70,7 @@ impl Fleet {
                 max_file_bytes: 1 << 20,
                 memory_bytes: 1 << 24,
                 cpu_slots: 2,
+                inline_bytes: 0,
                 chunk: ChunkSettings::default(),
             },
             processed.clone(),
