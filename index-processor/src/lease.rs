@@ -3,6 +3,12 @@
 //! One task renews every lease of this worker. An attempt is told to stop when the ledger no longer lists its claim, or
 //! when no renewal succeeded until shortly before the lease runs out: then another worker may hold the file soon, and
 //! whatever this attempt still did would be wasted. (It would be harmless, too: the ledger refuses its commit.)
+//!
+//! The ledger renews by owner, so it also renews claims that this worker does not work on: one whose answer never came,
+//! and one that was stopped here while its renewals did get through. Nobody would see to their files until they are
+//! stale. Such claims are [`loose`]: when a renewal lists one, it is given back.
+
+mod loose;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +18,8 @@ use shared::ids::ClaimId;
 use shared::ledger::Ledger;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use self::loose::Loose;
 
 /// The times of a lease.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +55,7 @@ pub struct Leases {
     ledger: Arc<dyn Ledger>,
     settings: LeaseSettings,
     held: Mutex<Kept>,
+    loose: Mutex<Loose>,
 }
 
 /// The leases under renewal, in the order in which they were taken.
@@ -85,6 +94,7 @@ impl Leases {
             ledger,
             settings,
             held: Mutex::default(),
+            loose: Mutex::default(),
         }
     }
 
@@ -114,6 +124,12 @@ impl Leases {
             number,
             lost,
         }
+    }
+
+    /// Is this claim kept now?
+    #[must_use]
+    pub fn keeps(&self, claim: ClaimId) -> bool {
+        self.held().leases.values().any(|lease| lease.claim == claim)
     }
 
     /// Claims that are kept now.
@@ -163,7 +179,11 @@ impl Leases {
         )
         .await;
         match answer {
-            Ok(Ok(renewed)) => self.apply(&asked_for, &renewed.into_iter().collect(), asked_at),
+            Ok(Ok(renewed)) => {
+                let renewed = renewed.into_iter().collect();
+                self.apply(&asked_for, &renewed, asked_at);
+                self.give_back(&renewed).await;
+            }
             Ok(Err(error)) => tracing::warn!(%error, "leases were not renewed, trying again"),
             Err(_elapsed) => tracing::warn!("the ledger did not answer a renewal in time, trying again"),
         }
