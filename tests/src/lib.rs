@@ -5,4 +5,5 @@ pub mod folder;
 pub mod longshore;
 pub mod model;
 pub mod random;
+pub mod simulation;
 pub mod wait;
