@@ -6,7 +6,7 @@
 //!
 //! The ledger renews by owner, so it also renews claims that this worker does not work on: one whose answer never came,
 //! and one that was stopped here while its renewals did get through. Nobody would see to their files until they are
-//! stale. Such claims are [`loose`]: when a renewal lists one, it is given back.
+//! stale. Such claims are loose ([`Leases::loosen`]): when a renewal lists one, it is given back.
 
 mod loose;
 
