@@ -30,6 +30,11 @@ tidy:
 crash rounds="20":
     for round in $(seq {{rounds}}); do cargo test --workspace --test crash || exit 1; done
 
+# Simulated fleets from a seed on, each of which must keep the promises. `just simulate 1 SEED` replays one.
+simulate fleets="10000" seed="0":
+    LONGSHORE_SIMULATION_FLEETS={{fleets}} LONGSHORE_SIMULATION_BEGIN={{seed}} \
+        cargo nextest run --workspace --no-fail-fast -E 'test(/^seeds::part/)'
+
 # Beside other tools, on a real corpus; see benches/README.md.
 bench *flags="":
     cargo run --release -p benches -- {{flags}}

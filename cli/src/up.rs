@@ -87,6 +87,7 @@ impl Up {
             Arc::clone(&embedded.bm25),
             PipelineSettings {
                 max_file_bytes: args.max_file_size << 20,
+                inline_bytes: 0,
                 chunk,
             },
             Arc::new(Capacity::new(cores, MEMORY_BYTES)),

@@ -80,6 +80,7 @@ impl Dispatcher {
                 continue;
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.nudge.notified() => {}
                 () = tokio::time::sleep(self.settings.poll) => {}

@@ -183,11 +183,18 @@ impl Search {
     async fn live_hits(&self, query: &Query, limit: usize) -> Result<Vec<Hit>, SearchError> {
         let mut fetch = limit * 2 + 10;
         let mut repeats = 0;
+        // Live claims that were not found by a search which began after they were live: they do not match.
+        let mut unmatched = HashMap::new();
         for _ in 0..MAX_ROUNDS {
             let hits = self.fetch(query, fetch).await?;
             let exhausted = hits.len() < fetch;
             let live = self.live_claims(&hits).await?;
-            if superseded_meanwhile(&hits, &live) && repeats < MAX_REPEATS {
+            let missing = live_but_not_found(&hits, &live);
+            let superseded = missing
+                .iter()
+                .any(|(file, claim)| unmatched.get(file) != Some(claim));
+            unmatched.extend(missing);
+            if superseded && repeats < MAX_REPEATS {
                 repeats += 1;
                 continue;
             }
@@ -256,16 +263,20 @@ fn is_live(hit: &Hit, live: &HashMap<FileId, ClaimId>) -> bool {
     live.get(&hit.payload.file_id) == Some(&hit.payload.claim)
 }
 
-/// Was a file found only under a claim that a newer one has replaced?
-fn superseded_meanwhile(hits: &[Hit], live: &HashMap<FileId, ClaimId>) -> bool {
-    hits.iter().any(|hit| {
-        live.get(&hit.payload.file_id).is_some_and(|claim| {
-            hit.payload.claim < *claim
-                && !hits.iter().any(|other| {
-                    other.payload.file_id == hit.payload.file_id && other.payload.claim == *claim
-                })
-        })
-    })
+/// Files that were found, but not under their live claim. Either that claim was committed after the store answered, or its
+/// points do not match and those of a dead or unfinished attempt do. Which of the two, the claims do not tell: their
+/// times are those of the workers that made them, and no two clocks agree. So the store is asked once more, and a claim
+/// that was live before and is missing again does not match.
+fn live_but_not_found(hits: &[Hit], live: &HashMap<FileId, ClaimId>) -> HashMap<FileId, ClaimId> {
+    let mut missing: HashMap<FileId, ClaimId> = hits
+        .iter()
+        .filter_map(|hit| live.get_key_value(&hit.payload.file_id))
+        .map(|(file, claim)| (*file, *claim))
+        .collect();
+    for hit in hits.iter().filter(|hit| is_live(hit, live)) {
+        missing.remove(&hit.payload.file_id);
+    }
+    missing
 }
 
 /// The part of a text around its first matches, on one line, with the matches' places in it.

@@ -158,6 +158,7 @@ impl Upkeep {
             let mut wait = first;
             loop {
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}
                 }

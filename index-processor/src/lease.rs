@@ -3,8 +3,14 @@
 //! One task renews every lease of this worker. An attempt is told to stop when the ledger no longer lists its claim, or
 //! when no renewal succeeded until shortly before the lease runs out: then another worker may hold the file soon, and
 //! whatever this attempt still did would be wasted. (It would be harmless, too: the ledger refuses its commit.)
+//!
+//! The ledger renews by owner, so it also renews claims that this worker does not work on: one whose answer never came,
+//! and one that was stopped here while its renewals did get through. Nobody would see to their files until they are
+//! stale. Such claims are loose ([`Leases::loosen`]): when a renewal lists one, it is given back.
 
-use std::collections::{HashMap, HashSet};
+mod loose;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +18,8 @@ use shared::ids::ClaimId;
 use shared::ledger::Ledger;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use self::loose::Loose;
 
 /// The times of a lease.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +55,7 @@ impl Default for LeaseSettings {
 }
 
 struct Held {
+    claim: ClaimId,
     /// Counted from before the request that granted it, so never later than the ledger's own deadline.
     until: Instant,
     lost: CancellationToken,
@@ -57,13 +66,21 @@ pub struct Leases {
     owner: String,
     ledger: Arc<dyn Ledger>,
     settings: LeaseSettings,
-    held: Mutex<HashMap<ClaimId, Held>>,
+    held: Mutex<Kept>,
+    loose: Mutex<Loose>,
+}
+
+/// The leases under renewal, in the order in which they were taken.
+#[derive(Default)]
+struct Kept {
+    leases: BTreeMap<u64, Held>,
+    taken: u64,
 }
 
 /// A lease under renewal; dropping it ends the renewal.
 pub struct Lease {
     leases: Arc<Leases>,
-    claim: ClaimId,
+    number: u64,
     lost: CancellationToken,
 }
 
@@ -76,7 +93,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.leases.held().remove(&self.claim);
+        self.leases.held().leases.remove(&self.number);
     }
 }
 
@@ -89,6 +106,7 @@ impl Leases {
             ledger,
             settings,
             held: Mutex::default(),
+            loose: Mutex::default(),
         }
     }
 
@@ -103,30 +121,39 @@ impl Leases {
     pub fn keep(self: &Arc<Self>, claim: ClaimId, asked_at: Instant) -> Lease {
         let lost = CancellationToken::new();
         let until = asked_at + self.settings.lease;
-        self.held().insert(
+        let held = Held {
             claim,
-            Held {
-                until,
-                lost: lost.clone(),
-            },
-        );
+            until,
+            lost: lost.clone(),
+        };
+        let mut kept = self.held();
+        kept.taken += 1;
+        let number = kept.taken;
+        kept.leases.insert(number, held);
+        drop(kept);
         Lease {
             leases: Arc::clone(self),
-            claim,
+            number,
             lost,
         }
+    }
+
+    /// Is this claim kept now?
+    #[must_use]
+    pub fn keeps(&self, claim: ClaimId) -> bool {
+        self.held().leases.values().any(|lease| lease.claim == claim)
     }
 
     /// Claims that are kept now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.held().len()
+        self.held().leases.len()
     }
 
     /// Is nothing kept?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held().is_empty()
+        self.held().leases.is_empty()
     }
 
     /// Renews until told to stop, which should be when nothing is held any more.
@@ -139,6 +166,7 @@ impl Leases {
         let mut renew_at = Instant::now() + self.settings.renew_every;
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(tick) => {}
             }
@@ -152,7 +180,7 @@ impl Leases {
 
     async fn renew(&self) {
         // Claims made while the request is on its way are not in its answer and must not be taken for lost.
-        let asked_for: Vec<ClaimId> = self.held().keys().copied().collect();
+        let asked_for: Vec<u64> = self.held().leases.keys().copied().collect();
         if asked_for.is_empty() {
             return;
         }
@@ -163,22 +191,26 @@ impl Leases {
         )
         .await;
         match answer {
-            Ok(Ok(renewed)) => self.apply(&asked_for, &renewed.into_iter().collect(), asked_at),
+            Ok(Ok(renewed)) => {
+                let renewed = renewed.into_iter().collect();
+                self.apply(&asked_for, &renewed, asked_at);
+                self.give_back(&renewed).await;
+            }
             Ok(Err(error)) => tracing::warn!(%error, "leases were not renewed, trying again"),
             Err(_elapsed) => tracing::warn!("the ledger did not answer a renewal in time, trying again"),
         }
     }
 
-    fn apply(&self, asked_for: &[ClaimId], renewed: &HashSet<ClaimId>, asked_at: Instant) {
+    fn apply(&self, asked_for: &[u64], renewed: &HashSet<ClaimId>, asked_at: Instant) {
         let mut held = self.held();
-        for claim in asked_for {
-            let Some(lease) = held.get_mut(claim) else {
+        for number in asked_for {
+            let Some(lease) = held.leases.get_mut(number) else {
                 continue;
             };
-            if renewed.contains(claim) {
+            if renewed.contains(&lease.claim) {
                 lease.until = asked_at + self.settings.lease;
             } else {
-                tracing::warn!(claim.id = %claim, "lost a claim: it was swept or settled elsewhere");
+                tracing::warn!(claim.id = %lease.claim, "lost a claim: it was swept or settled elsewhere");
                 lease.lost.cancel();
             }
         }
@@ -186,15 +218,15 @@ impl Leases {
 
     fn fence_overdue(&self) {
         let now = Instant::now();
-        for (claim, lease) in self.held().iter() {
+        for lease in self.held().leases.values() {
             if now + self.settings.margin >= lease.until && !lease.lost.is_cancelled() {
-                tracing::warn!(claim.id = %claim, "stopping an attempt whose lease could not be renewed");
+                tracing::warn!(claim.id = %lease.claim, "stopping an attempt whose lease could not be renewed");
                 lease.lost.cancel();
             }
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<ClaimId, Held>> {
+    fn held(&self) -> MutexGuard<'_, Kept> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -75,6 +75,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
         PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
         PipelineSettings {
             max_file_bytes: settings.work.max_file_size << 20,
+            inline_bytes: 0,
             chunk,
         },
         Arc::new(Capacity::new(cores, settings.work.memory << 20)),

@@ -34,6 +34,9 @@ use crate::settle::Attempt;
 pub struct PipelineSettings {
     /// Largest blob in bytes; larger ones are SKIPPED.
     pub max_file_bytes: u64,
+    /// Blobs of at most so many bytes are converted where they are, without a thread for computing: for simulations,
+    /// which own their only thread. 0 for none, because a document that is slow to convert would hold up its neighbours.
+    pub inline_bytes: u64,
     /// How documents are cut.
     pub chunk: ChunkSettings,
 }

@@ -77,7 +77,7 @@ pub struct Worker {
     pub owner: String,
     /// How it works.
     pub settings: WorkerSettings,
-    /// For latencies.
+    /// For latencies and the age of claims.
     pub clock: Arc<dyn Clock>,
     /// Told when something settled or became due again.
     pub settled: Arc<Notify>,
@@ -103,6 +103,7 @@ impl Worker {
                 Err(error) => {
                     tracing::warn!(%error, "the work queue failed, connecting again");
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => {}
                         () = tokio::time::sleep(self.settings.retry.initial) => {}
                     }
@@ -129,6 +130,7 @@ impl Worker {
         let mut bulk = self.queue.consume(Lane::Bulk, prefetch).await?;
         loop {
             let slot = tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 slot = Arc::clone(slots).acquire_owned() => slot.map_err(|_closed| QueueError::Closed)?,
             };
@@ -153,20 +155,15 @@ impl Worker {
         let request = ClaimRequest {
             index: delivery.message.index.clone(),
             file_id: delivery.message.file_id,
-            claim_id: ClaimId::generate(),
+            claim_id: ClaimId::made_at(self.clock.now()),
             owner: self.owner.clone(),
             lease: self.leases.duration(),
         };
         let asked_at = Instant::now();
-        let outcome = match self.ledger.claim(&request).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                // Whether the claim succeeded is unknown. The wake-up stays with the queue; a claim that did succeed runs out.
-                tracing::warn!(%error, file.id = %request.file_id, "claim failed, the wake-up goes back");
-                tokio::time::sleep(self.settings.debounce).await;
-                delivery.requeue();
-                return;
-            }
+        let Some(outcome) = self.claim(&request, asked_at, &hurry).await else {
+            self.leases.loosen(request);
+            delivery.requeue();
+            return;
         };
         if let Err(error) = delivery.ack().await {
             tracing::debug!(%error, "a wake-up was not acknowledged, it will come again and find nothing to do");
@@ -179,7 +176,10 @@ impl Worker {
         self.metrics.in_flight.inc();
         let outcome = tokio::select! {
             biased;
-            () = lease.lost() => "lost",
+            () = lease.lost() => {
+                self.leases.loosen(request);
+                "lost"
+            }
             () = hurry.cancelled() => self.give_back(&claim, "stopping", "longshore stopped before the file was done").await,
             outcome = Box::pin(self.attempt(&claim, asked_at)) => outcome,
         };
@@ -188,6 +188,40 @@ impl Worker {
         self.settled.notify_one();
         if claim.renamed_from.is_some() {
             self.nudge.notify_one();
+        }
+    }
+
+    /// Asks for a file, again under the same id when the answer does not come, for as long as a lease lasts: one that was
+    /// granted without our knowing would keep the file from everybody.
+    async fn claim(
+        &self,
+        request: &ClaimRequest,
+        asked_at: Instant,
+        hurry: &CancellationToken,
+    ) -> Option<ClaimOutcome> {
+        let mut tries = 0;
+        loop {
+            let error = match self.ledger.claim(request).await {
+                Ok(ClaimOutcome::NotClaimable) => {
+                    // A copy of the request may yet arrive, and find the file free.
+                    self.leases.loosen(request.clone());
+                    return Some(ClaimOutcome::NotClaimable);
+                }
+                Ok(outcome) => return Some(outcome),
+                Err(error) => error,
+            };
+            tries += 1;
+            let delay = self.settings.retry.delay(tries, rand::random());
+            if asked_at.elapsed() + delay >= request.lease {
+                tracing::warn!(%error, file.id = %request.file_id, "claim failed, the wake-up goes back");
+                return None;
+            }
+            tracing::warn!(%error, file.id = %request.file_id, "claim failed, asking again in {delay:?}");
+            tokio::select! {
+                biased;
+                () = hurry.cancelled() => return None,
+                () = tokio::time::sleep(delay) => {}
+            }
         }
     }
 

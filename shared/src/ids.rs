@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::blob_path::BlobPath;
+use crate::clock::UnixMillis;
 
 /// Namespace under which file ids are derived from index and path.
 const FILE_NAMESPACE: Uuid = Uuid::from_u128(0x6c6f_6e67_7368_6f72_6500_6669_6c65_0001);
@@ -167,6 +168,14 @@ impl ClaimId {
         Self(Uuid::now_v7())
     }
 
+    /// A new claim id made at a time by its maker's clock.
+    #[must_use]
+    pub fn made_at(now: UnixMillis) -> Self {
+        let millis = u64::try_from(now).unwrap_or_default();
+        let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random());
+        Self(id.into_uuid())
+    }
+
     /// When the id was made, in milliseconds since the Unix epoch by the clock of the worker that made it; `None` for
     /// ids that are not UUIDv7.
     #[must_use]
@@ -307,6 +316,8 @@ mod tests {
         let before = uuid::Timestamp::now(uuid::NoContext).to_unix().0;
         let made = ClaimId::generate().made_at_millis().unwrap();
         assert!(made >= i64::try_from(before).unwrap() * 1000);
+        assert_eq!(ClaimId::made_at(1_234_567).made_at_millis(), Some(1_234_567));
+        assert_ne!(ClaimId::made_at(1), ClaimId::made_at(1));
         assert_eq!(ClaimId(Uuid::nil()).made_at_millis(), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Orderly ends: every task is spawned here, told to stop, and awaited.
 
+pub mod confinement;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -26,7 +28,10 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.tracker.spawn(task)
+        match confinement::current() {
+            Some(within) => self.tracker.spawn(confinement::confined(within, task)),
+            None => self.tracker.spawn(task),
+        }
     }
 
     /// The signal to stop: `token.cancelled().await` returns when [`Tasks::stop`] was called.

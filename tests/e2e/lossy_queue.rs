@@ -70,6 +70,7 @@ impl Fleet {
             bm25.clone(),
             PipelineSettings {
                 max_file_bytes: 1 << 20,
+                inline_bytes: 0,
                 chunk: ChunkSettings::default(),
             },
             Arc::new(Capacity::new(2, 64 << 20)),

@@ -13,4 +13,5 @@ pub mod qdrant_front;
 pub mod rabbitmq;
 pub mod random;
 pub mod service;
+pub mod simulation;
 pub mod wait;

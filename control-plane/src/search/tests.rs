@@ -3,6 +3,8 @@ use shared::vectors::Payload;
 
 use super::*;
 
+mod overtaken;
+
 fn hit(file: &str, claim: ClaimId) -> Hit {
     let index = IndexId::new("docs").unwrap();
     let path = BlobPath::new(file).unwrap();
@@ -28,23 +30,25 @@ fn hit(file: &str, claim: ClaimId) -> Hit {
 
 #[test]
 fn a_version_that_was_replaced_while_searching_is_noticed() {
-    let (old, new) = (ClaimId::generate(), ClaimId::generate());
-    let file = hit("a", old).payload.file_id;
-    let live = HashMap::from([(file, new)]);
-    assert!(
-        superseded_meanwhile(&[hit("a", old)], &live),
-        "only the old version was found"
-    );
-    assert!(
-        !superseded_meanwhile(&[hit("a", old), hit("a", new)], &live),
-        "the new one was found too"
-    );
-    assert!(!superseded_meanwhile(&[hit("b", old)], &live), "another file");
-    let not_yet = HashMap::from([(file, old)]);
-    assert!(
-        !superseded_meanwhile(&[hit("a", new)], &not_yet),
-        "an attempt that is not committed yet"
-    );
+    // By whatever clocks the claims were made.
+    for (old, new) in [(1, 2), (2, 1)].map(|(a, b)| (ClaimId::made_at(a), ClaimId::made_at(b))) {
+        let file = hit("a", old).payload.file_id;
+        let live = HashMap::from([(file, new)]);
+        assert_eq!(
+            live_but_not_found(&[hit("a", old)], &live),
+            live,
+            "only the old version was found"
+        );
+        let both = [hit("a", old), hit("a", new), hit("a", old)];
+        assert!(
+            live_but_not_found(&both, &live).is_empty(),
+            "the new one was found too"
+        );
+        assert!(
+            live_but_not_found(&[hit("b", old)], &live).is_empty(),
+            "another file"
+        );
+    }
 }
 
 fn marked(text: &str, matches: &[Range<usize>]) -> String {

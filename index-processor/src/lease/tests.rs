@@ -1,5 +1,6 @@
 use shared::blob_path::BlobPath;
 use shared::clock::{Clock, ManualClock};
+use shared::file_state::FileState;
 use shared::ids::{FileId, IndexId};
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{Change, ClaimOutcome, ClaimRequest, SweepPolicy};
@@ -166,4 +167,30 @@ async fn a_worker_that_cannot_renew_fences_itself() {
         "stopped only after the lease had run out"
     );
     tasks.stop();
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_works_on_is_given_back() {
+    let fixture = Fixture::new();
+    let kept = fixture.claim("kept.md").await;
+    let lost = fixture.claim("lost.md").await;
+    let _lease = fixture.leases.keep(kept, Instant::now());
+    let index = IndexId::new("docs").unwrap();
+    let request = ClaimRequest {
+        file_id: FileId::of(&index, &BlobPath::new("lost.md").unwrap()),
+        index,
+        claim_id: lost,
+        owner: "worker".to_owned(),
+        lease: SETTINGS.lease,
+    };
+    fixture.leases.loosen(request.clone());
+    let state = async || {
+        let row = fixture.ledger.file(&request.index, request.file_id).await;
+        row.unwrap().unwrap().state
+    };
+    while state().await != FileState::Pending {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(fixture.leases.keeps(kept));
+    fixture.tasks.stop();
 }

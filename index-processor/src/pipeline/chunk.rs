@@ -1,5 +1,7 @@
 //! Step 3: chunks, with everything about them that only needs computing.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use shared::blobs::Blob;
@@ -49,9 +51,20 @@ impl Pipeline {
         report.time("wait_cpu_ms", waited);
         let (settings, bm25) = (self.settings.chunk, Arc::clone(&self.bm25));
         let has_model = self.embedder.is_some();
-        let computed = tokio::task::spawn_blocking(move || compute(&blob, &settings, &bm25, has_model))
-            .await
-            .map_err(|panic| Failure::permanent("converter_panicked", panic_text(panic)))??;
+        let inline = blob.meta.size <= self.settings.inline_bytes;
+        let compute = move || compute(&blob, &settings, &bm25, has_model);
+        let computed = if inline {
+            std::panic::catch_unwind(AssertUnwindSafe(compute))
+        } else {
+            let thread = tokio::task::spawn_blocking(compute).await;
+            thread.map_err(|ended| {
+                ended
+                    .try_into_panic()
+                    .unwrap_or_else(|ended| Box::new(ended.to_string()))
+            })
+        };
+        let computed =
+            computed.map_err(|panic| Failure::permanent("converter_panicked", panic_text(&*panic)))??;
         self.metrics
             .file_markdown_seconds
             .with_label_values(&[computed.kind])
@@ -145,13 +158,11 @@ fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn panic_text(error: tokio::task::JoinError) -> String {
-    let text = error.try_into_panic().ok().and_then(|panic| {
-        panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-    });
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     format!(
         "the converter stopped on this file: {}",
         text.unwrap_or_else(|| "no reason given".to_owned())

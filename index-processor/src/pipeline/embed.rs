@@ -1,6 +1,6 @@
 //! Step 4: dense vectors. What the store holds for the same text, under whatever claim, is taken from there.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use shared::ids::ChunkHash;
 use shared::retry::Failure;
@@ -27,16 +27,13 @@ impl Pipeline {
             .map_err(|error| failure(&error))?;
         let reused = vectors.len();
 
-        // The first chunk of each text that is not stored.
-        let mut missing: HashMap<ChunkHash, &str> = HashMap::new();
-        for chunk in &cut.chunks {
-            if !vectors.contains_key(&chunk.hash) {
-                missing.entry(chunk.hash).or_insert(&chunk.input);
-            }
-        }
-        let (hashes, texts): (Vec<ChunkHash>, Vec<String>) = missing
-            .into_iter()
-            .map(|(hash, text)| (hash, text.to_owned()))
+        // The first chunk of each text that is not stored, in the order of the document.
+        let mut seen: HashSet<ChunkHash> = HashSet::new();
+        let (hashes, texts): (Vec<ChunkHash>, Vec<String>) = cut
+            .chunks
+            .iter()
+            .filter(|chunk| !vectors.contains_key(&chunk.hash) && seen.insert(chunk.hash))
+            .map(|chunk| (chunk.hash, chunk.input.clone()))
             .unzip();
         if !texts.is_empty() {
             let embedded = embedder.embed(&texts).await?;

@@ -17,6 +17,8 @@ pub enum Jitter {
     Full,
     /// Half of the delay, plus up to the other half: never comes back at once.
     Equal,
+    /// None: the whole delay, each time. For tests that must replay; a fleet would come back all at once.
+    None,
 }
 
 /// When an operation is tried again.
@@ -77,6 +79,7 @@ impl RetryPolicy {
         match self.jitter {
             Jitter::Full => whole.mul_f64(random),
             Jitter::Equal => whole / 2 + (whole / 2).mul_f64(random),
+            Jitter::None => whole,
         }
     }
 
@@ -144,6 +147,7 @@ mod tests {
         assert_eq!([0.0, 0.5, 1.0].map(|r| at(Jitter::Full, r)), [0, 150, 300]);
         assert_eq!([0.0, 0.5, 1.0].map(|r| at(Jitter::Equal, r)), [150, 225, 300]);
         assert_eq!(at(Jitter::Full, f64::NAN), 300);
+        assert_eq!([0.0, 0.5, 1.0].map(|r| at(Jitter::None, r)), [300; 3]);
     }
 
     #[test]

@@ -1,0 +1,8 @@
+//! The ledger: one server that everybody shares, and a client for each process.
+
+mod client;
+mod planted;
+mod server;
+
+pub(super) use client::{LedgerClient, Role};
+pub(super) use server::LedgerServer;
