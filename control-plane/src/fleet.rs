@@ -101,11 +101,8 @@ impl Opener for FleetOpener {
             .map_err(anyhow::Error::from_boxed)?;
         // Any name will do: what counts is that the source answers.
         let probe = BlobPath::new("longshore-probe")?;
-        match source.head(&probe).await {
-            Err(error @ (BlobError::Unavailable(_) | BlobError::Denied(_))) => {
-                bail!("the source {} cannot be used: {error}", wanted.source)
-            }
-            Ok(_) | Err(_) => {}
+        if let Err(error @ (BlobError::Unavailable(_) | BlobError::Denied(_))) = source.head(&probe).await {
+            bail!("the source {} cannot be used: {error}", wanted.source);
         }
         let embedding = match self.parts.embedding() {
             Some(own) if wanted.embedding => {

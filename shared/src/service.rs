@@ -14,7 +14,9 @@ use crate::vectors::qdrant::QdrantStore;
 /// A name that no other replica has, for leases and logs.
 #[must_use]
 pub fn replica_name(service: &str) -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_default();
+    // Not a setting: containers are named by it.
+    let host = std::env::var_os("HOSTNAME").unwrap_or_default();
+    let host = host.to_string_lossy();
     let unique = uuid::Uuid::new_v4().simple().to_string();
     let place = if host.is_empty() {
         String::new()

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
+use shared::clock::{Clock, SystemClock};
 use tempfile::TempDir;
 
 use crate::wait;
@@ -184,10 +185,7 @@ fn http_date() -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = since.as_secs();
+    let seconds = SystemClock.now().unsigned_abs() / 1000;
     let mut days = seconds / 86_400;
     let weekday = DAYS[usize::try_from(days % 7).unwrap_or(0)];
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

@@ -89,7 +89,7 @@ impl Service {
                 ))));
             }
             // What it said last may still be on its way when it has ended.
-            Ok(self.child.try_wait()?.map(|status| Err(status)))
+            Ok(self.child.try_wait()?.map(Err))
         })?
         .or_else(|status| bail!("it ended with {status}:\n{}", self.log()))
     }
