@@ -5,6 +5,7 @@
 )]
 
 mod corpus;
+mod fleet;
 mod growth;
 mod machine;
 mod measure;
@@ -40,6 +41,12 @@ enum Command {
         #[arg(long)]
         no_peers: bool,
     },
+    /// Session cycles through RabbitMQ and PostgreSQL beside the servers used raw; event to searchable; scale-out.
+    Fleet {
+        /// Sessions and messages of each measurement.
+        #[arg(long, default_value_t = 5000)]
+        sessions: usize,
+    },
     /// Peak memory and speed of Longshore on the corpus once, twice and four times.
     Growth {
         #[command(flatten)]
@@ -73,6 +80,7 @@ async fn main() -> anyhow::Result<()> {
             let outcome = passes::compare(&tools, common.corpus, rounds).await?;
             report::write(&tools, &format!("embedded-{}", common.corpus.name()), &outcome)
         }
+        Command::Fleet { sessions } => fleet::measure(sessions).await,
         Command::Growth { common } => {
             let tools = Tools::prepare(&common.cache, common.longshore, false)?;
             growth::measure(&tools, common.corpus).await

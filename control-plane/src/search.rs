@@ -5,7 +5,7 @@
 //! more is fetched than asked for. And when a version was committed between the store's answer and the look-up, the
 //! file would be missing from this answer although it never was without a version: then the store is asked once more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -76,6 +76,9 @@ pub struct SearchHit {
     pub mime: String,
     /// The version that the hit belongs to.
     pub etag: String,
+    /// What the blob's owner noted with it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// The answer to a search.
@@ -255,6 +258,7 @@ impl Search {
             page: payload.page,
             mime: payload.mime,
             etag: payload.etag,
+            metadata: payload.metadata,
         }
     }
 }

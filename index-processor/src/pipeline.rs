@@ -158,8 +158,9 @@ impl Pipeline {
         ) {
             return Ok(CommitChange::Keep(kept));
         }
+        let read = fetched.blob.meta.clone();
         let version = Version {
-            etag: fetched.blob.meta.etag.clone(),
+            etag: read.etag.clone(),
             content_hash: fetched.content_hash,
             pipeline: self.fingerprint.clone(),
             size: fetched.blob.bytes.len() as u64,
@@ -178,7 +179,7 @@ impl Pipeline {
         }
         let dense = self.embed(&cut, report).await?;
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
-        self.upsert(claim, &version.etag, cut, dense, report).await?;
+        self.upsert(claim, &read, cut, dense, report).await?;
         Ok(CommitChange::Replace(Version { chunks, ..version }))
     }
 }

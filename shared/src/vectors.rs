@@ -11,7 +11,7 @@ pub mod fusion;
 pub mod memory;
 pub mod qdrant;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,9 @@ pub struct Payload {
     pub mime: String,
     /// The blob's version tag.
     pub etag: String,
+    /// What the blob's owner noted with it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// A chunk with its vectors.

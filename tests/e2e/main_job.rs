@@ -221,7 +221,7 @@ fn http_answers() -> anyhow::Result<()> {
     let (_, metrics) = get("/metrics")?;
     for name in [
         "longshore_files{index=\"harbour\",state=\"INDEXED\"} 3",
-        "longshore_backlog{index=\"harbour\"} 0",
+        "longshore_backlog{index=\"harbour\",lane=\"fast\"} 0",
         "longshore_file_indexing_seconds_count 3",
         "longshore_event_to_searchable_seconds_count 3",
     ] {

@@ -336,7 +336,12 @@ pub fn binary() -> PathBuf {
 #[must_use]
 pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
-    let built = test.ancestors().nth(2).unwrap_or(Path::new("")).join(name);
+    // Tests lie in `deps`, below the binaries; a benchmark lies beside them.
+    let mut beside = test.parent().unwrap_or(Path::new(""));
+    if beside.ends_with("deps") {
+        beside = beside.parent().unwrap_or(beside);
+    }
+    let built = beside.join(name);
     assert!(
         built.exists(),
         "{} is not there: run `cargo build --workspace --bins` first",

@@ -24,6 +24,7 @@ fn hit(file: &str, claim: ClaimId) -> Hit {
             page: None,
             mime: "text/plain".to_owned(),
             etag: "e".to_owned(),
+            metadata: std::collections::BTreeMap::new(),
         },
     }
 }

@@ -1,5 +1,6 @@
 //! Step 5: points under the attempt's own claim, durable before the commit.
 
+use shared::blobs::BlobMeta;
 use shared::ids::PointId;
 use shared::ledger::Claim;
 use shared::retry::Failure;
@@ -17,7 +18,7 @@ impl Pipeline {
     pub(super) async fn upsert(
         &self,
         claim: &Claim,
-        etag: &str,
+        meta: &BlobMeta,
         cut: Cut,
         dense: Vec<Vec<f32>>,
         report: &mut Report,
@@ -43,7 +44,8 @@ impl Pipeline {
                     end: prepared.chunk.range.end as u64,
                     page: None,
                     mime: cut.mime.clone(),
-                    etag: etag.to_owned(),
+                    etag: meta.etag.clone(),
+                    metadata: meta.metadata.clone(),
                 },
             });
             if points.len() == UPSERT_BATCH {

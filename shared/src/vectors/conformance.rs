@@ -3,7 +3,7 @@
 //! The suite assumes nothing beyond the trait's documentation. In particular points may come back in any order where
 //! scores tie, and vectors come back normalised.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::{Hit, Payload, Point, Query, SearchRequest, SparseVector, Vectors};
@@ -127,6 +127,7 @@ pub fn point(path: &str, claim: ClaimId, ordinal: u32, text: &str, dense_size: O
         page: ordinal.checked_sub(1),
         mime: "text/markdown".to_owned(),
         etag: "\"0x1\"".to_owned(),
+        metadata: BTreeMap::from([("department".to_owned(), "quay & crane".to_owned())]),
     };
     let dense = dense_size.map(|size| dense(text, size));
     Point {

@@ -46,14 +46,19 @@ fn size(point: &Point) -> usize {
         text,
         mime,
         etag,
+        metadata,
         ..
     } = &point.payload;
     let texts = path.as_str().len() + text.len() + mime.len() + etag.len();
     let headings: usize = heading_path.iter().map(|heading| heading.len() + 8).sum();
+    let notes: usize = metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 16)
+        .sum();
     let dense = point.dense.as_ref().map_or(0, |vector| vector.len() * 4);
     // An index is a variable-length number of up to five bytes.
     let terms = point.bm25.indices.len() * 9;
-    REST + texts + headings + dense + terms
+    REST + texts + headings + notes + dense + terms
 }
 
 #[cfg(test)]
