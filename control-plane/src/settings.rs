@@ -10,7 +10,7 @@ use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, Vector
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
 #[derive(Debug, Parser)]
-#[command(name = "control-plane", version, about, max_term_width = 100)]
+#[command(name = "control-plane", version, max_term_width = 100)]
 pub struct ControlPlaneSettings {
     /// What every service has.
     #[command(flatten)]
