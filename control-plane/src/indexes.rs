@@ -68,8 +68,8 @@ fn yes() -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// There is none of this name.
-    #[error("there is no index {0}; GET /indexes lists them")]
-    Unknown(IndexId),
+    #[error("there is no index {0}; {1}")]
+    Unknown(IndexId, String),
     /// It is on its way out.
     #[error("index {0} is being deleted")]
     Deleting(IndexId),
@@ -148,8 +148,9 @@ impl Indexes {
     /// When there is none, or the ledger fails.
     pub async fn record(&self, id: &IndexId) -> Result<IndexRecord, IndexError> {
         let records = self.records().await?;
+        let known = known(&records);
         let found = records.into_iter().find(|record| record.id == *id);
-        found.ok_or_else(|| IndexError::Unknown(id.clone()))
+        found.ok_or_else(|| IndexError::Unknown(id.clone(), known))
     }
 
     /// An index, opened if it was not.
@@ -176,7 +177,7 @@ impl Indexes {
         let Some(opener) = &self.opener else {
             return kept
                 .cloned()
-                .ok_or_else(|| IndexError::Unknown(record.id.clone()));
+                .ok_or_else(|| IndexError::Unknown(record.id.clone(), known(&[])));
         };
         if let Some(index) = kept.filter(|index| is_same(&index.record, record)) {
             return Ok(Arc::clone(index));
@@ -189,6 +190,21 @@ impl Indexes {
         open.insert(record.id.clone(), Arc::clone(&index));
         Ok(index)
     }
+}
+
+/// Which indexes there are, the first few by name.
+fn known(records: &[IndexRecord]) -> String {
+    const NAMED: usize = 10;
+    if records.is_empty() {
+        return "there is none yet: make one with POST /indexes".to_owned();
+    }
+    let names: Vec<&str> = records
+        .iter()
+        .take(NAMED)
+        .map(|record| record.id.as_str())
+        .collect();
+    let more = if records.len() > NAMED { ", …" } else { "" };
+    format!("there are: {}{more}", names.join(", "))
 }
 
 /// An index that was deleted and made again under its name is another one.

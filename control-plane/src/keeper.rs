@@ -46,6 +46,7 @@ impl Keeper {
                 Err(error) => tracing::warn!(%error, "the list of indexes cannot be read, trying again"),
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }

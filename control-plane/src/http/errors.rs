@@ -108,7 +108,7 @@ impl From<SearchError> for ApiError {
 impl From<IndexError> for ApiError {
     fn from(error: IndexError) -> Self {
         match error {
-            IndexError::Unknown(_) => Self::not_found(error.to_string()),
+            IndexError::Unknown(..) => Self::not_found(error.to_string()),
             IndexError::Deleting(_) => Self::conflict(error.to_string()),
             IndexError::Unusable(..) | IndexError::Ledger(_) => Self::unavailable(error.to_string()),
         }

@@ -31,12 +31,14 @@ pub async fn run(
     while !stop.is_cancelled() {
         let work = keep_all(&queue, &*ledger, &metrics);
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             ended = work => if let Err(error) = ended {
                 tracing::warn!(%error, "dead letters cannot be taken now, trying again");
             },
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }

@@ -16,12 +16,14 @@ pub async fn run(settings: FeedSettings, intake: Intake, stop: CancellationToken
     loop {
         let work = take_all(&settings, &intake);
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             ended = work => if let Err(error) = ended {
                 tracing::warn!(%error, "events cannot be taken from queue {} now, trying again", settings.queue);
             },
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }

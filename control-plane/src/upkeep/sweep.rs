@@ -44,6 +44,7 @@ impl Sweeper {
     pub async fn run(self, stop: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.every) => {}
             }
