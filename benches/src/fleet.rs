@@ -32,8 +32,9 @@ const ROWS: [u64; 3] = [1_000, 100_000, 1_000_000];
 
 /// Prints one line a measurement.
 pub(crate) async fn measure(sessions: usize) -> anyhow::Result<()> {
+    // On a thread that lives as long as the measurements: the servers end with the one that started them.
     let (rabbit, postgres) =
-        tokio::task::spawn_blocking(|| anyhow::Ok((RabbitMq::start()?, Postgres::start()?))).await??;
+        tokio::task::block_in_place(|| anyhow::Ok((RabbitMq::start()?, Postgres::start()?)))?;
     let raw_broker = raw_broker(&rabbit.url(), sessions).await?;
     println!("raw lapin, publish with confirm, consume, ack: {raw_broker:.0} messages/s");
     let raw_database = raw_database(&postgres, sessions).await?;
