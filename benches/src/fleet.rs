@@ -20,6 +20,7 @@ use shared::ledger::{Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, L
 use shared::queue::Queue;
 use shared::queue::rabbit::{RabbitQueue, RabbitSettings};
 use shared::secret::Secret;
+use shared::shutdown::Tasks;
 use shared::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
 use tests::fleet::{Fleet, text};
 use tests::postgres::Postgres;
@@ -122,14 +123,16 @@ async fn raw_database(postgres: &Postgres, transactions: usize) -> anyhow::Resul
         "CREATE TABLE f (id BIGINT PRIMARY KEY, n BIGINT); CREATE TABLE h (id BIGINT, n BIGINT, detail TEXT);
         INSERT INTO f SELECT g, 0 FROM generate_series(1, 10000) g",
     )?;
+    let tasks = Tasks::new();
     let mut sessions = Vec::new();
     let began = Instant::now();
     for session in 0..SLOTS {
         let url = url.clone();
         let share = transactions / SLOTS;
-        sessions.push(tokio::spawn(async move {
+        let connections = tasks.clone();
+        sessions.push(tasks.spawn(async move {
             let (mut client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-            tokio::spawn(connection);
+            connections.spawn(connection);
             let update = client.prepare("UPDATE f SET n = n + 1 WHERE id = $1").await?;
             let insert = client.prepare("INSERT INTO h VALUES ($1, 1, 'detail')").await?;
             for n in 0..share {
