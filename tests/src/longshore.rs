@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::folder::Docs;
+use crate::service::signal;
 use crate::wait;
 
 /// A data folder and the binary to use it with.
@@ -290,11 +291,7 @@ impl Up {
     /// # Errors
     /// When it does not end.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        let pid = self.child.id().to_string();
-        ensure!(
-            Command::new("kill").args(["-TERM", &pid]).status()?.success(),
-            "kill failed"
-        );
+        signal(&self.child, "-TERM")?;
         let status = wait::until("longshore to stop", || Ok(self.child.try_wait()?))?;
         if let Some(reader) = self.reader.take() {
             drop(reader.join());

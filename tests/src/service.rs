@@ -115,7 +115,7 @@ impl Service {
     /// # Errors
     /// When it does not end.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        self.signal("-TERM")?;
+        signal(&self.child, "-TERM")?;
         wait::until("the service to stop", || Ok(self.child.try_wait()?))
     }
 
@@ -124,7 +124,7 @@ impl Service {
     /// # Errors
     /// When it is gone.
     pub fn freeze(&self) -> anyhow::Result<()> {
-        self.signal("-STOP")
+        signal(&self.child, "-STOP")
     }
 
     /// Lets it go on.
@@ -132,14 +132,7 @@ impl Service {
     /// # Errors
     /// When it is gone.
     pub fn thaw(&self) -> anyhow::Result<()> {
-        self.signal("-CONT")
-    }
-
-    fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([signal, &pid]).status()?;
-        ensure!(status.success(), "kill {signal} failed");
-        Ok(())
+        signal(&self.child, "-CONT")
     }
 }
 
@@ -148,4 +141,13 @@ impl Drop for Service {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Sends a signal to a child process.
+pub(crate) fn signal(child: &Child, signal: &str) -> anyhow::Result<()> {
+    let status = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()?;
+    ensure!(status.success(), "kill {signal} failed");
+    Ok(())
 }

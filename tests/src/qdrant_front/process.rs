@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+
+use crate::service::signal;
 
 /// A running front; killed when dropped.
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl FrontProcess {
     /// # Errors
     /// When it is gone.
     pub fn suspend(&self) -> anyhow::Result<()> {
-        self.signal("-STOP")
+        signal(&self.child, "-STOP")
     }
 
     /// Lets it go on.
@@ -81,14 +83,7 @@ impl FrontProcess {
     /// # Errors
     /// When it is gone.
     pub fn resume(&self) -> anyhow::Result<()> {
-        self.signal("-CONT")
-    }
-
-    fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([signal, &pid]).status()?;
-        ensure!(status.success(), "kill {signal} failed");
-        Ok(())
+        signal(&self.child, "-CONT")
     }
 }
 
