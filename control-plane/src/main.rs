@@ -89,6 +89,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         upkeep: UpkeepSettings {
             reconcile_every: every,
             reconcile_first: true,
+            recheck_every: (every / 10).max(Duration::from_secs(2)),
             full_scrub_every: every,
             orphan_age: Duration::from_secs(settings.upkeep.orphan_age_seconds),
             ..UpkeepSettings::default()

@@ -50,6 +50,9 @@ pub struct UpkeepSettings {
     pub reconcile_every: Duration,
     /// Between looks for directory events.
     pub operations_every: Duration,
+    /// Between looks whether the last comparison found work that is done since: then it is repeated, so that the
+    /// completeness of the index does not stay behind until the next one.
+    pub recheck_every: Duration,
     /// Compare source and ledger at once when the repairs begin.
     pub reconcile_first: bool,
     /// Between removals of old history.
@@ -70,6 +73,7 @@ impl Default for UpkeepSettings {
             orphan_age: Duration::from_secs(3600),
             reconcile_every: Duration::from_secs(300),
             operations_every: Duration::from_secs(1),
+            recheck_every: Duration::from_secs(30),
             reconcile_first: false,
             prune_every: Duration::from_secs(3600),
             compact_every: Duration::from_secs(120),
@@ -124,6 +128,9 @@ impl Upkeep {
         self.repeat(tasks, "operations", every.operations_every, |this| {
             Box::pin(async move { Ok(this.operations().pass().await.map(drop)?) })
         });
+        self.repeat(tasks, "recheck", every.recheck_every, |this| {
+            Box::pin(this.recheck())
+        });
         let first = if every.reconcile_first {
             Duration::ZERO
         } else {
@@ -132,6 +139,16 @@ impl Upkeep {
         self.repeat_from(tasks, "reconciliation", first, every.reconcile_every, |this| {
             Box::pin(async move { Ok(this.reconciler.everything("reconcile").await.map(drop)?) })
         });
+    }
+
+    /// Compares again when what the last comparison asked for is done.
+    async fn recheck(&self) -> Result<(), UpkeepError> {
+        let latest = self.reconciler.latest().await?;
+        let asked = latest.missing + latest.changed + latest.orphaned;
+        if asked > 0 && self.ledger.stats(&self.index).await?.backlog == 0 {
+            self.reconciler.everything("reconcile").await?;
+        }
+        Ok(())
     }
 
     fn operations(&self) -> Operations {

@@ -286,6 +286,8 @@ impl Fleet {
             settings: UpkeepSettings {
                 // There are no directory events here.
                 operations_every: STALE_AFTER,
+                // The comparisons of the plan are the only ones.
+                recheck_every: STALE_AFTER,
                 scrub_every: Duration::from_secs(10),
                 full_scrub_every: Duration::from_secs(12),
                 orphan_age: if self.world.has(Bug::ScrubIgnoresRunning) {
