@@ -40,7 +40,7 @@ use std::ops::Range;
 
 pub use settings::{ChunkSettings, SettingsError, Size, Strategy};
 
-use crate::document::DocumentKind;
+use convert::DocumentKind;
 use leaf::{Grammar, Source};
 use section::Section;
 
@@ -71,7 +71,9 @@ pub fn chunk(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Ve
     let structured = match (settings.strategy(), kind) {
         (Strategy::Recursive, _) | (_, DocumentKind::Text) => None,
         (_, DocumentKind::Markdown) => Some((markdown::outline(document, true), Grammar::Markdown)),
-        (_, DocumentKind::Html) => Some((markdown::outline(document, false), Grammar::Markdown)),
+        (_, DocumentKind::Html | DocumentKind::Office) => {
+            Some((markdown::outline(document, false), Grammar::Markdown))
+        }
         (_, DocumentKind::Json) => match json::chunks(&source) {
             Some(chunks) => return chunks,
             None => None,

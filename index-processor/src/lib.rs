@@ -4,8 +4,6 @@
 //! [`settle`] decides how the attempt ends, and [`lease`] makes sure that an attempt which lost its file stops.
 
 pub mod chunk;
-pub mod convert;
-pub mod document;
 pub mod indexes;
 pub mod lease;
 pub mod metrics;

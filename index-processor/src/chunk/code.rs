@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
 use super::section::Section;
-use crate::document::Language;
+use convert::Language;
 
 /// The parser is given so many bytes at a time.
 const READ: usize = 1024;

@@ -1,6 +1,6 @@
 //! The grammar of each language that is cut by its syntax.
 
-use crate::document::Language;
+use convert::Language;
 
 /// The grammar that parses a language; `None` when there is none here, and the code is cut like text.
 pub(super) fn grammar(language: Language) -> Option<tree_sitter::Language> {

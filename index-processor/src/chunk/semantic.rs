@@ -20,7 +20,7 @@ use super::pack::pack;
 use super::section::Section;
 use super::settings::ChunkSettings;
 use super::{Chunk, Strategy, markdown};
-use crate::document::DocumentKind;
+use convert::DocumentKind;
 
 /// Distances above this share of all distances separate groups.
 const PERCENTILE: f32 = 0.95;
@@ -46,7 +46,7 @@ pub enum GroupError {
 pub fn applies(kind: DocumentKind, settings: &ChunkSettings) -> bool {
     let prose = matches!(
         kind,
-        DocumentKind::Markdown | DocumentKind::Html | DocumentKind::Text
+        DocumentKind::Markdown | DocumentKind::Html | DocumentKind::Office | DocumentKind::Text
     );
     prose && settings.strategy() == Strategy::Semantic
 }
@@ -133,7 +133,7 @@ fn check(text: &str, sentences: &[Range<usize>]) -> Result<(), GroupError> {
 
 fn outline(text: &str, kind: DocumentKind) -> Section {
     match kind {
-        DocumentKind::Markdown | DocumentKind::Html => {
+        DocumentKind::Markdown | DocumentKind::Html | DocumentKind::Office => {
             markdown::outline(text, kind == DocumentKind::Markdown)
         }
         _ => Section::text(0..text.len()),

@@ -7,7 +7,7 @@ mod promises;
 use std::fmt::Write as _;
 
 use super::{Chunk, ChunkSettings, Size, Strategy};
-use crate::document::{DocumentKind, Language};
+use convert::{DocumentKind, Language};
 
 fn tokens(size: usize, overlap: usize) -> ChunkSettings {
     ChunkSettings::new(Size::Tokens(size), overlap, Strategy::Auto).unwrap()

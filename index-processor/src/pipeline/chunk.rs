@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::convert::convert;
 use super::{Pipeline, Report, Stop};
 use crate::chunk::{self, Chunk, ChunkSettings, semantic};
-use crate::document::DocumentKind;
+use convert::DocumentKind;
 
 /// A chunk with what is stored and embedded of it.
 pub(super) struct Prepared {
@@ -40,7 +40,7 @@ struct Computed {
     convert: std::time::Duration,
     chunk: std::time::Duration,
     warnings: Vec<String>,
-    converter: &'static str,
+    converter: String,
 }
 
 impl Pipeline {
@@ -117,25 +117,25 @@ fn compute(blob: &Blob, settings: &ChunkSettings, bm25: &Bm25, has_model: bool) 
     let document = convert(blob)?;
     let convert = started.elapsed();
     let started = Instant::now();
-    let by_meaning = has_model && semantic::applies(document.kind, settings);
+    let by_meaning = has_model && semantic::applies(document.about.kind, settings);
     let chunks = if by_meaning {
         Vec::new()
     } else {
-        chunk::chunk(&document.markdown, document.kind, settings)
+        chunk::chunk(&document.markdown, document.about.kind, settings)
             .into_iter()
             .map(|chunk| prepare(chunk, bm25))
             .collect()
     };
     Ok(Computed {
-        kind: document.kind.name(),
+        kind: document.about.kind.name(),
         convert,
         chunk: started.elapsed(),
-        warnings: document.warnings,
-        converter: document.converter,
+        warnings: document.about.warnings,
+        converter: document.about.converter,
         cut: Cut {
-            mime: document.mime.into(),
+            mime: document.about.mime,
             chunks,
-            uncut: by_meaning.then_some((document.markdown, document.kind)),
+            uncut: by_meaning.then_some((document.markdown, document.about.kind)),
         },
     })
 }

@@ -1,10 +1,10 @@
 //! Step 2: the blob as Markdown.
 
+use convert::{ConvertError, Document, Input, Options};
 use shared::blobs::Blob;
 use shared::retry::Failure;
 
 use super::Stop;
-use crate::convert::{self, ConvertError, Document, Input};
 
 /// Runs on a thread for computing, never on the runtime.
 pub(super) fn convert(blob: &Blob) -> Result<Document, Stop> {
@@ -13,10 +13,10 @@ pub(super) fn convert(blob: &Blob) -> Result<Document, Stop> {
         bytes: &blob.bytes,
         content_type: blob.meta.content_type.as_deref(),
     };
-    convert::convert(&input).map_err(|error| match error {
+    convert::convert(&input, &Options::default()).map_err(|error| match error {
         ConvertError::Unsupported { code, reason } | ConvertError::Blocked { code, reason } => {
             Stop::Skip(Failure::permanent(code, reason))
         }
-        ConvertError::Failed { code, message } => Stop::Fail(Failure::permanent(code, message)),
+        ConvertError::Failed { code, reason } => Stop::Fail(Failure::permanent(code, reason)),
     })
 }

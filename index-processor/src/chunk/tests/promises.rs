@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::sizer::{Sizer, work};
 use super::super::{Chunk, ChunkSettings, Size, chunk};
 use super::{characters, kinds, manual, prose, tokens};
-use crate::document::{DocumentKind, Language};
+use convert::{DocumentKind, Language};
 
 /// Checks the promises of [`chunk`], and returns the chunks.
 fn check(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Vec<Chunk> {

@@ -1,14 +1,17 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::convert::{Document, convert};
+use crate::{Document, Options, convert};
 
 fn run_named(name: &str, text: &str) -> Document {
-    convert(&Input {
-        name,
-        bytes: text.as_bytes(),
-        content_type: None,
-    })
+    convert(
+        &Input {
+            name,
+            bytes: text.as_bytes(),
+            content_type: None,
+        },
+        &Options::default(),
+    )
     .unwrap()
 }
 
@@ -54,13 +57,16 @@ fn lines_are_lines_under_any_name() {
     for name in ["a.json", "a.jsonl", "a.ndjson"] {
         let document = run_named(name, lines);
         assert_eq!(
-            (document.kind, document.mime),
-            (DocumentKind::Json, "application/x-ndjson"),
+            (document.about.kind, document.about.mime),
+            (DocumentKind::Json, "application/x-ndjson".to_owned()),
             "{name}"
         );
         assert_eq!(document.markdown, lines);
     }
-    assert_eq!(run_named("a.jsonl", "{\n\"a\": 1\n}").mime, "application/json");
+    assert_eq!(
+        run_named("a.jsonl", "{\n\"a\": 1\n}").about.mime,
+        "application/json"
+    );
 }
 
 #[test]
@@ -75,12 +81,12 @@ fn what_is_not_json_is_text_with_a_warning() {
         &"[".repeat(100_000),
     ] {
         let document = run(text);
-        assert_eq!(document.kind, DocumentKind::Text);
+        assert_eq!(document.about.kind, DocumentKind::Text);
         assert_eq!(document.markdown, text);
-        assert_eq!(document.warnings.len(), 1);
+        assert_eq!(document.about.warnings.len(), 1);
     }
     assert_eq!(
-        run(&deep).warnings,
+        run(&deep).about.warnings,
         ["indexed as plain text: JSON: it is nested more than 127 levels deep"]
     );
 }
@@ -89,7 +95,7 @@ fn what_is_not_json_is_text_with_a_warning() {
 fn what_is_called_json_can_be_parsed() {
     let text = "[".repeat(127) + &"]".repeat(127);
     let document = run(&text);
-    assert_eq!(document.kind, DocumentKind::Json);
+    assert_eq!(document.about.kind, DocumentKind::Json);
     assert!(serde_json::from_str::<serde_json::Value>(&document.markdown).is_ok());
 }
 

@@ -8,16 +8,18 @@ mod dialect;
 use csv::StringRecord;
 use dialect::Dialect;
 
-use super::{ConvertError, Converted, Converter, Format, Input, charset, names, text};
-use crate::document::DocumentKind;
+use super::text;
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, DocumentKind, Input, charset, names};
 
-pub(super) const CONVERTER: Converter = Converter {
+pub(crate) const CONVERTER: Converter = Converter {
     name: "csv",
     version: 1,
     run,
 };
 
-fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
+fn run(input: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
     let charset::Decoded { text, mut warnings } = charset::decode(input, |_| None)?;
     let extension = names::extension(input.name)
         .unwrap_or_default()
@@ -37,10 +39,8 @@ fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
     if !dialect.quoted {
         warnings.push("quotation marks do not pair up; they were taken as plain characters".to_owned());
     }
-    let table = table(dialect.body(&text), dialect).map_err(|error| ConvertError::Failed {
-        code: "invalid_csv",
-        message: error.to_string(),
-    })?;
+    let table = table(dialect.body(&text), dialect)
+        .map_err(|error| ConvertError::failed("invalid_csv", error.to_string()))?;
     let mime = if dialect.delimiter == b'\t' {
         "text/tab-separated-values"
     } else {
@@ -52,6 +52,7 @@ fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
         mime,
         title: None,
         warnings,
+        parts: Vec::new(),
     })
 }
 

@@ -1,15 +1,16 @@
 //! Plain text, and formats that read well as they are: YAML, TOML, XML, INI, LaTeX, reStructuredText, AsciiDoc, logs.
 
-use super::{ConvertError, Converted, Converter, Format, Input, charset};
-use crate::document::DocumentKind;
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, DocumentKind, Input, charset};
 
-pub(super) const CONVERTER: Converter = Converter {
+pub(crate) const CONVERTER: Converter = Converter {
     name: "text",
     version: 1,
     run,
 };
 
-fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
+fn run(input: &Input<'_>, format: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
     let mime = match format {
         Format::Text(mime) => mime,
         _ => "text/plain",
@@ -21,6 +22,7 @@ fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
         mime,
         title: None,
         warnings: decoded.warnings,
+        parts: Vec::new(),
     })
 }
 
@@ -47,5 +49,6 @@ pub(super) fn kept_as_text(text: String, mut warnings: Vec<String>, why: String)
         mime: "text/plain",
         title: None,
         warnings,
+        parts: Vec::new(),
     }
 }

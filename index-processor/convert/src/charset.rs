@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::{ConvertError, Input};
+use crate::{ConvertError, Input};
 
 /// Above this share of unreadable characters, the content is not text in the charset that was found.
 const MAX_UNREADABLE_PERCENT: usize = 5;
@@ -192,12 +192,12 @@ fn judge_replacements(text: &str, charset: &str, warnings: &mut Vec<String>) -> 
     let replaced = text.matches(char::REPLACEMENT_CHARACTER).count();
     let characters = text.chars().count();
     if replaced * 100 > characters * MAX_UNREADABLE_PERCENT {
-        return Err(ConvertError::Unsupported {
-            code: "binary_content",
-            reason: format!(
+        return Err(ConvertError::unsupported(
+            "binary_content",
+            format!(
                 "{replaced} of {characters} characters are not readable as {charset}, so the content is not text"
             ),
-        });
+        ));
     }
     warnings.push(format!(
         "{replaced} places are not valid {charset} and were replaced"

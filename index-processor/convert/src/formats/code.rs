@@ -1,15 +1,16 @@
 //! Source code, as it is.
 
-use super::{ConvertError, Converted, Converter, Format, Input, charset};
-use crate::document::{DocumentKind, Language};
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, DocumentKind, Input, Language, charset};
 
-pub(super) const CONVERTER: Converter = Converter {
+pub(crate) const CONVERTER: Converter = Converter {
     name: "code",
     version: 1,
     run,
 };
 
-fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
+fn run(input: &Input<'_>, format: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
     let language = match format {
         Format::Code(language) => language,
         _ => Language::Other,
@@ -21,6 +22,7 @@ fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
         mime: mime(language),
         title: None,
         warnings: decoded.warnings,
+        parts: Vec::new(),
     })
 }
 

@@ -1,20 +1,23 @@
 use super::*;
-use crate::convert::{Document, convert};
+use crate::{Document, Options, convert};
 
 fn run(html: impl AsRef<[u8]>) -> Document {
-    convert(&Input {
-        name: "page.html",
-        bytes: html.as_ref(),
-        content_type: None,
-    })
+    convert(
+        &Input {
+            name: "page.html",
+            bytes: html.as_ref(),
+            content_type: None,
+        },
+        &Options::default(),
+    )
     .unwrap()
 }
 
 #[test]
 fn every_element() {
     let document = run(include_str!("every_element.html"));
-    assert_eq!(document.title.as_deref(), Some("All & sundry"));
-    assert_eq!(document.warnings, [""; 0]);
+    assert_eq!(document.about.title.as_deref(), Some("All & sundry"));
+    assert_eq!(document.about.warnings, [""; 0]);
     insta::assert_snapshot!(document.markdown, @r#"
     # Heading *one*
 
@@ -101,7 +104,7 @@ fn fragments_and_oddities() {
     ] {
         assert_eq!(run(html).markdown.trim(), expected, "{html}");
     }
-    assert_eq!(run("<h2>Second</h2><p>x").title.as_deref(), Some("Second"));
+    assert_eq!(run("<h2>Second</h2><p>x").about.title.as_deref(), Some("Second"));
 }
 
 #[test]
@@ -114,7 +117,7 @@ fn the_charset_is_the_declared_one() {
         let (bytes, ..) = encoding_rs::WINDOWS_1251.encode("<p>да");
         let document = run([head.as_bytes(), &bytes].concat());
         assert_eq!(document.markdown.trim(), "да", "{head}");
-        assert_eq!(document.warnings, [""; 0], "{head}");
+        assert_eq!(document.about.warnings, [""; 0], "{head}");
     }
     assert_eq!(declared_charset(b"<meta charset='utf-16'>"), Some(UTF_8));
     assert_eq!(declared_charset(b"<meta name=x><p charset=koi8-r>"), None);
@@ -146,7 +149,7 @@ fn pages_that_are_nested_too_deep_keep_their_text() {
             );
             assert!(document.markdown.contains("inside"), "{element} {count}");
             assert!(document.markdown.ends_with("and after\n"), "{element} {count}");
-            assert_eq!(document.warnings.len(), 1, "{element} {count}");
+            assert_eq!(document.about.warnings.len(), 1, "{element} {count}");
         }
     }
 }
@@ -163,6 +166,6 @@ fn pages_below_the_limits_are_converted() {
     ] {
         let document = run(format!("{}inside", format!("<{element}>").repeat(count)));
         assert!(document.markdown.contains("inside"), "{element}");
-        assert_eq!(document.warnings, [""; 0], "{element}");
+        assert_eq!(document.about.warnings, [""; 0], "{element}");
     }
 }

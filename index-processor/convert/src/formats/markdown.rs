@@ -1,15 +1,17 @@
 //! Markdown, as it is.
 
-use super::{ConvertError, Converted, Converter, Format, Input, charset, front_matter};
-use crate::document::DocumentKind;
+use super::front_matter;
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, DocumentKind, Input, charset};
 
-pub(super) const CONVERTER: Converter = Converter {
+pub(crate) const CONVERTER: Converter = Converter {
     name: "markdown",
     version: 1,
     run,
 };
 
-fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
+fn run(input: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
     let decoded = charset::decode(input, |_| None)?;
     let (settings, body) = front_matter::split(&decoded.text).unwrap_or(("", &decoded.text));
     let title = front_matter::title(settings).or_else(|| first_heading(body));
@@ -19,6 +21,7 @@ fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
         mime: "text/markdown",
         title,
         warnings: decoded.warnings,
+        parts: Vec::new(),
     })
 }
 

@@ -1,13 +1,17 @@
 use super::*;
-use crate::convert::convert;
+use crate::{Options, convert};
 
 fn title(markdown: &str) -> Option<String> {
-    convert(&Input {
-        name: "a.md",
-        bytes: markdown.as_bytes(),
-        content_type: None,
-    })
+    convert(
+        &Input {
+            name: "a.md",
+            bytes: markdown.as_bytes(),
+            content_type: None,
+        },
+        &Options::default(),
+    )
     .unwrap()
+    .about
     .title
 }
 
@@ -40,11 +44,14 @@ fn titles() {
 #[test]
 fn the_text_stays_as_it_is() {
     let markdown = "---\ntitle: x\n---\n\n\n*  odd   spacing\n";
-    let document = convert(&Input {
-        name: "a.md",
-        bytes: markdown.as_bytes(),
-        content_type: None,
-    })
+    let document = convert(
+        &Input {
+            name: "a.md",
+            bytes: markdown.as_bytes(),
+            content_type: None,
+        },
+        &Options::default(),
+    )
     .unwrap();
     assert_eq!(document.markdown, markdown);
 }

@@ -3,16 +3,19 @@ use proptest::prelude::*;
 use super::*;
 
 fn run(name: &str, bytes: impl AsRef<[u8]>) -> Result<Document, ConvertError> {
-    convert(&Input {
-        name,
-        bytes: bytes.as_ref(),
-        content_type: None,
-    })
+    convert(
+        &Input {
+            name,
+            bytes: bytes.as_ref(),
+            content_type: None,
+        },
+        &Options::default(),
+    )
 }
 
 #[test]
 fn the_fingerprint_names_every_converter() {
-    insta::assert_snapshot!(fingerprint(), @"convert/1 html/1 markdown/1 json/1 csv/1 code/1 text/1");
+    insta::assert_snapshot!(fingerprint(), @"convert/2 html/1 markdown/1 json/1 csv/1 code/1 text/1");
 }
 
 #[test]
@@ -49,8 +52,12 @@ fn each_format_has_its_kind() {
         ("a.unknown", "text", DocumentKind::Text, "text/plain"),
     ] {
         let document = run(name, text).unwrap();
-        assert_eq!((document.kind, document.mime), (kind, mime), "{name}");
-        assert_eq!(document.warnings, [""; 0], "{name}");
+        assert_eq!(
+            (document.about.kind, &*document.about.mime),
+            (kind, mime),
+            "{name}"
+        );
+        assert_eq!(document.about.warnings, [""; 0], "{name}");
     }
 }
 
@@ -88,12 +95,16 @@ fn lines_end_in_one_way_and_the_mark_is_gone() {
 #[test]
 fn a_content_type_decides_only_where_content_and_name_do_not() {
     let kind = |name, bytes: &[u8], content_type| {
-        convert(&Input {
-            name,
-            bytes,
-            content_type: Some(content_type),
-        })
+        convert(
+            &Input {
+                name,
+                bytes,
+                content_type: Some(content_type),
+            },
+            &Options::default(),
+        )
         .unwrap()
+        .about
         .kind
     };
     assert_eq!(
@@ -139,12 +150,12 @@ proptest! {
         name in any_name(), bytes in any_content(), content_type in prop::option::of(any::<String>()),
     ) {
         let input = Input { name: &name, bytes: &bytes, content_type: content_type.as_deref() };
-        let first = convert(&input);
-        prop_assert_eq!(&first, &convert(&input));
+        let first = convert(&input, &Options::default());
+        prop_assert_eq!(&first, &convert(&input, &Options::default()));
         match first {
             Ok(document) => {
                 prop_assert!(!document.markdown.trim().is_empty());
-                prop_assert!(!document.warnings.iter().any(|warning| warning.contains("crashed")), "{:?}", document);
+                prop_assert!(!document.about.warnings.iter().any(|warning| warning.contains("crashed")), "{:?}", document);
             }
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }

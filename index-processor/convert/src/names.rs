@@ -1,7 +1,7 @@
 //! What a file's name says of its format.
 
-use super::Format;
 use crate::document::Language;
+use crate::format::Format;
 
 /// What a name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,25 @@ fn by_extension(extension: &str) -> Option<Named> {
         Bash, C, CSharp, Cpp, Go, Java, JavaScript, Other, Php, Python, Ruby, Rust, Tsx, TypeScript,
     };
     let format = match extension {
+        "pdf" => Format::Pdf,
+        "docx" | "docm" | "dotx" | "dotm" => Format::Docx,
+        "pptx" | "pptm" | "ppsx" | "ppsm" | "potx" | "potm" => Format::Pptx,
+        "xlsx" | "xlsm" | "xltx" | "xltm" => Format::Xlsx,
+        "doc" | "dot" => Format::Doc,
+        "ppt" | "pps" => Format::Ppt,
+        "xls" | "xlt" => Format::Xls,
+        "odt" | "ott" | "fodt" => Format::Odt,
+        "odp" | "otp" | "fodp" => Format::Odp,
+        "ods" | "ots" | "fods" => Format::Ods,
+        "rtf" => Format::Rtf,
+        "epub" => Format::Epub,
+        "eml" | "mht" | "mhtml" => Format::Eml,
+        "msg" => Format::Msg,
+        "ipynb" => Format::Notebook,
+        "zip" => Format::Zip,
         "html" | "htm" | "xhtml" | "xht" | "shtml" => Format::Html,
         "md" | "markdown" | "mdown" | "mkd" | "mkdn" | "mdx" | "qmd" | "rmd" => Format::Markdown,
-        "json" | "geojson" | "jsonld" | "webmanifest" | "ipynb" | "har" | "topojson" => Format::Json,
+        "json" | "geojson" | "jsonld" | "webmanifest" | "har" | "topojson" => Format::Json,
         "ndjson" | "jsonl" | "jsonlines" => Format::JsonLines,
         "csv" | "tsv" | "tab" | "psv" => Format::Csv,
 
@@ -88,7 +104,7 @@ fn by_extension(extension: &str) -> Option<Named> {
         "toml" => Format::Text("application/toml"),
         "xml" | "xsd" | "xsl" | "xslt" | "rss" | "atom" | "dita" | "ditamap" | "dbk" | "docbook" | "wsdl"
         | "plist" | "xlf" | "xliff" | "rdf" | "owl" | "kml" | "gpx" | "csproj" | "vbproj" | "props"
-        | "targets" | "pom" | "resx" | "xaml" | "nuspec" | "config" => Format::Text("application/xml"),
+        | "targets" | "pom" | "resx" | "xaml" | "nuspec" | "config" => Format::Xml,
         "ini" | "cfg" | "conf" | "cnf" | "properties" | "env" | "editorconfig" | "desktop" | "service"
         | "reg" | "inf" | "url" => TEXT,
         "tex" | "latex" | "ltx" | "sty" | "cls" => Format::Text("application/x-tex"),
@@ -99,9 +115,6 @@ fn by_extension(extension: &str) -> Option<Named> {
         "ttl" | "nt" | "nq" | "trig" => Format::Text("text/turtle"),
 
         "svg" => return Some(Named::Refused("SVG image")),
-        "eml" => return Some(Named::Refused("email message (EML)")),
-        "mht" | "mhtml" => return Some(Named::Refused("web archive (MHTML)")),
-        "rtf" => return Some(Named::Refused("Rich Text Format (RTF)")),
         "ps" | "eps" => return Some(Named::Refused("PostScript")),
         "pem" | "crt" | "key" | "p12" | "gpg" => return Some(Named::Refused("key or certificate")),
         _ => return None,
@@ -122,8 +135,10 @@ pub(super) fn by_content_type(content_type: &str) -> Option<Format> {
         "text/markdown" | "text/x-markdown" => Format::Markdown,
         "application/json" | "application/ld+json" | "application/geo+json" => Format::Json,
         "application/x-ndjson" | "application/jsonl" | "application/jsonlines" => Format::JsonLines,
+        "message/rfc822" => Format::Eml,
+        "application/x-ipynb+json" => Format::Notebook,
         "text/csv" | "text/tab-separated-values" => Format::Csv,
-        "application/xml" | "text/xml" => Format::Text("application/xml"),
+        "application/xml" | "text/xml" => Format::Xml,
         "application/yaml" | "application/x-yaml" | "text/yaml" => Format::Text("application/yaml"),
         _ => return None,
     })
@@ -169,7 +184,7 @@ mod tests {
         assert_eq!(known("archive.tar"), None);
         assert_eq!(known("html/x"), None);
         assert_eq!(known(".html"), None);
-        assert_eq!(by_name("mail.eml"), Some(Named::Refused("email message (EML)")));
+        assert_eq!(by_name("a.ps"), Some(Named::Refused("PostScript")));
     }
 
     #[test]

@@ -17,10 +17,12 @@ use html_to_markdown_rs::options::InlineDataMedia;
 use html_to_markdown_rs::{ConversionOptions, WarningKind};
 use page::Page;
 
-use super::{ConvertError, Converted, Converter, Format, Input, charset, markdown, text};
-use crate::document::DocumentKind;
+use super::{markdown, text};
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, DocumentKind, Input, charset};
 
-pub(super) const CONVERTER: Converter = Converter {
+pub(crate) const CONVERTER: Converter = Converter {
     name: "html",
     version: 1,
     run,
@@ -36,7 +38,7 @@ const MAX_INDENT: usize = 40;
 /// How far into a page its charset may be declared, in bytes; browsers look at 1,024.
 const CHARSET_WINDOW: usize = 4096;
 
-fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
+fn run(input: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
     let charset::Decoded { text, mut warnings } = charset::decode(input, declared_charset)?;
     let page = Page::read(&text);
     let markdown = to_markdown(&page, &mut warnings);
@@ -47,6 +49,7 @@ fn run(input: &Input<'_>, _: Format) -> Result<Converted, ConvertError> {
         mime: "text/html",
         title,
         warnings,
+        parts: Vec::new(),
     })
 }
 

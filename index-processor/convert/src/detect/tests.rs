@@ -1,11 +1,14 @@
-use crate::convert::{ConvertError, Input, convert};
+use crate::{ConvertError, Input, Options, convert};
 
 fn refusal(name: &str, bytes: &[u8]) -> ConvertError {
-    convert(&Input {
-        name,
-        bytes,
-        content_type: None,
-    })
+    convert(
+        &Input {
+            name,
+            bytes,
+            content_type: None,
+        },
+        &Options::default(),
+    )
     .unwrap_err()
 }
 
@@ -80,11 +83,14 @@ fn text_is_text_whatever_signature_it_starts_with() {
         b"\xFF\xE2 \xEF\xF0\xE8\xE2\xE5\xF2 \xEC\xE8\xF0",
     ] {
         assert!(
-            convert(&Input {
-                name: "a.txt",
-                bytes,
-                content_type: None
-            })
+            convert(
+                &Input {
+                    name: "a.txt",
+                    bytes,
+                    content_type: None
+                },
+                &Options::default()
+            )
             .is_ok(),
             "{bytes:?}"
         );
@@ -105,12 +111,16 @@ fn an_html_document_is_one_under_a_name_that_promises_no_other_markup() {
         ("page.md", false),
         ("page.vue", false),
     ] {
-        let kind = convert(&Input {
-            name,
-            bytes: page,
-            content_type: None,
-        })
+        let kind = convert(
+            &Input {
+                name,
+                bytes: page,
+                content_type: None,
+            },
+            &Options::default(),
+        )
         .unwrap()
+        .about
         .kind;
         assert_eq!(kind == DocumentKind::Html, is_html, "{name}");
     }
@@ -120,12 +130,16 @@ fn an_html_document_is_one_under_a_name_that_promises_no_other_markup() {
         ("x <html>", false),
         ("<!-- <html>", false),
     ] {
-        let kind = convert(&Input {
-            name: "page",
-            bytes: text.as_bytes(),
-            content_type: None,
-        })
+        let kind = convert(
+            &Input {
+                name: "page",
+                bytes: text.as_bytes(),
+                content_type: None,
+            },
+            &Options::default(),
+        )
         .unwrap()
+        .about
         .kind;
         assert_eq!(kind == DocumentKind::Html, is_html, "{text}");
     }

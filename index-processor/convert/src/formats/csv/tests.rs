@@ -1,14 +1,17 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::convert::{Document, convert};
+use crate::{Document, Options, convert};
 
 fn run(name: &str, text: &str) -> Document {
-    convert(&Input {
-        name,
-        bytes: text.as_bytes(),
-        content_type: None,
-    })
+    convert(
+        &Input {
+            name,
+            bytes: text.as_bytes(),
+            content_type: None,
+        },
+        &Options::default(),
+    )
     .unwrap()
 }
 
@@ -61,8 +64,8 @@ fn delimiters() {
 #[test]
 fn prose_is_no_table() {
     let document = run("a.csv", "just a line\nand another\n");
-    assert_eq!(document.kind, DocumentKind::Text);
-    assert_eq!(document.warnings.len(), 1);
+    assert_eq!(document.about.kind, DocumentKind::Text);
+    assert_eq!(document.about.warnings.len(), 1);
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn a_quotation_mark_that_never_closes_swallows_nothing() {
     let document = run("a.tsv", "size\tname\n\"3\tfloppy\n1\ty\n");
     assert_eq!(document.markdown.lines().count(), 4);
     assert_eq!(
-        document.warnings,
+        document.about.warnings,
         ["quotation marks do not pair up; they were taken as plain characters"]
     );
 }

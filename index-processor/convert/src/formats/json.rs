@@ -3,12 +3,14 @@
 //! The text is never rebuilt from parsed values: laying out only moves white space, so that big numbers keep their
 //! digits, strings their escapes, and objects their order and repeated keys.
 
-use super::{ConvertError, Converted, Converter, Format, Input, charset, text};
-use crate::document::DocumentKind;
+use super::text;
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, DocumentKind, Input, charset};
 
 mod layout;
 
-pub(super) const CONVERTER: Converter = Converter {
+pub(crate) const CONVERTER: Converter = Converter {
     name: "json",
     version: 1,
     run,
@@ -20,7 +22,7 @@ const MAX_DEPTH: usize = 127;
 /// A longer line is laid out anew, in bytes.
 const MAX_LINE: usize = 400;
 
-fn run(input: &Input<'_>, format: Format) -> Result<Converted, ConvertError> {
+fn run(input: &Input<'_>, format: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
     let charset::Decoded { text, warnings } = charset::decode(input, |_| None)?;
     match check(&text) {
         Ok(Shape::Document) => {
@@ -54,6 +56,7 @@ fn json(markdown: String, mime: &'static str, warnings: Vec<String>) -> Converte
         mime,
         title: None,
         warnings,
+        parts: Vec::new(),
     }
 }
 

@@ -1,0 +1,177 @@
+//! Which format content that is not text is of, and what to say of one that nothing can read.
+
+use file_format::{FileFormat, Kind};
+
+use super::{FileType, Format, Input, Named};
+use crate::ConvertError;
+
+/// The stream that an encrypted office document is in, as its name is written in the container.
+const ENCRYPTED_PACKAGE: &[u8] = b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0";
+
+/// The format of content that is not text; `why` says how that was told.
+pub(super) fn format(
+    input: &Input<'_>,
+    named: Option<Named>,
+    why: &'static str,
+) -> Result<Format, ConvertError> {
+    let by_name = match named {
+        Some(Named::Known(format)) => Some(format),
+        Some(Named::Refused(_)) | None => None,
+    };
+    let signature = signature(input.bytes);
+    Ok(match signature {
+        FileFormat::PortableDocumentFormat => Format::Pdf,
+        FileFormat::OfficeOpenXmlDocument => Format::Docx,
+        FileFormat::OfficeOpenXmlPresentation => Format::Pptx,
+        FileFormat::OfficeOpenXmlSpreadsheet => Format::Xlsx,
+        FileFormat::OpendocumentText | FileFormat::OpendocumentTextTemplate => Format::Odt,
+        FileFormat::OpendocumentPresentation | FileFormat::OpendocumentPresentationTemplate => Format::Odp,
+        FileFormat::OpendocumentSpreadsheet | FileFormat::OpendocumentSpreadsheetTemplate => Format::Ods,
+        FileFormat::ElectronicPublication => Format::Epub,
+        FileFormat::MicrosoftWordDocument => Format::Doc,
+        FileFormat::MicrosoftExcelSpreadsheet => Format::Xls,
+        FileFormat::MicrosoftPowerpointPresentation => Format::Ppt,
+        FileFormat::Zip => match by_name {
+            Some(
+                format @ (Format::Docx
+                | Format::Pptx
+                | Format::Xlsx
+                | Format::Odt
+                | Format::Odp
+                | Format::Ods
+                | Format::Epub),
+            ) => format,
+            _ => Format::Zip,
+        },
+        FileFormat::CompoundFileBinary => compound(input.bytes, by_name)?,
+        FileFormat::ArbitraryBinaryData => {
+            return Err(match named {
+                Some(_) => ConvertError::unsupported(
+                    "binary_content",
+                    format!("the content is not what the name promises, nor text ({why})"),
+                ),
+                None => unsupported("binary file of unknown type"),
+            });
+        }
+        _ => match signature.kind() {
+            Kind::Image if !is_drawing(signature) => Format::Image(signature),
+            Kind::Audio => Format::Audio(signature),
+            Kind::Video => Format::Video(signature),
+            // Containers of audio and video, whichever of them is inside.
+            _ if matches!(
+                signature,
+                FileFormat::AdvancedSystemsFormat
+                    | FileFormat::ExtensibleBinaryMetaLanguage
+                    | FileFormat::Id3v2
+                    | FileFormat::Mpeg4Part14
+                    | FileFormat::OggMultiplexedMedia
+                    | FileFormat::Realmedia
+            ) =>
+            {
+                Format::Video(signature)
+            }
+            _ => return Err(unsupported(signature_name(&signature))),
+        },
+    })
+}
+
+/// The format of what is in the container of office documents up to 2003, messages, and encrypted documents.
+fn compound(bytes: &[u8], by_name: Option<Format>) -> Result<Format, ConvertError> {
+    let is_encrypted = bytes
+        .windows(ENCRYPTED_PACKAGE.len())
+        .any(|window| window == ENCRYPTED_PACKAGE);
+    match by_name {
+        _ if is_encrypted => Err(ConvertError::password_protected("office document")),
+        Some(format @ (Format::Doc | Format::Xls | Format::Ppt | Format::Msg)) => Ok(format),
+        Some(Format::Docx) => Ok(Format::Doc),
+        Some(Format::Xlsx) => Ok(Format::Xls),
+        Some(Format::Pptx) => Ok(Format::Ppt),
+        _ => Err(unsupported(
+            "container file of Microsoft (CFB) of unknown content",
+        )),
+    }
+}
+
+/// Images made of lines, which nothing here draws.
+fn is_drawing(signature: FileFormat) -> bool {
+    matches!(
+        signature,
+        FileFormat::ScalableVectorGraphics | FileFormat::WindowsMetafile | FileFormat::AdobePhotoshopDocument
+    )
+}
+
+/// The format that the first bytes tell. A damaged container is still one.
+fn signature(bytes: &[u8]) -> FileFormat {
+    match FileFormat::from_bytes(bytes) {
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"PK\x03\x04") => FileFormat::Zip,
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") => {
+            FileFormat::CompoundFileBinary
+        }
+        signature => signature,
+    }
+}
+
+/// Refuses types that are left alone unless they are in `open`.
+pub(crate) fn refuse_blocked(format: Format, open: &[FileType]) -> Result<(), ConvertError> {
+    let file_type = format.file_type();
+    if !file_type.is_blocked_by_default() || open.contains(&file_type) {
+        return Ok(());
+    }
+    Err(match format {
+        Format::Doc => legacy("Word", "DOCX", file_type),
+        Format::Xls => legacy("Excel", "XLSX", file_type),
+        Format::Ppt => legacy("PowerPoint", "PPTX", file_type),
+        Format::Audio(found) => recording("audio", found, file_type),
+        Format::Video(found) => recording("video", found, file_type),
+        _ => ConvertError::blocked("blocked_type", format!("{file_type} files are not indexed")),
+    })
+}
+
+fn legacy(application: &str, modern: &str, file_type: FileType) -> ConvertError {
+    ConvertError::blocked(
+        "legacy_office",
+        format!(
+            "{application} files in the format of 1997 to 2003 are not indexed; save the file as {modern}, or allow \
+             {file_type} with --open-types"
+        ),
+    )
+}
+
+fn recording(what: &str, found: FileFormat, file_type: FileType) -> ConvertError {
+    let mime = found.media_type();
+    ConvertError::blocked(
+        "audio_video",
+        format!(
+            "{what} ({mime}) is not indexed; provide a transcript as text, or allow {file_type} with --open-types where a \
+             conversion service can write it down"
+        ),
+    )
+}
+
+/// What to say of a format that only something outside of this program can read.
+pub(crate) fn no_converter(format: Format) -> ConvertError {
+    match format {
+        Format::Image(found) => ConvertError::unsupported(
+            "needs_ocr",
+            format!(
+                "the text in an image ({}) is read by OCR: install tesseract, or set a conversion service or a vision model",
+                found.media_type()
+            ),
+        ),
+        _ => ConvertError::unsupported(
+            "needs_service",
+            format!(
+                "{} is read by a conversion service only: set one",
+                format.file_type()
+            ),
+        ),
+    }
+}
+
+pub(super) fn signature_name(signature: &FileFormat) -> &str {
+    signature.short_name().unwrap_or_else(|| signature.name())
+}
+
+pub(super) fn unsupported(what: &str) -> ConvertError {
+    ConvertError::unsupported("unsupported_type", format!("{what} is not indexed by this build"))
+}

@@ -1,0 +1,18 @@
+//! Electronic books.
+
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, Input};
+
+pub(crate) const CONVERTER: Converter = Converter {
+    name: "epub",
+    version: 1,
+    run,
+};
+
+fn run(_: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
+    Err(ConvertError::unsupported(
+        "unsupported_type",
+        "Electronic books: not yet",
+    ))
+}

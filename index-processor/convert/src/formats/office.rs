@@ -1,0 +1,18 @@
+//! Word, PowerPoint and Excel.
+
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, Input};
+
+pub(crate) const CONVERTER: Converter = Converter {
+    name: "office",
+    version: 1,
+    run,
+};
+
+fn run(_: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
+    Err(ConvertError::unsupported(
+        "unsupported_type",
+        "Word, PowerPoint and Excel: not yet",
+    ))
+}

@@ -1,0 +1,18 @@
+//! OpenDocument.
+
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, Input};
+
+pub(crate) const CONVERTER: Converter = Converter {
+    name: "open_document",
+    version: 1,
+    run,
+};
+
+fn run(_: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
+    Err(ConvertError::unsupported(
+        "unsupported_type",
+        "OpenDocument: not yet",
+    ))
+}

@@ -1,0 +1,15 @@
+//! PDF.
+
+use crate::context::Context;
+use crate::format::Format;
+use crate::{ConvertError, Converted, Converter, Input};
+
+pub(crate) const CONVERTER: Converter = Converter {
+    name: "pdf",
+    version: 1,
+    run,
+};
+
+fn run(_: &Input<'_>, _: Format, _: &Context<'_>) -> Result<Converted, ConvertError> {
+    Err(ConvertError::unsupported("unsupported_type", "PDF: not yet"))
+}
