@@ -187,7 +187,7 @@ impl Pipeline {
 /// Everything that decides what points a blob becomes. A file whose fingerprint differs is made again.
 fn fingerprint(settings: &PipelineSettings, embedder: Option<&dyn Embedder>, bm25: &Bm25) -> String {
     let parts = [
-        convert::fingerprint(),
+        ::convert::fingerprint(),
         settings.chunk.fingerprint(),
         format!("bm25 {}", bm25.language()),
         embedder.map_or_else(

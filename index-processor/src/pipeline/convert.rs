@@ -1,6 +1,6 @@
 //! Step 2: the blob as Markdown.
 
-use convert::{ConvertError, Document, Input, Options};
+use ::convert::{ConvertError, Document, Input, Options};
 use shared::blobs::Blob;
 use shared::retry::Failure;
 
@@ -13,10 +13,10 @@ pub(super) fn convert(blob: &Blob) -> Result<Document, Stop> {
         bytes: &blob.bytes,
         content_type: blob.meta.content_type.as_deref(),
     };
-    convert::convert(&input, &Options::default()).map_err(|error| match error {
+    ::convert::convert(&input, &Options::default()).map_err(|error| match error {
         ConvertError::Unsupported { code, reason } | ConvertError::Blocked { code, reason } => {
-            Stop::Skip(Failure::permanent(code, reason))
+            Stop::Skip(Failure::permanent(&code, reason))
         }
-        ConvertError::Failed { code, reason } => Stop::Fail(Failure::permanent(code, reason)),
+        ConvertError::Failed { code, reason } => Stop::Fail(Failure::permanent(&code, reason)),
     })
 }
