@@ -1,5 +1,6 @@
 //! One file per format, and the table of them.
 
+mod blocks;
 mod code;
 mod csv;
 mod email;
@@ -8,6 +9,7 @@ mod front_matter;
 mod html;
 mod json;
 mod markdown;
+mod members;
 mod notebook;
 mod office;
 mod open_document;
