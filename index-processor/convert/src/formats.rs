@@ -8,6 +8,7 @@ mod epub;
 mod front_matter;
 mod html;
 mod json;
+mod links;
 mod markdown;
 mod members;
 mod notebook;

@@ -3,6 +3,7 @@
 mod eml;
 mod msg;
 
+use super::links::{self, Drop};
 use super::{blocks, html};
 use crate::context::Context;
 use crate::format::Format;
@@ -100,34 +101,9 @@ fn html_body(bytes: &[u8], context: &Context<'_>, warnings: &mut Vec<String>) ->
     };
     warnings.extend(converted.warnings);
     let mut out = String::new();
-    blocks::push_markdown(&mut out, &without_pictures(&converted.markdown), 1, &[]);
-    out
-}
-
-/// Pictures of a message are attachments, or only count its readers: `![](cid:…)` and `![](https://…/pixel.gif)` say nothing.
-fn without_pictures(markdown: &str) -> String {
-    let mut out = String::with_capacity(markdown.len());
-    let mut rest = markdown;
-    while let Some(at) = rest.find("![") {
-        let picture = &rest[at..];
-        // The end is looked for on the same line, so that this stays linear.
-        let line = &picture[..picture.find('\n').unwrap_or(picture.len())];
-        let text = line.find("](").map(|end| (&line[2..end], end));
-        let Some((text, end)) = text else {
-            out.push_str(&rest[..at + line.len()]);
-            rest = &rest[at + line.len()..];
-            continue;
-        };
-        let Some(close) = line[end..].find(')') else {
-            out.push_str(&rest[..at + line.len()]);
-            rest = &rest[at + line.len()..];
-            continue;
-        };
-        out.push_str(&rest[..at]);
-        out.push_str(text);
-        rest = &rest[at + end + close + 1..];
-    }
-    out.push_str(rest);
+    // Pictures of a message are attachments, or only count its readers.
+    let markdown = links::without_targets(&converted.markdown, Drop::Pictures);
+    blocks::push_markdown(&mut out, &markdown, 1, &[]);
     out
 }
 
