@@ -142,8 +142,8 @@ pub(super) fn push_markdown_file(out: &mut String, markdown: &str, levels: usize
     push_markdown(out, body, levels, &[]);
 }
 
-/// Markdown as a block of another document: its headings become `levels` deeper, and a code block that it leaves open is
-/// closed, so that what follows is not code. `starts` are offsets in `markdown`, ascending; returned are the same places in
+/// Markdown as a block of another document: its headings become `levels` deeper, runs of blank lines one, and a code block
+/// that it leaves open is closed, so that what follows is not code. `starts` are offsets in `markdown`, ascending; returned are the same places in
 /// `out`.
 pub(super) fn push_markdown(
     out: &mut String,
@@ -161,6 +161,14 @@ pub(super) fn push_markdown(
     while let Some(line) = lines.next() {
         let content = top_level(line);
         let mut end = at + line.len();
+        if fence.is_none() && line.trim().is_empty() && (out.is_empty() || out.ends_with("\n\n")) {
+            while starts.next_if(|start| *start < end).is_some() {
+                moved.push(out.len());
+            }
+            follows_blank = true;
+            at = end;
+            continue;
+        }
         let before = out.len();
         // How many bytes the line was shifted by what was put before it.
         let mut grown = 0;

@@ -188,6 +188,7 @@ fn by_name(zip: &mut ZipArchive<Cursor<&[u8]>>, context: &Context<'_>) -> Result
 
 /// The text of a book, page after page.
 struct Pages {
+    title: Option<String>,
     out: String,
     /// How much deeper headings become, below the title.
     levels: usize,
@@ -206,6 +207,7 @@ impl Pages {
             }
         }
         Self {
+            title: book.title.clone(),
             out,
             levels: usize::from(book.title.is_some()),
             count: 0,
@@ -246,7 +248,11 @@ impl Pages {
         if !markdown.chars().any(char::is_alphanumeric) {
             return;
         }
-        blocks::push_markdown(&mut self.out, &markdown, self.levels, &[]);
+        let markdown = match &self.title {
+            Some(title) if self.count == 0 => without_heading(&markdown, title),
+            _ => &markdown,
+        };
+        blocks::push_markdown(&mut self.out, markdown, self.levels, &[]);
         self.count += 1;
         for warning in converted.warnings {
             if self.warnings.len() < 20 {
@@ -272,6 +278,20 @@ impl Pages {
             place: Place::default(),
             unread: None,
         });
+    }
+}
+
+/// A page without the heading it starts with, if that only repeats the title of the book.
+fn without_heading<'m>(markdown: &'m str, title: &str) -> &'m str {
+    let text = markdown.trim_start();
+    let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let heading = line.trim_start_matches('#').trim();
+    let repeats = line.starts_with('#') && heading.eq_ignore_ascii_case(title);
+    // A page of nothing else stays.
+    if repeats && rest.chars().any(char::is_alphanumeric) {
+        rest
+    } else {
+        markdown
     }
 }
 

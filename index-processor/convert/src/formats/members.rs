@@ -83,8 +83,8 @@ impl<'c, 'o> Members<'c, 'o> {
         match self.context.nested(input) {
             Ok(document) => self.set_in(&label, document),
             Err(error @ ConvertError::Failed { .. }) => self.unread_under(&label, error),
-            Err(_) => {
-                self.skip_under(label);
+            Err(error) => {
+                self.skip_under(format!("{label} ({})", error.code()));
                 Added::Skipped
             }
         }

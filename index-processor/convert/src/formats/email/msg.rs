@@ -1,7 +1,8 @@
 //! Messages as Outlook saves them, by `msg_parser`.
 //!
 //! What that crate leaves out is read from the container by `cfb`: text in a Windows charset, and messages within the
-//! message, which are not files there but folders.
+//! message, which are not files there but folders. Of a text that is only there as RTF, it makes HTML with the font table
+//! in it; that goes through the RTF converter instead.
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read, Write};
@@ -38,15 +39,10 @@ pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted,
     // Some damaged messages make the crate panic.
     let parsed = catch_unwind(|| {
         let message = Outlook::from_slice(input.bytes).map_err(|error| error.to_string())?;
-        let html = if message.html.is_empty() {
-            message.html_from_rtf().unwrap_or_default()
-        } else {
-            message.html.clone()
-        };
         let rtf = message.rtf_decompressed();
-        Ok::<_, String>((message, html, rtf))
+        Ok::<_, String>((message, rtf))
     });
-    let (message, html, rtf) = parsed
+    let (message, rtf) = parsed
         .unwrap_or_else(|_| Err("its structure contradicts itself".to_owned()))
         .map_err(|why| ConvertError::corrupt("message", why))?;
 
@@ -55,7 +51,7 @@ pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted,
     let plain = text(&message.body, &mut container, "", "1000");
     let head = head(&message, &subject, &mut container);
     let mut markdown = head.to_markdown();
-    let body = body(&plain, &html, rtf.as_deref(), context, &mut warnings);
+    let body = body(&plain, &message.html, rtf.as_deref(), context, &mut warnings);
     if !body.trim().is_empty() {
         blocks::push_gap(&mut markdown);
         markdown.push_str(&body);

@@ -157,7 +157,7 @@ impl Writer {
             }
             Role::Table => match table::to_markdown(node) {
                 Some(table) => {
-                    if let Some(title) = node.children().find(|child| role_of(child) == Role::Title) {
+                    if let Some(title) = node.children().find(|child| role_of(*child) == Role::Title) {
                         self.paragraph(&inline([title]));
                     }
                     blocks::push_gap(&mut self.out);
