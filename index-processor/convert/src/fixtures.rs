@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write};
 
 use base64::Engine;
-use cfb::CompoundFile;
+use cfb::{CompoundFile, Version};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -127,7 +127,11 @@ pub(crate) fn eml(text: &str, attachments: &[(&str, &str, &[u8])]) -> Vec<u8> {
 
 /// A container of Microsoft with these streams.
 pub(crate) fn compound<P: AsRef<str>, B: AsRef<[u8]>>(streams: &[(P, B)]) -> Vec<u8> {
-    let mut file = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+    compound_of(Version::V3, streams)
+}
+
+pub(crate) fn compound_of<P: AsRef<str>, B: AsRef<[u8]>>(version: Version, streams: &[(P, B)]) -> Vec<u8> {
+    let mut file = CompoundFile::create_with_version(version, Cursor::new(Vec::new())).unwrap();
     for (path, bytes) in streams {
         if let Some((folder, _)) = path.as_ref().rsplit_once('/') {
             file.create_storage_all(format!("/{folder}")).unwrap();

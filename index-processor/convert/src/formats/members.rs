@@ -102,14 +102,26 @@ impl<'c, 'o> Members<'c, 'o> {
         self.skip_under(label);
     }
 
-    /// Members that are not even named, for `error`.
-    pub(super) fn rest_unread(&mut self, error: &ConvertError) {
+    /// Says that the last `left` of `all` members are not read, when no more may be; is that so?
+    pub(super) fn is_full(&mut self, left: usize, all: usize) -> bool {
+        if self.context.has_room_for_member() {
+            return false;
+        }
+        let error = ConvertError::failed(
+            "too_many_members",
+            format!(
+                "{left} of the {all} files inside were not read, the limit is {}: index them by themselves",
+                self.context.options.max_members
+            ),
+        );
+        // They are not even named: it is the whole that something is missing from.
         self.parts.push(Part {
             start: self.markdown.len(),
             place: Place::default(),
-            unread: Some(unread(error)),
+            unread: Some(unread(&error)),
         });
-        self.failure.get_or_insert_with(|| error.clone());
+        self.failure.get_or_insert(error);
+        true
     }
 
     pub(super) fn warn(&mut self, warning: String) {

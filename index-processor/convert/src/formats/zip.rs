@@ -30,16 +30,7 @@ fn run(input: &Input<'_>, _: Format, context: &Context<'_>) -> Result<Converted,
     let mut members = Members::new(context, String::new(), "", 1);
     let entries = entries(&archive, &mut members);
     for (done, (name, index)) in entries.iter().enumerate() {
-        if !context.has_room_for_member() {
-            members.rest_unread(&ConvertError::failed(
-                "too_many_members",
-                format!(
-                    "{} of the {} files inside were not read, the limit is {}: split the archive",
-                    entries.len() - done,
-                    entries.len(),
-                    context.options.max_members
-                ),
-            ));
+        if members.is_full(entries.len() - done, entries.len()) {
             break;
         }
         let added = match read(&mut archive, *index, context) {

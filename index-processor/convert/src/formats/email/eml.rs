@@ -157,7 +157,12 @@ fn readable<'t>(
 }
 
 fn add_attachments(members: &mut Members<'_, '_>, message: &Message<'_>) {
-    for part in message.attachments.iter().filter_map(|id| message.part(*id)) {
+    let all = message.attachments.len();
+    for (done, id) in message.attachments.iter().enumerate() {
+        let Some(part) = message.part(*id) else { continue };
+        if members.is_full(all - done, all) {
+            break;
+        }
         let mime = mime(part);
         let name = part
             .attachment_name()

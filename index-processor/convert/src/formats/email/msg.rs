@@ -9,7 +9,7 @@ use std::io::{Cursor, Read, Write};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-use cfb::CompoundFile;
+use cfb::{CompoundFile, Version};
 use msg_parser::{Attachment, Outlook, Person};
 
 use super::{
@@ -27,18 +27,25 @@ type Container<'b> = CompoundFile<Cursor<&'b [u8]>>;
 const EMBEDDED_MESSAGE: u32 = 5;
 
 /// The stream that fixed properties of a message are in, and the length of its header in a message within another one;
-/// by itself, a message has eight bytes more (MS-OXMSG 2.4.1).
+/// by itself, a message has some bytes more (MS-OXMSG 2.4.1).
 const PROPERTIES: &str = "__properties_version1.0";
 const EMBEDDED_HEADER: usize = 24;
+const MISSING_HEADER: usize = 8;
 
 pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted, ConvertError> {
     let mut container = CompoundFile::open(Cursor::new(input.bytes)).ok();
     if let Some(container) = &container {
         refuse_overlaps(container, context)?;
     }
+    // The crate reads the older version of containers only, which is what Outlook writes.
+    let older = match &mut container {
+        Some(container) if container.version() == Version::V4 => Some(copy(container, Path::new("/"), 0, context)?),
+        _ => None,
+    };
+    let bytes = older.as_deref().unwrap_or(input.bytes);
     // Some damaged messages make the crate panic.
     let parsed = catch_unwind(|| {
-        let message = Outlook::from_slice(input.bytes).map_err(|error| error.to_string())?;
+        let message = Outlook::from_slice(bytes).map_err(|error| error.to_string())?;
         let rtf = message.rtf_decompressed();
         Ok::<_, String>((message, rtf))
     });
@@ -61,9 +68,13 @@ pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted,
         members.warn(warning);
     }
     let folders = container.as_ref().map(attachment_folders).unwrap_or_default();
+    let all = message.attachments.len();
     for (at, attachment) in message.attachments.iter().enumerate() {
+        if members.is_full(all - at, all) {
+            break;
+        }
         // Both list the attachments in the order of their numbers.
-        let folder = folders.get(at).filter(|_| folders.len() == message.attachments.len());
+        let folder = folders.get(at).filter(|_| folders.len() == all);
         add(&mut members, attachment, folder, &mut container, context);
     }
     let whole = members.finish();
@@ -223,7 +234,7 @@ fn add(
             .zip(container.as_mut())
             .ok_or_else(|| ConvertError::corrupt("message", "a message inside it is not where it should be"))
             .and_then(|(folder, container)| {
-                embedded(container, &folder.join("__substg1.0_3701000D"), context)
+                copy(container, &folder.join("__substg1.0_3701000D"), MISSING_HEADER, context)
             });
         match message {
             Ok(bytes) => {
@@ -251,10 +262,11 @@ fn add(
     });
 }
 
-/// A message within the message as a file of its own.
-fn embedded(
+/// The message in `folder` as a file of its own, whose header lacks so many bytes there.
+fn copy(
     container: &mut Container<'_>,
     folder: &Path,
+    missing: usize,
     context: &Context<'_>,
 ) -> Result<Vec<u8>, ConvertError> {
     let broken = |error: std::io::Error| ConvertError::corrupt("message", error);
@@ -263,7 +275,8 @@ fn embedded(
         .map_err(broken)?
         .map(|entry| (entry.path().to_owned(), entry.is_stream()))
         .collect();
-    let mut message = CompoundFile::create(Cursor::new(Vec::new())).map_err(broken)?;
+    let mut message = 
+        CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new())).map_err(broken)?;
     for (path, is_stream) in entries {
         let Ok(inside) = path.strip_prefix(folder) else {
             continue;
@@ -279,7 +292,7 @@ fn embedded(
         let stream = container.open_stream(&path).map_err(broken)?;
         let mut bytes = context.unpack(stream, "message")?;
         if inside == Path::new(PROPERTIES) && bytes.len() >= EMBEDDED_HEADER {
-            bytes.splice(EMBEDDED_HEADER..EMBEDDED_HEADER, [0; 8]);
+            bytes.splice(EMBEDDED_HEADER..EMBEDDED_HEADER, std::iter::repeat_n(0, missing));
         }
         let mut copy = message.create_stream(&target).map_err(broken)?;
         copy.write_all(&bytes).map_err(broken)?;
