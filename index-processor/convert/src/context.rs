@@ -1,6 +1,7 @@
 //! What a conversion may do, and what it has done so far: files inside files share one allowance.
 
 use std::cell::Cell;
+use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +76,22 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// Reads a compressed stream to its end, within the allowance; `what` names the file in the error.
+    pub(crate) fn unpack(&self, reader: impl Read, what: &str) -> Result<Vec<u8>, ConvertError> {
+        let mut bytes = Vec::new();
+        let read = reader
+            .take(self.unpack_left().saturating_add(1))
+            .read_to_end(&mut bytes);
+        self.unpacked(bytes.len() as u64)?;
+        read.map_err(|error| ConvertError::corrupt(what, error))?;
+        Ok(bytes)
+    }
+
+    /// May another file inside be converted?
+    pub(crate) fn has_room_for_member(&self) -> bool {
+        self.members.get() < self.options.max_members
+    }
+
     /// Converts a file that is inside this one.
     pub(crate) fn nested(&self, input: &Input<'_>) -> Result<Document, ConvertError> {
         if self.depth.get() >= self.options.max_depth {
@@ -86,7 +103,7 @@ impl<'a> Context<'a> {
                 ),
             ));
         }
-        if self.members.get() >= self.options.max_members {
+        if !self.has_room_for_member() {
             return Err(ConvertError::failed(
                 "too_many_members",
                 format!(

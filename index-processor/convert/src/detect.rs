@@ -6,6 +6,7 @@
 //! promise source code or Markdown, and that a message is one under any name if its first lines are headers.
 
 mod binary;
+mod compound;
 mod text;
 
 use file_format::FileFormat;

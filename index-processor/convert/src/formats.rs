@@ -1,5 +1,6 @@
 //! One file per format, and the table of them.
 
+mod blocks;
 mod code;
 mod csv;
 mod email;
@@ -7,7 +8,9 @@ mod epub;
 mod front_matter;
 mod html;
 mod json;
+mod links;
 mod markdown;
+mod members;
 mod notebook;
 mod office;
 mod open_document;

@@ -14,6 +14,8 @@ mod context;
 mod detect;
 mod document;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod format;
 mod formats;
 mod names;

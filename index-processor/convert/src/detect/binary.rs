@@ -2,11 +2,9 @@
 
 use file_format::{FileFormat, Kind};
 
+use super::compound::{self, Content};
 use super::{FileType, Format, Input, Named};
 use crate::ConvertError;
-
-/// The stream that an encrypted office document is in, as its name is written in the container.
-const ENCRYPTED_PACKAGE: &[u8] = b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0";
 
 /// The format of content that is not text; `why` says how that was told.
 pub(super) fn format(
@@ -28,9 +26,6 @@ pub(super) fn format(
         FileFormat::OpendocumentPresentation | FileFormat::OpendocumentPresentationTemplate => Format::Odp,
         FileFormat::OpendocumentSpreadsheet | FileFormat::OpendocumentSpreadsheetTemplate => Format::Ods,
         FileFormat::ElectronicPublication => Format::Epub,
-        FileFormat::MicrosoftWordDocument => Format::Doc,
-        FileFormat::MicrosoftExcelSpreadsheet => Format::Xls,
-        FileFormat::MicrosoftPowerpointPresentation => Format::Ppt,
         FileFormat::Zip => match by_name {
             Some(
                 format @ (Format::Docx
@@ -43,7 +38,7 @@ pub(super) fn format(
             ) => format,
             _ => Format::Zip,
         },
-        FileFormat::CompoundFileBinary => compound(input.bytes, by_name)?,
+        stated if input.bytes.starts_with(compound::SIGNATURE) => compound(input.bytes, stated, by_name)?,
         FileFormat::ArbitraryBinaryData => {
             return Err(match named {
                 Some(_) => ConvertError::unsupported(
@@ -75,20 +70,26 @@ pub(super) fn format(
     })
 }
 
-/// The format of what is in the container of office documents up to 2003, messages, and encrypted documents.
-fn compound(bytes: &[u8], by_name: Option<Format>) -> Result<Format, ConvertError> {
-    let is_encrypted = bytes
-        .windows(ENCRYPTED_PACKAGE.len())
-        .any(|window| window == ENCRYPTED_PACKAGE);
-    match by_name {
-        _ if is_encrypted => Err(ConvertError::password_protected("office document")),
-        Some(format @ (Format::Doc | Format::Xls | Format::Ppt | Format::Msg)) => Ok(format),
-        Some(Format::Docx) => Ok(Format::Doc),
-        Some(Format::Xlsx) => Ok(Format::Xls),
-        Some(Format::Pptx) => Ok(Format::Ppt),
-        _ => Err(unsupported(
-            "container file of Microsoft (CFB) of unknown content",
-        )),
+/// The format of what is in the container of office documents up to 2003, messages, and encrypted documents; `stated` is
+/// what the class of its root says.
+fn compound(bytes: &[u8], stated: FileFormat, by_name: Option<Format>) -> Result<Format, ConvertError> {
+    let by_name = match by_name {
+        Some(format @ (Format::Doc | Format::Xls | Format::Ppt | Format::Msg)) => Some(format),
+        Some(Format::Docx) => Some(Format::Doc),
+        Some(Format::Xlsx) => Some(Format::Xls),
+        Some(Format::Pptx) => Some(Format::Ppt),
+        _ => None,
+    };
+    match (compound::content(bytes), stated) {
+        (Content::Encrypted, _) => Err(ConvertError::password_protected("office document")),
+        (Content::Message, _) => Ok(Format::Msg),
+        (Content::Word, _) | (_, FileFormat::MicrosoftWordDocument) => Ok(Format::Doc),
+        (Content::Excel, _) | (_, FileFormat::MicrosoftExcelSpreadsheet) => Ok(Format::Xls),
+        (Content::PowerPoint, _) | (_, FileFormat::MicrosoftPowerpointPresentation) => Ok(Format::Ppt),
+        (Content::Unknown, FileFormat::CompoundFileBinary) => {
+            by_name.ok_or_else(|| unsupported("container file of Microsoft (CFB) of unknown content"))
+        }
+        (Content::Unknown, other) => Err(unsupported(signature_name(&other))),
     }
 }
 
@@ -104,7 +105,7 @@ fn is_drawing(signature: FileFormat) -> bool {
 fn signature(bytes: &[u8]) -> FileFormat {
     match FileFormat::from_bytes(bytes) {
         FileFormat::ArbitraryBinaryData if bytes.starts_with(b"PK\x03\x04") => FileFormat::Zip,
-        FileFormat::ArbitraryBinaryData if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") => {
+        FileFormat::ArbitraryBinaryData if bytes.starts_with(compound::SIGNATURE) => {
             FileFormat::CompoundFileBinary
         }
         signature => signature,
@@ -173,5 +174,8 @@ pub(super) fn signature_name(signature: &FileFormat) -> &str {
 }
 
 pub(super) fn unsupported(what: &str) -> ConvertError {
-    ConvertError::unsupported("unsupported_type", format!("{what} is not indexed by this build"))
+    ConvertError::unsupported(
+        "unsupported_type",
+        format!("{what} is not indexed by this build; provide its text as PDF, HTML or plain text"),
+    )
 }
