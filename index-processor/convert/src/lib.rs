@@ -19,6 +19,8 @@ mod fixtures;
 mod format;
 mod formats;
 mod names;
+pub mod quality;
+pub mod tools;
 
 pub use context::Options;
 pub use document::{About, Document, DocumentKind, Language, Part, Place, Unread};

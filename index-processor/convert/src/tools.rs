@@ -1,0 +1,1 @@
+//! Programs of the system that read what this crate cannot.
