@@ -92,6 +92,21 @@ impl<'a> Context<'a> {
         self.members.get() < self.options.max_members
     }
 
+    /// Refuses text of more than the allowed `bytes`. A converter whose output may be much larger than its input asks on the
+    /// way, before it has filled the memory.
+    pub(crate) fn output(&self, bytes: usize) -> Result<(), ConvertError> {
+        if bytes as u64 <= self.options.max_output_bytes {
+            return Ok(());
+        }
+        Err(ConvertError::failed(
+            "output_too_large",
+            format!(
+                "the file has more than {} MiB of text; split it",
+                self.options.max_output_bytes >> 20
+            ),
+        ))
+    }
+
     /// Converts a file that is inside this one.
     pub(crate) fn nested(&self, input: &Input<'_>) -> Result<Document, ConvertError> {
         if self.depth.get() >= self.options.max_depth {

@@ -20,6 +20,7 @@ mod format;
 mod formats;
 mod names;
 pub mod quality;
+mod tidy;
 pub mod tools;
 
 pub use context::Options;
@@ -108,16 +109,7 @@ fn run(format: Format, input: &Input<'_>, context: &Context<'_>) -> Result<Docum
             "no text was found in the file, there is nothing to index",
         ));
     }
-    if converted.markdown.len() as u64 > context.options.max_output_bytes {
-        return Err(ConvertError::failed(
-            "output_too_large",
-            format!(
-                "the file has {} MiB of text, the limit is {}: split it",
-                converted.markdown.len() >> 20,
-                context.options.max_output_bytes >> 20
-            ),
-        ));
-    }
+    context.output(converted.markdown.len())?;
     Ok(Document {
         markdown: converted.markdown,
         about: About {

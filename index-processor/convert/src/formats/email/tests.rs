@@ -1,5 +1,5 @@
 use super::*;
-use crate::fixtures::{compound, compound_of, damaged, eml, encrypted_zip, msg_attachment, msg_in_msg, msg_streams, run, zip};
+use crate::testing::{compound, compound_of, damaged, eml, encrypted_zip, msg_attachment, msg_in_msg, msg_streams, run, zip};
 use crate::{Document, Place};
 
 fn mail(headers: &str, body: &str) -> Document {
@@ -230,7 +230,7 @@ fn a_bomb_attached_leaves_the_message() {
         ..crate::Options::default()
     };
     let message = eml("The text.", &[("bomb.zip", "application/zip", &bomb)]);
-    let document = crate::fixtures::run_with("mail.eml", message, &options).unwrap();
+    let document = crate::testing::run_with("mail.eml", message, &options).unwrap();
     assert_eq!(unread(&document), [("bomb.zip".to_owned(), "too_large_unpacked")]);
     assert!(document.markdown.contains("The text."));
 }

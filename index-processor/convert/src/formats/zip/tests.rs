@@ -1,4 +1,4 @@
-use crate::fixtures::{damaged, encrypted_zip, eml, run, run_with, zip};
+use crate::testing::{damaged, encrypted_zip, eml, run, run_with, zip};
 use crate::{ConvertError, Document, Options, Place};
 
 fn places(document: &Document) -> Vec<(String, &str)> {

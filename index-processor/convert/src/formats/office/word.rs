@@ -1,0 +1,128 @@
+//! What `undoc` reads, as Markdown: documents of Word, and everything up to 2003.
+
+use std::collections::HashMap;
+
+use undoc::render::RenderOptions;
+use undoc::{Block, ErrorKind, FormatType, Paragraph, Section, Table};
+
+use super::Made;
+use crate::context::Context;
+use crate::{ConvertError, Place};
+
+/// Names that programs give to pictures by themselves: the first word, when only numbers follow.
+const PICTURE_NAMES: [&str; 7] = ["picture", "image", "grafik", "graphic", "object", "bild", "img"];
+
+pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> Result<(), ConvertError> {
+    let document = undoc::parse_bytes(bytes).map_err(|error| refused(made.what, &error))?;
+    made.title = title(document.metadata.title);
+    let format = document.format;
+    for (number, mut section) in (1..).zip(document.sections) {
+        let name = section.name.take();
+        match format {
+            FormatType::Ppt => made.builder.part(Place::slide(number)),
+            FormatType::Xls => {
+                let name = name.unwrap_or_else(|| format!("Sheet{number}"));
+                made.builder.part(Place::sheet(&name));
+                made.builder.block(&format!("## {name}"));
+            }
+            _ => {}
+        }
+        let notes = section.notes.take().unwrap_or_default();
+        made.builder.block(&markdown(section, format));
+        if !notes.is_empty() {
+            made.builder.block("Notes:");
+            made.builder.block(&paragraphs(notes, format));
+        }
+        context.output(made.builder.len())?;
+    }
+    Ok(())
+}
+
+/// Markdown of a section, without its name and without the marks between pages.
+pub(super) fn markdown(mut section: Section, format: FormatType) -> String {
+    section.content = section.content.into_iter().filter_map(readable).collect();
+    let options = RenderOptions {
+        include_images: false,
+        max_heading_level: 6,
+        preserve_line_breaks: true,
+        ..RenderOptions::default()
+    };
+    undoc::render::render_section_to_string(&section, 0, format, &options, &HashMap::new())
+}
+
+fn paragraphs(paragraphs: Vec<Paragraph>, format: FormatType) -> String {
+    let mut section = Section::new(0);
+    for paragraph in paragraphs {
+        section.add_paragraph(paragraph);
+    }
+    markdown(section, format)
+}
+
+/// A title that says something.
+pub(super) fn title(title: Option<String>) -> Option<String> {
+    let title = title?.trim().to_owned();
+    (!title.is_empty()).then_some(title)
+}
+
+pub(super) fn refused(what: &str, error: &undoc::Error) -> ConvertError {
+    match error.kind() {
+        ErrorKind::Encrypted => ConvertError::password_protected(what),
+        _ => ConvertError::corrupt(what, error),
+    }
+}
+
+fn readable(block: Block) -> Option<Block> {
+    Some(match block {
+        Block::PageBreak | Block::SectionBreak => return None,
+        Block::Image { alt_text, .. } => Block::Paragraph(Paragraph::with_text(description(alt_text)?)),
+        Block::Paragraph(mut paragraph) => {
+            plainer(&mut paragraph);
+            Block::Paragraph(paragraph)
+        }
+        Block::Table(mut table) => {
+            plainer_table(&mut table);
+            Block::Table(table)
+        }
+        Block::Note { label, mut content } => {
+            content.iter_mut().for_each(plainer);
+            Block::Note { label, content }
+        }
+    })
+}
+
+/// Pictures become what is said of them, and marks go that Markdown has no form for: underlining, and letters that are only
+/// written higher, as in "1st". Numbers written higher keep their mark, since 10 to the 6th is not 106.
+fn plainer(paragraph: &mut Paragraph) {
+    for image in std::mem::take(&mut paragraph.images) {
+        if let Some(description) = description(image.alt_text) {
+            let gap = if paragraph.runs.is_empty() { "" } else { " " };
+            paragraph.add_run(undoc::TextRun::plain(format!("{gap}{description}")));
+        }
+    }
+    for run in &mut paragraph.runs {
+        run.style.underline = false;
+        if run.text.chars().all(|character| !character.is_numeric()) {
+            run.style.superscript = false;
+            run.style.subscript = false;
+        }
+    }
+}
+
+fn plainer_table(table: &mut Table) {
+    for cell in table.rows.iter_mut().flat_map(|row| &mut row.cells) {
+        cell.content.iter_mut().for_each(plainer);
+    }
+}
+
+/// What is said of a picture, unless it is only a name that a program gave it.
+fn description(text: Option<String>) -> Option<String> {
+    let text = text?.trim().to_owned();
+    let mut words = text.split_whitespace();
+    let first = words
+        .next()?
+        .trim_end_matches(|character: char| character.is_numeric());
+    let is_name = PICTURE_NAMES.iter().any(|name| first.eq_ignore_ascii_case(name))
+        && words.all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_file = !text.contains(' ') && text.contains('.');
+    (!is_name && !is_file).then_some(text)
+}
