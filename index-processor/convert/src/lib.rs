@@ -10,6 +10,7 @@
 //! process. Only formats [of plain text](convert_plain) are converted where they are, in time linear in the size.
 
 mod charset;
+pub mod child;
 mod context;
 mod detect;
 mod document;
@@ -22,11 +23,14 @@ mod names;
 pub mod quality;
 mod tidy;
 pub mod tools;
+mod protocol;
+pub mod sandbox;
 
 pub use context::Options;
 pub use document::{About, Document, DocumentKind, Language, Part, Place, Unread};
 pub use error::ConvertError;
 pub use format::FileType;
+pub use protocol::{Answer, Confinement, Outcome, Profile, Request, Strength, Task};
 
 use context::Context;
 use format::Format;
