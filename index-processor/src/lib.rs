@@ -8,6 +8,7 @@ pub mod indexes;
 pub mod lease;
 pub mod metrics;
 pub mod pipeline;
+pub mod remote;
 pub mod session;
 pub mod settings;
 pub mod settle;
