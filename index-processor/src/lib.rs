@@ -12,4 +12,5 @@ pub mod remote;
 pub mod session;
 pub mod settings;
 pub mod settle;
+pub mod vision;
 pub mod worker;

@@ -25,7 +25,9 @@ use convert::{Document, FileType};
 pub use error::{RemoteError, codes};
 pub use settings::{RemoteArgs, RemoteKind, ServiceSettings};
 
+pub(crate) use http::settle;
 pub(crate) use refusal::{Service, refused};
+pub(crate) use settings::{base_url, check_key};
 
 /// A file to convert.
 #[derive(Clone, Copy, Debug)]
@@ -68,4 +70,4 @@ pub trait RemoteConverter: Send + Sync + fmt::Debug {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

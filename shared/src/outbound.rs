@@ -37,7 +37,7 @@ pub enum Refusal {
         /// What it says; may echo anything that was sent, so it is never shown as it is.
         body: Vec<u8>,
     },
-    /// No answer within the time limit.
+    /// A connection, but no answer within the time limit.
     TimedOut,
     /// No connection, or one that broke. Says why, without addresses.
     Unreachable(String),
@@ -186,7 +186,7 @@ impl Refusal {
 
 impl From<reqwest::Error> for Refusal {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
+        if error.is_timeout() && !error.is_connect() {
             return Self::TimedOut;
         }
         let error = error.without_url();
