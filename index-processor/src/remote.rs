@@ -40,7 +40,7 @@ pub struct RemoteRequest<'a> {
     pub file_type: FileType,
     /// Its media type as the source states it, where content does not tell.
     pub content_type: Option<&'a str>,
-    /// The pages that are wanted, from 1; all of them if empty. Only paged types ([`FileType::Pdf`], images) have any.
+    /// The pages that are wanted, from 1; all of them if empty. Only PDFs and TIFFs have any; for others it is ignored.
     pub pages: &'a [u32],
 }
 

@@ -66,7 +66,7 @@ impl Docling {
         self.http.poll(Some(Duration::ZERO), || self.ask(&task)).await?;
         let url = self.http.url(&["v1", "result", &task]);
         let answer = self.http.send(self.http.get(url)).await;
-        self.http.json(&self.known(answer)?.body)
+        self.http.json(self.known(answer)?.body).await
     }
 
     async fn submit(
@@ -97,7 +97,7 @@ impl Docling {
         let form = form.part("files", self.http.file_part(request)?);
         let url = self.http.url(&["v1", "convert", "file", "async"]);
         let answer = self.http.send(self.http.post(url).multipart(form)).await?;
-        let task: Task = self.http.json(&answer.body)?;
+        let task: Task = self.http.json(answer.body).await?;
         // It becomes a part of addresses.
         let is_plain = |id: &str| {
             (1..=128).contains(&id.len())
@@ -115,7 +115,7 @@ impl Docling {
         let mut url = self.http.url(&["v1", "status", "poll", task]);
         url.query_pairs_mut().append_pair("wait", LONG_POLL_SECONDS);
         let answer = self.http.send(self.http.get(url)).await;
-        let task: Task = self.http.json(&self.known(answer)?.body)?;
+        let task: Task = self.http.json(self.known(answer)?.body).await?;
         match task.task_status.as_str() {
             "pending" | "started" => Ok(Progress::Pending(None)),
             // The result tells what was converted, and what was not.
@@ -148,7 +148,7 @@ impl Docling {
     }
 
     async fn texts(&self, request: &RemoteRequest<'_>) -> Result<(Vec<PageText>, Vec<String>), RemoteError> {
-        let ranges = if pages::is_paged(request.file_type) && !request.pages.is_empty() {
+        let ranges = if pages::is_paged(request) && !request.pages.is_empty() {
             pages::runs(request.pages, MAX_RUNS)
                 .into_iter()
                 .map(Some)

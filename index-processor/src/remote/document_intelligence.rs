@@ -62,7 +62,7 @@ impl DocumentIntelligence {
             .append_pair("outputContentFormat", "markdown")
             // Offsets are counted in these.
             .append_pair("stringIndexType", "unicodeCodePoint");
-        if pages::is_paged(request.file_type) && !request.pages.is_empty() {
+        if pages::is_paged(request) && !request.pages.is_empty() {
             url.query_pairs_mut()
                 .append_pair("pages", &page_list(request.pages));
         }
@@ -87,7 +87,7 @@ impl DocumentIntelligence {
             ),
             other => other,
         })?;
-        let state: Operation = self.http.json(&answer.body)?;
+        let state: Operation = self.http.json(answer.body).await?;
         match state.status.as_str() {
             "notStarted" | "running" => Ok(Progress::Pending(asked_wait(&answer.headers))),
             "succeeded" => state
@@ -151,7 +151,12 @@ impl RemoteConverter for DocumentIntelligence {
         let texts = tokio::task::spawn_blocking(move || markdown::texts(&analysis, file_type))
             .await
             .map_err(|_| self.http.bad_reply("its tables cannot be read"))?;
-        let document = pages::document(self.name(), request, &pages::complete(request, texts), warnings);
+        let document = pages::document(
+            self.name(),
+            request,
+            &pages::only_wanted(request, texts),
+            warnings,
+        );
         self.http.not_empty(request, document)
     }
 }

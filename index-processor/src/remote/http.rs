@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, RequestBuilder, Url};
@@ -22,6 +23,9 @@ use super::{RemoteRequest, pages};
 
 const URL_SETTING: &str = "REMOTE_CONVERTER_URL";
 const KEY_SETTING: &str = "REMOTE_CONVERTER_KEY";
+
+/// Answers of more bytes than this take a while to read.
+const LONG_ANSWER: usize = 1 << 20;
 
 /// One service.
 pub(super) struct Http {
@@ -187,9 +191,22 @@ impl Http {
         }
     }
 
-    /// An answer as JSON. The parser's own text may quote the answer, so only the place is told.
-    pub(super) fn json<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, RemoteError> {
-        serde_json::from_slice(body).map_err(|error| {
+    /// An answer as JSON. Long ones are read on a thread for computing.
+    pub(super) async fn json<T>(&self, body: Bytes) -> Result<T, RemoteError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let is_long = body.len() > LONG_ANSWER;
+        let read = move || serde_json::from_slice(&body);
+        let value: Result<T, serde_json::Error> = if is_long {
+            tokio::task::spawn_blocking(read)
+                .await
+                .map_err(|_| self.bad_reply("it cannot be read"))?
+        } else {
+            read()
+        };
+        // The parser's own text may quote the answer, so only the place is told.
+        value.map_err(|error| {
             self.bad_reply(&format!(
                 "{:?} error at line {} column {}",
                 error.classify(),

@@ -1,5 +1,7 @@
 //! A document from the texts of its pages.
 
+use std::collections::BTreeSet;
+
 use convert::{About, Document, DocumentKind, FileType, Part, Place, Unread};
 
 use super::RemoteRequest;
@@ -26,14 +28,29 @@ pub(super) fn place(file_type: FileType, number: u32) -> Option<Place> {
     }
 }
 
-/// Whether a service can be asked for some pages of such a file.
-pub(super) fn is_paged(file_type: FileType) -> bool {
-    matches!(file_type, FileType::Pdf | FileType::Image)
+/// Whether a service can be asked for some pages of this file.
+pub(super) fn is_paged(request: &RemoteRequest<'_>) -> bool {
+    matches!(Media::of(request).ending, "pdf" | "tiff")
 }
 
-/// Whether this page was asked for.
-pub(super) fn is_wanted(request: &RemoteRequest<'_>, number: u32) -> bool {
-    request.pages.is_empty() || !is_paged(request.file_type) || request.pages.contains(&number)
+/// The pages that were asked for.
+pub(super) struct Wanted(Option<BTreeSet<u32>>);
+
+impl Wanted {
+    pub(super) fn of(request: &RemoteRequest<'_>) -> Self {
+        let is_some = is_paged(request) && !request.pages.is_empty();
+        Self(is_some.then(|| request.pages.iter().copied().collect()))
+    }
+
+    /// Whether this page is one of them.
+    pub(super) fn has(&self, page: u32) -> bool {
+        self.0.as_ref().is_none_or(|pages| pages.contains(&page))
+    }
+
+    /// Those that were named: none when all are wanted.
+    pub(super) fn named(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().flatten().copied()
+    }
 }
 
 /// A page without text, for a reason.
@@ -48,17 +65,22 @@ pub(super) fn unread(place: Option<Place>, reason: impl Into<String>) -> PageTex
     }
 }
 
-/// Adds the pages that were asked for and of which nothing came, as blank ones, and puts all in order.
-pub(super) fn complete(request: &RemoteRequest<'_>, mut texts: Vec<PageText>) -> Vec<PageText> {
-    if is_paged(request.file_type) {
-        for &page in request.pages {
-            if !texts.iter().any(|text| number(text) == Some(page)) {
-                texts.push(PageText {
-                    place: Some(Place::page(page)),
-                    ..PageText::default()
-                });
-            }
-        }
+/// A page without text, because there is none on it.
+pub(super) fn blank(place: Option<Place>) -> PageText {
+    PageText {
+        place,
+        ..PageText::default()
+    }
+}
+
+/// Drops pages that were not asked for, adds those of which nothing came, as blank ones, and puts all in order.
+pub(super) fn only_wanted(request: &RemoteRequest<'_>, mut texts: Vec<PageText>) -> Vec<PageText> {
+    let wanted = Wanted::of(request);
+    texts.retain(|text| number(text).is_none_or(|page| wanted.has(page)));
+    let there: BTreeSet<u32> = texts.iter().filter_map(number).collect();
+    let missing = wanted.named().filter(|page| !there.contains(page));
+    texts.extend(missing.map(|page| blank(Some(Place::page(page)))));
+    if wanted.0.is_some() {
         texts.sort_by_key(number);
     }
     texts

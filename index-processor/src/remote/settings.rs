@@ -84,7 +84,7 @@ impl ServiceSettings {
             key: None,
             timeout: Duration::from_secs(300),
             max_in_flight: 4,
-            max_reply: 256 << 20,
+            max_reply: 128 << 20,
             poll: Duration::from_millis(500),
             retry: RetryPolicy {
                 max_attempts: 3,

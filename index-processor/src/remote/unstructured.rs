@@ -56,7 +56,7 @@ impl Unstructured {
             .header(reqwest::header::ACCEPT, "application/json")
             .multipart(form);
         let answer = self.http.send(request).await?;
-        self.http.json(&answer.body)
+        self.http.json(answer.body).await
     }
 }
 
@@ -97,15 +97,8 @@ impl RemoteConverter for Unstructured {
         let texts = tokio::task::spawn_blocking(move || markdown::texts(&elements, file_type))
             .await
             .map_err(|_| self.http.bad_reply("its tables cannot be read"))?;
-        let wanted = texts
-            .into_iter()
-            .filter(|text| {
-                let page = text.place.as_ref().and_then(|place| place.page);
-                page.is_none_or(|page| pages::is_wanted(request, page))
-            })
-            .collect();
         // A page without elements is blank, or does not exist; which of them is not told.
-        let texts = pages::complete(request, wanted);
+        let texts = pages::only_wanted(request, texts);
         let document = pages::document(self.name(), request, &texts, Vec::new());
         self.http.not_empty(request, document)
     }

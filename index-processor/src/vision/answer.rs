@@ -173,4 +173,11 @@ mod tests {
         }
         assert_eq!(unwrapped("```markdown\n| a | b", true), "| a | b");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn unwrapping_only_takes_away(answer in "(```(markdown|rust)?|\n|[ -~é]{0,9}){0,9}", is_cut: bool) {
+            proptest::prop_assert!(answer.contains(&unwrapped(&answer, is_cut)));
+        }
+    }
 }

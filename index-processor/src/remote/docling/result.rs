@@ -3,14 +3,14 @@
 //! The Markdown has a mark wherever the page changes, but none for pages without content: three pages of which the second is
 //! blank have one mark. Which pages they are is in the JSON form of the document, of which only page numbers are read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use super::super::RemoteRequest;
 use super::super::error::{RemoteError, codes};
 use super::super::http::Http;
-use super::super::pages::{PageText, is_wanted, place, unread};
+use super::super::pages::{PageText, Wanted, blank, place, unread};
 
 /// Our mark between pages. Nobody writes this by hand.
 pub(super) const PAGE_BREAK: &str = "<!-- longshore-page-break-6f1e -->";
@@ -114,65 +114,48 @@ impl Result {
             return Ok(texts);
         }
 
+        let place = |page| place(request.file_type, page);
+        let missing = |page| unread(place(page), partial(http, &said));
         let numbers = exports.json_content.unwrap_or_default().pages();
-        let is_numbered = numbers.len() == sections.len();
-        let mut texts = if is_numbered {
-            let mut numbered: Vec<(u32, &str)> = numbers.into_iter().zip(sections).collect();
-            numbered.retain(|(number, _)| is_wanted(request, *number));
-            numbered
-                .into_iter()
-                .map(|(number, section)| PageText {
-                    place: place(request.file_type, number),
+        let mut texts = Vec::new();
+        let mut by_page = BTreeMap::new();
+        // Whether a page without text is known to be a blank one.
+        let mut is_told = !is_partial;
+        if numbers.len() == sections.len() {
+            for (page, section) in numbers.into_iter().zip(sections) {
+                let text = PageText {
+                    place: place(page),
                     markdown: section.to_owned(),
                     unread: None,
-                })
-                .collect()
-        } else if markdown.trim().is_empty() {
-            Vec::new()
-        } else {
+                };
+                by_page.insert(page, text);
+            }
+        } else if !markdown.trim().is_empty() {
+            is_told = false;
+            texts.push(whole(&sections));
             warnings.push(format!(
                 "{} does not tell which pages its text is from, so the text has no page numbers",
                 http.service
             ));
-            vec![whole(&sections)]
-        };
-        let first_last = range.unwrap_or((1, u32::MAX));
-        let in_range = |page: &u32| (first_last.0..=first_last.1).contains(page) && is_wanted(request, *page);
-        let is_there = |texts: &[PageText], page: u32| {
-            texts
-                .iter()
-                .any(|text| text.place == place(request.file_type, page))
-        };
-        let mut is_named = false;
-        for page in failed_pages.into_iter().filter(in_range) {
-            is_named = true;
-            if !is_there(&texts, page) {
-                texts.push(unread(place(request.file_type, page), partial(http, &said)));
-            }
         }
-        let wanted = request
-            .pages
-            .iter()
-            .copied()
-            .filter(|page| range.is_some() && in_range(page));
-        for page in wanted {
-            if is_there(&texts, page) {
-                continue;
-            }
-            if is_partial || !is_numbered && !texts.is_empty() {
-                is_named = true;
-                texts.push(unread(place(request.file_type, page), partial(http, &said)));
-            } else {
-                // Blank, or past the end.
-                texts.push(PageText {
-                    place: place(request.file_type, page),
-                    ..PageText::default()
-                });
-            }
+        for page in failed_pages {
+            by_page.entry(page).or_insert_with(|| missing(page));
         }
-        if is_numbered {
-            texts.sort_by_key(|text| text.place.as_ref().and_then(|place| place.page.or(place.slide)));
+        let wanted = Wanted::of(request);
+        let (first, last) = range.unwrap_or((1, u32::MAX));
+        for page in wanted.named().filter(|page| (first..=last).contains(page)) {
+            let text = || {
+                if is_told {
+                    blank(place(page))
+                } else {
+                    missing(page)
+                }
+            };
+            by_page.entry(page).or_insert_with(text);
         }
+        by_page.retain(|page, _| (first..=last).contains(page) && wanted.has(*page));
+        let is_named = by_page.values().any(|text| text.unread.is_some());
+        texts.extend(by_page.into_values());
         if is_partial && !is_named {
             texts.push(unread(None, partial(http, &said)));
         }

@@ -210,4 +210,24 @@ mod tests {
         assert_eq!(clean("a <!-- PageBreak"), "a <!-- PageBreak");
         assert_eq!(clean("a <!-- mine -->"), "a <!-- mine -->");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_gives_text(
+            pieces in proptest::collection::vec("<!-- Page(Break|Number=\"[0-9]\")? ?-->|-->|</?table>|<td( colspan=\"?[0-9]?)?|[ -~é𝔸]{0,8}", 0..20),
+            offsets in proptest::collection::vec(0usize..60, 0..6),
+        ) {
+            let content = pieces.concat();
+            let pages: Vec<_> = offsets
+                .iter()
+                .zip(1..)
+                .map(|(offset, number)| serde_json::json!({"pageNumber": number, "spans": [{"offset": offset}]}))
+                .collect();
+            let analysis = analysis(serde_json::json!({"content": content, "pages": pages}));
+            for file_type in [FileType::Pdf, FileType::Docx] {
+                let length: usize = texts(&analysis, file_type).iter().map(|text| text.markdown.len()).sum();
+                proptest::prop_assert!(length <= 8 * content.len() + 8);
+            }
+        }
+    }
 }

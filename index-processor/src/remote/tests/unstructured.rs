@@ -79,3 +79,23 @@ async fn the_type_of_an_image_is_in_its_bytes() {
     assert_eq!(document.about.mime, "image/png");
     assert!(double.seen()[0].files()[0].disposition.contains("document.png"));
 }
+
+#[tokio::test]
+async fn a_long_answer() {
+    let elements: Vec<_> = (0..20_000)
+        .map(|at| json!({"type": "NarrativeText", "text": format!("{at} {}", "x".repeat(60)), "metadata": {"page_number": 1}}))
+        .collect();
+    let answer = json!(elements).to_string();
+    assert!(answer.len() > 2 << 20);
+    let double = super::double::Double::start(move |_| Reply::status(200, &answer)).await;
+    let converter = Kind::Unstructured.converter(ServiceSettings {
+        max_reply: 8 << 20,
+        ..settings(&double.url())
+    });
+    let document = convert(&*converter, FileType::Pdf, &[]).await.unwrap();
+    assert!(
+        document
+            .markdown
+            .ends_with(&format!("19999 {}\n", "x".repeat(60)))
+    );
+}

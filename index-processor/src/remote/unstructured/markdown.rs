@@ -197,4 +197,21 @@ mod tests {
             vec![(String::new(), "one\n\nstill one\n\nthree".to_owned())]
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_elements_give_text(
+            elements in proptest::collection::vec(
+                ("Title|ListItem|Table|CodeSnippet|Header|Other|", "[ -~\n`é]{0,20}", 0u32..5, 0u32..40, "(<t[dr]>|</?table>|[a-z|]){0,6}"),
+                0..12,
+            ),
+        ) {
+            let json = elements.iter().map(|(kind, text, page, depth, html)| serde_json::json!({
+                "type": kind, "text": text,
+                "metadata": {"page_number": page, "category_depth": depth, "text_as_html": html},
+            }));
+            let texts = markdown(json.collect(), FileType::Pdf);
+            proptest::prop_assert!(texts.iter().all(|text| text.place.is_some() && !text.markdown.is_empty()));
+        }
+    }
 }
