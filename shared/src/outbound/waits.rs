@@ -8,7 +8,8 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), or the reset time of whichever of OpenAI's
 /// budgets is used up (`x-ratelimit-reset-*`). A `Retry-After` that is a date is left out: it would need our clock to
 /// agree with theirs.
-pub(in super::super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+#[must_use]
+pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| {
         headers
             .get(name)
