@@ -166,7 +166,7 @@ impl Writer {
                 None => self.children(node, level),
             },
             Role::Term => {
-                let term = inline([node]);
+                let term = inline(node.children());
                 self.paragraph(&format!("**{term}**"));
             }
             Role::Paragraph | Role::Item | Role::Group | Role::Other => self.children(node, level),
