@@ -14,11 +14,11 @@ mod context;
 mod detect;
 mod document;
 mod error;
-#[cfg(test)]
-mod fixtures;
 mod format;
 mod formats;
 mod names;
+#[cfg(test)]
+mod testing;
 
 pub use context::Options;
 pub use document::{About, Document, DocumentKind, Language, Part, Place, Unread};

@@ -39,7 +39,10 @@ fn code_that_is_left_open_is_closed() {
 
 #[test]
 fn blank_lines_run_together_outside_of_code() {
-    assert_eq!(markdown("\n\na\n\n\n\nb\n```\n\n\n```\n", 0), "a\n\nb\n```\n\n\n```\n");
+    assert_eq!(
+        markdown("\n\na\n\n\n\nb\n```\n\n\n```\n", 0),
+        "a\n\nb\n```\n\n\n```\n"
+    );
 }
 
 #[test]
@@ -53,15 +56,24 @@ fn places_move_with_the_text() {
     let mut out = "above".to_owned();
     let moved = push_markdown(&mut out, text, 2, &starts);
     assert_eq!(out, "above\n\n### Page 1\n\nfirst\n\n#### Page 2\n\nsecond\n");
-    let at: Vec<&str> = moved.iter().map(|place| out[*place..].lines().next().unwrap_or_default()).collect();
+    let at: Vec<&str> = moved
+        .iter()
+        .map(|place| out[*place..].lines().next().unwrap_or_default())
+        .collect();
     assert_eq!(at, ["### Page 1", "first", "#### Page 2", "second", ""]);
 }
 
 #[test]
 fn plain_text_stays_what_it_is() {
     let mut out = String::new();
-    push_plain(&mut out, "# a\n  ```\ntext  \n===\n\n\n\n<b>\n- item\n#tag\n> said\n");
-    assert_eq!(out, "\\# a\n  \\```\ntext\n\\===\n\n\\<b>\n- item\n#tag\n> said\n");
+    push_plain(
+        &mut out,
+        "# a\n  ```\ntext  \n===\n\n\n\n<b>\n- item\n#tag\n> said\n",
+    );
+    assert_eq!(
+        out,
+        "\\# a\n  \\```\ntext\n\\===\n\n\\<b>\n- item\n#tag\n> said\n"
+    );
 }
 
 #[test]

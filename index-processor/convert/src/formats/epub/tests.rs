@@ -1,10 +1,19 @@
-use crate::fixtures::{damaged, epub, epub_files, run, run_with, zip};
+use crate::testing::{damaged, epub, epub_files, run, run_with, zip};
 use crate::{Options, Place};
 
 const PAGES: [(&str, &str); 4] = [
-    ("nav.xhtml", "<nav><ol><li><a href='two.xhtml'>Chapter Two</a></li></ol></nav>"),
-    ("toc-page.xhtml", "<h1>Contents</h1><p><a href='one.xhtml'>Chapter One, which is long</a></p><p><a href='two.xhtml'>Chapter Two, too</a></p>"),
-    ("two.xhtml", "<h1>A Book</h1><p>Second <a href='notes.xhtml#1'>1</a> and <a href='https://x.y/'>out</a>.</p><img src='a.png' alt='A cat'/>"),
+    (
+        "nav.xhtml",
+        "<nav><ol><li><a href='two.xhtml'>Chapter Two</a></li></ol></nav>",
+    ),
+    (
+        "toc-page.xhtml",
+        "<h1>Contents</h1><p><a href='one.xhtml'>Chapter One, which is long</a></p><p><a href='two.xhtml'>Chapter Two, too</a></p>",
+    ),
+    (
+        "two.xhtml",
+        "<h1>A Book</h1><p>Second <a href='notes.xhtml#1'>1</a> and <a href='https://x.y/'>out</a>.</p><img src='a.png' alt='A cat'/>",
+    ),
     ("one.xhtml", "<h1>Chapter One</h1><h2>Part</h2><p>First.</p>"),
 ];
 
@@ -13,7 +22,10 @@ fn pages_in_the_order_of_the_spine() {
     let document = run("book.epub", epub("A Book", &PAGES)).unwrap();
     assert_eq!(document.about.title.as_deref(), Some("A Book"));
     assert_eq!(document.about.mime, "application/epub+zip");
-    assert_eq!((document.about.parts.len(), document.about.warnings.len()), (0, 0));
+    assert_eq!(
+        (document.about.parts.len(), document.about.warnings.len()),
+        (0, 0)
+    );
     insta::assert_snapshot!(document.markdown, @r"
     # A Book
 
@@ -34,7 +46,11 @@ fn pages_in_the_order_of_the_spine() {
 #[test]
 fn a_book_of_contents_only_is_read_all_the_same() {
     let document = run("book.epub", epub("A Book", &PAGES[1..2])).unwrap();
-    assert!(document.markdown.contains("Chapter One, which is long"), "{}", document.markdown);
+    assert!(
+        document.markdown.contains("Chapter One, which is long"),
+        "{}",
+        document.markdown
+    );
 }
 
 #[test]
@@ -42,9 +58,15 @@ fn a_missing_page_is_an_unread_part() {
     let mut files = epub_files("A Book", &PAGES);
     files.retain(|(name, _)| name != "OEBPS/two.xhtml");
     let document = run("book.epub", zip(&files)).unwrap();
-    let unread: Vec<(String, &str)> = document.unread().map(|(place, unread)| (place.to_string(), unread.code.as_str())).collect();
+    let unread: Vec<(String, &str)> = document
+        .unread()
+        .map(|(place, unread)| (place.to_string(), unread.code.as_str()))
+        .collect();
     assert_eq!(unread, [("OEBPS/two.xhtml".to_owned(), "corrupt")]);
-    assert_eq!(document.place_at(document.markdown.find("First.").unwrap()), Place::default());
+    assert_eq!(
+        document.place_at(document.markdown.find("First.").unwrap()),
+        Place::default()
+    );
 }
 
 #[test]
@@ -53,8 +75,16 @@ fn without_a_spine_the_names_give_the_order() {
         let mut files = epub_files("A Book", &PAGES[2..]);
         files.retain(|(name, _)| name != lost);
         let document = run("book.epub", zip(&files)).unwrap();
-        assert!(document.markdown.find("First.") < document.markdown.find("Second"), "{}", document.markdown);
-        assert!(document.about.warnings[0].contains("in the order of their names"), "{:?}", document.about.warnings);
+        assert!(
+            document.markdown.find("First.") < document.markdown.find("Second"),
+            "{}",
+            document.markdown
+        );
+        assert!(
+            document.about.warnings[0].contains("in the order of their names"),
+            "{:?}",
+            document.about.warnings
+        );
     }
 }
 
@@ -91,7 +121,13 @@ fn a_bomb_ends_at_the_allowance_wherever_it_is() {
         ..Options::default()
     };
     let spaces = " ".repeat(2 << 20);
-    for name in ["OEBPS/book.opf", "OEBPS/one.xhtml", "META-INF/container.xml", "META-INF/encryption.xml", "image.png"] {
+    for name in [
+        "OEBPS/book.opf",
+        "OEBPS/one.xhtml",
+        "META-INF/container.xml",
+        "META-INF/encryption.xml",
+        "image.png",
+    ] {
         let mut files = epub_files("A Book", &PAGES);
         files.retain(|(other, _)| other != name);
         files.push((name.to_owned(), spaces.clone()));

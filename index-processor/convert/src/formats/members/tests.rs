@@ -1,6 +1,6 @@
 use super::*;
-use crate::document::About;
 use crate::Options;
+use crate::document::About;
 
 fn document(markdown: &str, parts: Vec<Part>) -> Document {
     Document {
@@ -30,7 +30,10 @@ fn parts_of_members_are_placed_in_the_whole() {
         code: "scanned".to_owned(),
         reason: "no text".to_owned(),
     };
-    let inner = document("# One\n\nfirst\n\n# Two\n", vec![page(0, 1, None), page(14, 2, None), page(20, 3, Some(missing))]);
+    let inner = document(
+        "# One\n\nfirst\n\n# Two\n",
+        vec![page(0, 1, None), page(14, 2, None), page(20, 3, Some(missing))],
+    );
     members.set_in("a.pdf", inner);
     let failure = ConvertError::corrupt("file", "x");
     members.add_unread("b.pdf", failure.clone());

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::DocumentKind;
-use crate::fixtures::{damaged, run};
+use crate::testing::{damaged, run};
 
 #[test]
 fn cells_in_order_with_what_they_printed() {
@@ -109,8 +109,15 @@ fn long_outputs_are_cut() {
     ]}]});
     let document = run("a.ipynb", notebook.to_string()).unwrap();
     assert!(document.markdown.len() < 20_000);
-    assert!(document.markdown.contains("line\n… (31809 more bytes)\n```"), "{}", &document.markdown[8000..]);
-    assert_eq!(document.about.warnings, ["2 long outputs were cut to their first 8 KiB"]);
+    assert!(
+        document.markdown.contains("line\n… (31809 more bytes)\n```"),
+        "{}",
+        &document.markdown[8000..]
+    );
+    assert_eq!(
+        document.about.warnings,
+        ["2 long outputs were cut to their first 8 KiB"]
+    );
 }
 
 #[test]
@@ -124,7 +131,13 @@ fn what_is_no_notebook_is_kept() {
         let document = run("a.ipynb", text).unwrap();
         assert_eq!(document.about.kind, kind, "{text}");
         assert_eq!(document.markdown, text);
-        assert!(document.about.warnings.iter().any(|warning| warning.contains("not a notebook")));
+        assert!(
+            document
+                .about
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("not a notebook"))
+        );
     }
 }
 

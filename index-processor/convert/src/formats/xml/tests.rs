@@ -1,6 +1,6 @@
 use super::*;
 use crate::Document as Converted;
-use crate::fixtures::{damaged, run};
+use crate::testing::{damaged, run};
 
 fn xml(text: &str) -> Converted {
     run("a.xml", text).unwrap()
@@ -8,7 +8,10 @@ fn xml(text: &str) -> Converted {
 
 fn kept(text: &str) -> Vec<String> {
     let document = xml(text);
-    assert_eq!((document.about.kind, document.markdown.as_str()), (DocumentKind::Text, text));
+    assert_eq!(
+        (document.about.kind, document.markdown.as_str()),
+        (DocumentKind::Text, text)
+    );
     document.about.warnings
 }
 
@@ -33,7 +36,10 @@ const DOCBOOK: &str = r#"<?xml version="1.0"?>
 fn docbook() {
     let document = xml(DOCBOOK);
     assert_eq!(document.about.title.as_deref(), Some("The Longshore <1> Guide"));
-    assert_eq!((document.about.kind, document.about.mime.as_str()), (DocumentKind::Office, "application/xml"));
+    assert_eq!(
+        (document.about.kind, document.about.mime.as_str()),
+        (DocumentKind::Office, "application/xml")
+    );
     insta::assert_snapshot!(document.markdown);
 }
 
@@ -67,7 +73,13 @@ fn text_around_elements_is_a_document_in_any_vocabulary() {
     let text = format!("<memo><to>Bob</to><line>{}</line></memo>", sentence.repeat(5));
     let document = xml(&text);
     assert_eq!(document.about.kind, DocumentKind::Office);
-    assert!(document.markdown.starts_with("Bob\n\nThis is some text that goes on"), "{}", document.markdown);
+    assert!(
+        document
+            .markdown
+            .starts_with("Bob\n\nThis is some text that goes on"),
+        "{}",
+        document.markdown
+    );
 }
 
 #[test]
@@ -87,9 +99,17 @@ fn data_stays_as_it_is() {
 fn what_cannot_be_parsed_is_kept_with_a_warning() {
     let deep = format!("{}{}", "<a>".repeat(5000), "</a>".repeat(5000));
     // Many small entities of one big one, and one that doubles at each step.
-    let big = format!("<!DOCTYPE a [<!ENTITY b \"{}\">]><a>{}</a>", "x".repeat(100_000), "&b;".repeat(10_000));
+    let big = format!(
+        "<!DOCTYPE a [<!ENTITY b \"{}\">]><a>{}</a>",
+        "x".repeat(100_000),
+        "&b;".repeat(10_000)
+    );
     let laughs = "<!DOCTYPE a [<!ENTITY b \"xx\"><!ENTITY c \"&b;&b;\"><!ENTITY d \"&c;&c;\">]><a>&d;</a>";
-    let hidden = format!("<!DOCTYPE a [<!ENTITY b \"{}{}\">]><a>&b;</a>", "<a>".repeat(300), "</a>".repeat(300));
+    let hidden = format!(
+        "<!DOCTYPE a [<!ENTITY b \"{}{}\">]><a>&b;</a>",
+        "<a>".repeat(300),
+        "</a>".repeat(300)
+    );
     for (text, why) in [
         ("<a><b></a>", "not well-formed"),
         ("<a>&nbsp;</a>", "not well-formed"),
@@ -105,7 +125,12 @@ fn what_cannot_be_parsed_is_kept_with_a_warning() {
 
 #[test]
 fn depth_is_that_of_the_elements() {
-    for (text, expected) in [("<a><b/><c><d/></c></a>", 3), ("<!-- <a> --><a/>", 1), ("</a></a>", 0), ("<a/ ><b>", 2)] {
+    for (text, expected) in [
+        ("<a><b/><c><d/></c></a>", 3),
+        ("<!-- <a> --><a/>", 1),
+        ("</a></a>", 0),
+        ("<a/ ><b>", 2),
+    ] {
         assert!(depth(text) >= expected, "{text}");
     }
 }
