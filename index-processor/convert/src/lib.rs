@@ -15,16 +15,16 @@ mod context;
 mod detect;
 mod document;
 mod error;
-#[cfg(test)]
-mod fixtures;
 mod format;
 mod formats;
 mod names;
+mod protocol;
 pub mod quality;
+pub mod sandbox;
+#[cfg(test)]
+mod testing;
 mod tidy;
 pub mod tools;
-mod protocol;
-pub mod sandbox;
 
 pub use context::Options;
 pub use document::{About, Document, DocumentKind, Language, Part, Place, Unread};
