@@ -17,6 +17,8 @@ mod error;
 mod format;
 mod formats;
 mod names;
+#[cfg(test)]
+mod pdf_fixture;
 pub mod quality;
 pub mod tools;
 

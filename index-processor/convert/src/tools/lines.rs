@@ -3,7 +3,11 @@
 /// Joins the lines of one paragraph. A line ends where the next one was begun on purpose, after one much shorter than the
 /// longest; otherwise it was full. Words that were divided are put together.
 pub(super) fn join<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
-    let lines: Vec<&str> = lines.into_iter().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = lines
+        .into_iter()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let length = |line: &str| line.chars().count();
     let longest = lines.iter().map(|line| length(line)).max().unwrap_or_default();
     let mut text = String::new();
@@ -36,5 +40,9 @@ fn ends_divided(text: &str) -> bool {
 /// The line, so that Markdown does not take its start for a heading, a quotation or code.
 fn escaped(line: &str) -> String {
     let is_markup = line.starts_with(['#', '>', '`', '~']);
-    if is_markup { format!("\\{line}") } else { line.to_owned() }
+    if is_markup {
+        format!("\\{line}")
+    } else {
+        line.to_owned()
+    }
 }

@@ -128,17 +128,24 @@ pub(super) fn draw(
     }
     let path = directory.path("page");
     arguments.extend([directory.input().into(), path.clone().into()]);
-    directory.run(program, arguments, MAX_INFO, deadline).map_err(refusal)?;
+    directory
+        .run(program, arguments, MAX_INFO, deadline)
+        .map_err(refusal)?;
     let path = path.with_extension("png");
     if !path.is_file() {
-        return Err(ConvertError::failed("no_such_page", format!("there is no page {page} that can be drawn")));
+        return Err(ConvertError::failed(
+            "no_such_page",
+            format!("there is no page {page} that can be drawn"),
+        ));
     }
     Ok(path)
 }
 
 fn refusal(trouble: Trouble) -> ConvertError {
     match trouble {
-        Trouble::Failed(said) if said.contains("Incorrect password") => ConvertError::password_protected("PDF"),
+        Trouble::Failed(said) if said.contains("Incorrect password") => {
+            ConvertError::password_protected("PDF")
+        }
         Trouble::Failed(said) if said.contains("Wrong page range") => {
             ConvertError::failed("no_such_page", "there is no such page")
         }

@@ -141,14 +141,22 @@ where
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create(true).truncate(true).open(path)
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)
 }
 
 fn complaint(file: &mut File) -> String {
     let mut bytes = Vec::new();
     // A complaint that cannot be read is an empty one.
-    let read = file.rewind().and_then(|()| file.take(MAX_COMPLAINT).read_to_end(&mut bytes));
-    read.map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    let read = file
+        .rewind()
+        .and_then(|()| file.take(MAX_COMPLAINT).read_to_end(&mut bytes));
+    read.map(|_| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
 }
 
 /// A program that is killed when nobody waits for it any more.

@@ -1,4 +1,6 @@
-//! Text in images, by tesseract, laid out into paragraphs.
+//! Text in images, by tesseract, laid out into paragraphs and tables.
+
+mod words;
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::poppler::{self, Size};
 use super::run::{self, Directory, Trouble};
-use super::{Program, Tools, document, lines, needed};
+use super::{Program, Tools, document, needed};
 use crate::{ConvertError, Document, FileType, Input, Part, Place, Unread};
+use words::Seen;
 
 /// Raised whenever the outcome for any file may change with the same program.
 pub(super) const VERSION: u32 = 1;
@@ -24,9 +27,26 @@ const LONGEST_EDGE: f64 = 5000.0;
 /// Most bytes of a table of words that is read.
 const MAX_TABLE: u64 = 64 << 20;
 
-/// How sure of the words of a paragraph tesseract is on average, in percent, when they are words. Below, it saw text in the
-/// pattern of a photograph.
-const SURE: f32 = 40.0;
+/// Fewer letters than these on a page may be those of a table or a form, the columns of which the automatic layout loses.
+const FEW: usize = 1000;
+
+/// How much more another layout must have seen, to be taken.
+const MUCH_MORE: f32 = 1.15;
+
+/// Fewer letters than these are not worth another layout: they are shapes in a picture.
+const FEWEST: usize = 20;
+
+/// More letters than these that are not sure are text that was not read.
+const UNSURE: usize = 100;
+
+/// How tesseract looks at a page.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// It looks for columns and paragraphs itself.
+    Automatic,
+    /// All is one block of lines, from edge to edge.
+    OneBlock,
+}
 
 /// The languages that it has data for.
 pub(super) fn languages(program: &Program) -> Vec<String> {
@@ -42,7 +62,9 @@ pub(super) fn languages(program: &Program) -> Vec<String> {
 fn is_language(name: &str) -> bool {
     let is_name = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic())
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     name.len() <= 40 && is_name(name.strip_prefix("script/").unwrap_or(name))
 }
@@ -54,13 +76,6 @@ struct Ocr<'a> {
     deadline: Instant,
 }
 
-/// What was seen on one page of an image.
-#[derive(Debug, PartialEq)]
-struct Seen {
-    page: u32,
-    text: String,
-}
-
 pub(super) fn image(
     tools: &Tools,
     input: &Input<'_>,
@@ -70,20 +85,33 @@ pub(super) fn image(
 ) -> Result<Document, ConvertError> {
     let ocr = Ocr::new(tools, languages, deadline)?;
     let directory = Directory::new(input.bytes)?;
-    let seen = ocr.see(&directory, &directory.input()).map_err(|trouble| match trouble {
-        Trouble::Failed(said) => ConvertError::unsupported(
-            "unsupported_image",
-            format!("tesseract cannot read this image; save it as PNG, JPEG or TIFF ({})", last_line(&said)),
-        ),
-        other => other.into(),
-    })?;
+    let seen = ocr
+        .see(&directory, &directory.input())
+        .map_err(|trouble| match trouble {
+            Trouble::Failed(said) => ConvertError::unsupported(
+                "unsupported_image",
+                format!(
+                    "tesseract cannot read this image; save it as PNG, JPEG or TIFF ({})",
+                    last_line(&said)
+                ),
+            ),
+            other => other.into(),
+        })?;
     let is_single = seen.len() <= 1;
-    let wanted = seen.into_iter().filter(|seen| pages.is_empty() || pages.contains(&seen.page));
-    let parts: Vec<_> = wanted.map(|seen| (read_part(seen.page), seen.text)).collect();
+    let wanted = seen
+        .into_iter()
+        .filter(|seen| pages.is_empty() || pages.contains(&seen.page));
+    let parts = wanted.map(|seen| part(seen.page, Ok(seen))).collect();
     let mime = file_format::FileFormat::from_bytes(input.bytes);
     let mut document = document("tesseract", mime.media_type(), parts);
+    if document.unread().next().is_some() {
+        return Ok(document);
+    }
     if document.markdown.is_empty() {
-        return Err(ConvertError::unsupported("empty", "no text was found in the image"));
+        return Err(ConvertError::unsupported(
+            "empty",
+            "no text was found in the image",
+        ));
     }
     if is_single {
         document.about.parts.clear();
@@ -112,34 +140,44 @@ pub(super) fn pdf(
     wanted.dedup();
     let read = |page: u32| {
         let Some(longer_edge) = sizes.get(&page) else {
-            return Err(ConvertError::failed("no_such_page", format!("there is no page {page}")));
+            return Err(ConvertError::failed(
+                "no_such_page",
+                format!("there is no page {page}"),
+            ));
         };
         ocr.pdf_page(&directory, page, *longer_edge)
     };
-    let parts = wanted.into_iter().map(|page| match read(page) {
-        Ok(text) => (read_part(page), text),
-        Err(error) => (unread_part(page, &error), String::new()),
-    });
+    let parts = wanted.into_iter().map(|page| part(page, read(page)));
     Ok(document("tesseract", "application/pdf", parts.collect()))
 }
 
-fn read_part(page: u32) -> Part {
-    Part {
+/// A page with what was seen on it, or why nothing was.
+fn part(page: u32, outcome: Result<Seen, ConvertError>) -> (Part, String) {
+    let (text, unread) = match outcome {
+        Ok(seen) if seen.unsure > UNSURE.max(seen.letters) => (
+            seen.text,
+            Some(Unread {
+                code: "ocr_unsure".to_owned(),
+                reason:
+                    "most of the text is too coarse or too faint to be told: scan it with 300 dots per inch"
+                        .to_owned(),
+            }),
+        ),
+        Ok(seen) => (seen.text, None),
+        Err(error) => (
+            String::new(),
+            Some(Unread {
+                code: error.code().to_owned(),
+                reason: error.to_string(),
+            }),
+        ),
+    };
+    let part = Part {
         start: 0,
         place: Place::page(page),
-        unread: None,
-    }
-}
-
-fn unread_part(page: u32, error: &ConvertError) -> Part {
-    let unread = Unread {
-        code: error.code().to_owned(),
-        reason: error.to_string(),
+        unread,
     };
-    Part {
-        unread: Some(unread),
-        ..read_part(page)
-    }
+    (part, text)
 }
 
 impl<'a> Ocr<'a> {
@@ -150,7 +188,9 @@ impl<'a> Ocr<'a> {
                 let there = tools.languages.join(", ");
                 return Err(ConvertError::failed(
                     "ocr_language",
-                    format!("tesseract has no language {language:?}, it has {there}: install tesseract-ocr-LANGUAGE"),
+                    format!(
+                        "tesseract has no language {language:?}, it has {there}: install tesseract-ocr-LANGUAGE"
+                    ),
                 ));
             }
         }
@@ -162,7 +202,7 @@ impl<'a> Ocr<'a> {
         })
     }
 
-    fn pdf_page(&self, directory: &Directory, page: u32, longer_edge: f64) -> Result<String, ConvertError> {
+    fn pdf_page(&self, directory: &Directory, page: u32, longer_edge: f64) -> Result<Seen, ConvertError> {
         if Instant::now() >= self.deadline {
             return Err(Trouble::Deadline.into());
         }
@@ -171,23 +211,43 @@ impl<'a> Ocr<'a> {
         let seen = self.see(directory, &picture)?;
         // The next page must not be taken for this one, should it not be drawn.
         fs::remove_file(&picture).map_err(Trouble::System)?;
-        let texts: Vec<String> = seen.into_iter().map(|seen| seen.text).collect();
-        Ok(texts.join("\n\n"))
+        Ok(seen.into_iter().next().unwrap_or_default())
     }
 
+    /// What is seen on each page of a picture.
     fn see(&self, directory: &Directory, picture: &Path) -> Result<Vec<Seen>, Trouble> {
+        let mut pages = self.look(directory, picture, Layout::Automatic)?;
+        if pages.iter().all(|seen| seen.letters >= FEW) {
+            return Ok(pages);
+        }
+        for (seen, again) in pages
+            .iter_mut()
+            .zip(self.look(directory, picture, Layout::OneBlock)?)
+        {
+            let is_text = again.letters >= FEWEST && seen.letters < FEW;
+            if is_text && again.worth > seen.worth * MUCH_MORE {
+                *seen = again;
+            }
+        }
+        Ok(pages)
+    }
+
+    fn look(&self, directory: &Directory, picture: &Path, layout: Layout) -> Result<Vec<Seen>, Trouble> {
+        let mode = match layout {
+            Layout::Automatic => "3",
+            Layout::OneBlock => "6",
+        };
         let arguments: [OsString; 7] = [
             picture.into(),
             "stdout".into(),
             "-l".into(),
             self.languages.into(),
-            // Fully automatic layout.
             "--psm".into(),
-            "3".into(),
+            mode.into(),
             "tsv".into(),
         ];
         let table = directory.run(self.program, arguments, MAX_TABLE, self.deadline)?;
-        Ok(pages(&String::from_utf8_lossy(&table)))
+        Ok(words::pages(&String::from_utf8_lossy(&table)))
     }
 }
 
@@ -198,69 +258,6 @@ fn resolution(longer_edge: f64) -> u32 {
     RESOLUTION.min(at_most).max(1.0) as u32
 }
 
-/// A word of the table that tesseract writes.
-struct Word<'a> {
-    page: u32,
-    /// Block and paragraph.
-    paragraph: (u32, u32),
-    line: u32,
-    /// In percent.
-    sure: f32,
-    text: &'a str,
-}
-
-/// Reads the table: one line per page, block, paragraph, line and word, of which the words have a text.
-fn pages(table: &str) -> Vec<Seen> {
-    let mut pages: Vec<Seen> = Vec::new();
-    let mut words: Vec<Word<'_>> = Vec::new();
-    for row in table.lines() {
-        let columns: Vec<&str> = row.splitn(12, '\t').collect();
-        let number = |column: usize| columns.get(column)?.parse::<u32>().ok();
-        let (Some(level), Some(page)) = (number(0), number(1)) else {
-            continue;
-        };
-        if level == 1 {
-            pages.push(Seen { page, text: String::new() });
-        }
-        let (5, Some(block), Some(paragraph), Some(line)) = (level, number(2), number(3), number(4)) else {
-            continue;
-        };
-        let text = columns.get(11).map_or("", |text| text.trim());
-        let sure = columns.get(10).and_then(|sure| sure.parse().ok()).unwrap_or(0.0);
-        if !text.is_empty() {
-            words.push(Word { page, paragraph: (block, paragraph), line, sure, text });
-        }
-    }
-    for paragraph in words.chunk_by(|a, b| (a.page, a.paragraph) == (b.page, b.paragraph)) {
-        let Some(seen) = pages.iter_mut().rev().find(|seen| seen.page == paragraph[0].page) else {
-            continue;
-        };
-        let Some(text) = text(paragraph) else { continue };
-        if !seen.text.is_empty() {
-            seen.text.push_str("\n\n");
-        }
-        seen.text.push_str(&text);
-    }
-    pages
-}
-
-/// The text of a paragraph; `None` when it is none.
-fn text(words: &[Word<'_>]) -> Option<String> {
-    let sure = words.iter().map(|word| word.sure).sum::<f32>() / words.len() as f32;
-    let has_letters = words.iter().any(|word| word.text.contains(char::is_alphanumeric));
-    if sure < SURE || !has_letters {
-        return None;
-    }
-    let lines: Vec<String> = words
-        .chunk_by(|a, b| a.line == b.line)
-        .map(|line| line.iter().map(|word| word.text).collect::<Vec<_>>().join(" "))
-        .collect();
-    Some(lines::join(lines.iter().map(String::as_str)))
-}
-
 fn last_line(said: &str) -> &str {
     said.lines().last().unwrap_or(said)
 }
-
-#[cfg(test)]
-mod tests;
