@@ -4,6 +4,7 @@
 //! [`settle`] decides how the attempt ends, and [`lease`] makes sure that an attempt which lost its file stops.
 
 pub mod chunk;
+pub mod conversion;
 pub mod indexes;
 pub mod lease;
 pub mod metrics;

@@ -56,12 +56,9 @@ pub(crate) fn converter_of(file_type: FileType) -> Option<&'static Converter> {
         FileType::Code => &code::CONVERTER,
         FileType::Text => &text::CONVERTER,
         FileType::Pdf => &pdf::CONVERTER,
-        FileType::Docx
-        | FileType::Pptx
-        | FileType::Xlsx
-        | FileType::Doc
-        | FileType::Ppt
-        | FileType::Xls => &office::CONVERTER,
+        FileType::Docx | FileType::Pptx | FileType::Xlsx | FileType::Doc | FileType::Ppt | FileType::Xls => {
+            &office::CONVERTER
+        }
         FileType::Odt | FileType::Odp | FileType::Ods => &open_document::CONVERTER,
         FileType::Rtf => &rtf::CONVERTER,
         FileType::Epub => &epub::CONVERTER,

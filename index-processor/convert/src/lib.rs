@@ -137,7 +137,9 @@ pub fn fingerprint_of(file_type: FileType) -> String {
         FileType::Eml | FileType::Msg | FileType::Zip | FileType::Epub | FileType::Ipynb
     );
     match formats::converter_of(file_type) {
-        Some(converter) if !holds_others => format!("convert/{VERSION} {}/{}", converter.name, converter.version),
+        Some(converter) if !holds_others => {
+            format!("convert/{VERSION} {}/{}", converter.name, converter.version)
+        }
         Some(_) => fingerprint(),
         None => format!("convert/{VERSION}"),
     }

@@ -21,8 +21,8 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::protocol::{Answer, Outcome, Profile, Request};
 use crate::FileType;
+use crate::protocol::{Answer, Outcome, Profile, Request};
 pub use settings::SandboxSettings;
 
 use cause::Cause;
@@ -122,7 +122,11 @@ impl Sandbox {
     ) -> Result<Reply, SandboxError> {
         let pool = self.pool(profile);
         let begun = Instant::now();
-        let _slot = pool.slots.acquire().await.map_err(|_closed| SandboxError::Closed)?;
+        let _slot = pool
+            .slots
+            .acquire()
+            .await
+            .map_err(|_closed| SandboxError::Closed)?;
         let waited = begun.elapsed();
         let begun = Instant::now();
         let mut started = 0;
@@ -194,7 +198,9 @@ impl Sandbox {
             if confinement.is_complete() {
                 tracing::info!("{name} converters are confined: {confinement:?}");
             } else {
-                tracing::warn!("{name} converters are confined in part only, this system lacks the rest: {confinement:?}");
+                tracing::warn!(
+                    "{name} converters are confined in part only, this system lacks the rest: {confinement:?}"
+                );
             }
         }
         Ok(child)
