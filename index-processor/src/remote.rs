@@ -2,7 +2,7 @@
 //!
 //! Services need the network, so they are asked by the worker and not by the sandboxed child; all that comes back is text.
 //! [`RemoteConverter`] is the one trait. Behind it are [`docling`], [`unstructured`] and [`document_intelligence`], which share
-//! their HTTP edge ([`http`]): bounded answers, time limits, no redirects, at most so many conversions at a time, and one way
+//! their HTTP edge: bounded answers, time limits, no redirects, at most so many conversions at a time, and one way
 //! to say whose fault a failure is ([`RemoteError`]). See `docs/decisions/remote-conversion.md`.
 
 pub mod docling;
@@ -11,6 +11,7 @@ mod error;
 mod http;
 mod media;
 mod pages;
+mod places;
 mod refusal;
 mod settings;
 mod tables;
@@ -25,7 +26,7 @@ use convert::{Document, FileType};
 pub use error::{RemoteError, codes};
 pub use settings::{RemoteArgs, RemoteKind, ServiceSettings};
 
-pub(crate) use http::settle;
+pub(crate) use places::Places;
 pub(crate) use refusal::{Service, refused};
 pub(crate) use settings::{base_url, check_key};
 

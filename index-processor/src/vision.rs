@@ -8,23 +8,19 @@ mod request;
 mod settings;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_openai::Client;
 use async_openai::config::{Config, OpenAIConfig};
 use async_openai::error::OpenAIError;
 use bytes::Bytes;
-use shared::limiter::Limiter;
 use shared::outbound::{Refusal, Said, Transport};
-use shared::retry::Failure;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 use self::answer::Completion;
 use self::request::{Habits, Request};
-use crate::remote::{RemoteError, Service, base_url, check_key, codes, refused, settle};
+use crate::remote::{Places, RemoteError, Service, base_url, check_key, codes, refused};
 
 pub use answer::Reading;
 pub use settings::{VisionArgs, VisionSettings};
@@ -43,7 +39,7 @@ pub struct Vision {
     client: Client<Box<dyn Config>>,
     service: Service,
     settings: VisionSettings,
-    limiter: Arc<Limiter>,
+    places: Places,
     /// What this endpoint was found not to take.
     no_max_tokens: AtomicBool,
     no_temperature: AtomicBool,
@@ -82,7 +78,7 @@ impl Vision {
                 key: settings.api_key.clone(),
                 timeout: settings.timeout,
             },
-            limiter: Limiter::new(settings.max_in_flight, settings.timeout, Duration::MAX),
+            places: Places::new(settings.max_in_flight, settings.timeout, settings.retry.clone()),
             settings,
             no_max_tokens: AtomicBool::new(false),
             no_temperature: AtomicBool::new(false),
@@ -125,29 +121,7 @@ impl Vision {
         }
         let url = request::data_url(&image, mime);
         drop(image);
-        let mut attempt = 1;
-        loop {
-            let place = self.limiter.place().await.map_err(|stalled| {
-                RemoteError::unavailable(codes::UNAVAILABLE, format!("{} is busy: {stalled}", self.service))
-            })?;
-            let error = match self.attempt(&url).await {
-                Ok(reading) => {
-                    place.succeeded();
-                    return Ok(reading);
-                }
-                Err(error) => error,
-            };
-            settle(place, &error);
-            let wait = error
-                .may_pass_soon()
-                .then(|| Failure::from(&error))
-                .and_then(|failure| self.settings.retry.next_wait(&failure, attempt, rand::random()));
-            let Some(wait) = wait else {
-                return Err(error);
-            };
-            tokio::time::sleep(wait).await;
-            attempt += 1;
-        }
+        self.places.attempts(&self.service, || self.attempt(&url)).await
     }
 
     /// Asks, and learns what the endpoint does not take: newer models of OpenAI refuse `max_tokens` and any temperature, and

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +10,11 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
-use shared::limiter::{Limiter, Place};
 use shared::outbound::{Answer, Transport};
-use shared::retry::Failure;
 
 use super::error::{RemoteError, codes};
 use super::media::Media;
+use super::places::Places;
 use super::refusal::{Service, refused};
 use super::settings::{ServiceSettings, base_url, check_key};
 use super::{RemoteRequest, pages};
@@ -34,7 +32,7 @@ pub(super) struct Http {
     base: Url,
     key: Option<(HeaderName, HeaderValue)>,
     transport: Transport,
-    limiter: Arc<Limiter>,
+    places: Places,
 }
 
 /// What is known of a conversion that was begun.
@@ -72,15 +70,14 @@ impl Http {
             key: settings.key.clone(),
             timeout: request_timeout,
         };
-        // Conversions differ in length by orders of magnitude, so that a long one is no sign of overload.
-        let limiter = Limiter::new(settings.max_in_flight, settings.timeout, Duration::MAX);
+        let places = Places::new(settings.max_in_flight, settings.timeout, settings.retry.clone());
         Ok(Self {
             service,
             settings,
             base,
             key,
             transport,
-            limiter,
+            places,
         })
     }
 
@@ -126,37 +123,11 @@ impl Http {
         Attempt: Future<Output = Result<T, RemoteError>>,
     {
         let limit = self.settings.timeout;
-        let mut number = 1;
-        loop {
-            let place = self.limiter.place().await.map_err(|stalled| {
-                RemoteError::unavailable(codes::UNAVAILABLE, format!("{} is busy: {stalled}", self.service))
-            })?;
-            let ended = tokio::time::timeout(limit, attempt()).await;
-            let ended = ended.unwrap_or_else(|_| Err(self.too_slow()));
-            let error = match ended {
-                Ok(value) => {
-                    place.succeeded();
-                    return Ok(value);
-                }
-                Err(error) => error,
-            };
-            settle(place, &error);
-            let wait = error
-                .may_pass_soon()
-                .then(|| Failure::from(&error))
-                .and_then(|failure| self.settings.retry.next_wait(&failure, number, rand::random()));
-            let Some(wait) = wait else {
-                return Err(error);
-            };
-            tracing::debug!(
-                attempt = number,
-                error.code = error.code(),
-                wait_ms = wait.as_millis(),
-                "trying again"
-            );
-            tokio::time::sleep(wait).await;
-            number += 1;
-        }
+        let limited = || {
+            let attempt = tokio::time::timeout(limit, attempt());
+            async { attempt.await.unwrap_or_else(|_| Err(self.too_slow())) }
+        };
+        self.places.attempts(&self.service, limited).await
     }
 
     /// Asks until it is done. A question that gets no answer is asked again; several in a row end it.
@@ -292,17 +263,6 @@ impl Http {
             codes::MISCONFIGURED,
             format!("{}: the request could not be written: {error}", self.service),
         )
-    }
-}
-
-/// Tells the limiter how a conversion went.
-pub(crate) fn settle(place: Place, error: &RemoteError) {
-    match error {
-        RemoteError::Unavailable { retry_after, .. } => place.overloaded(*retry_after),
-        RemoteError::Failed { code, .. } if *code == codes::TOO_SLOW => place.overloaded(None),
-        // The service answers, which those who wait should know.
-        RemoteError::Refused { .. } => place.succeeded(),
-        RemoteError::Failed { .. } | RemoteError::Misconfigured { .. } => drop(place),
     }
 }
 

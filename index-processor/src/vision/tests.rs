@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
-use shared::retry::FailureClass;
+use shared::retry::{Failure, FailureClass};
 use shared::secret::Secret;
 
 use super::*;
