@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Longest target of a link, in bytes. Looking no further keeps the search linear.
-const MAX_TARGET: usize = 4096;
+const MAX_TARGET: usize = 2048;
 
 /// Which links lose their target and keep their text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,6 +70,15 @@ fn a_missing_page_is_an_unread_part() {
 }
 
 #[test]
+fn a_page_is_read_once_however_often_it_is_shown() {
+    let mut files = epub_files("A Book", &PAGES);
+    let again = "<itemref idref='one.xhtml'/>".repeat(1000);
+    files[2].1 = files[2].1.replace("</spine>", &format!("{again}</spine>"));
+    let document = run("book.epub", zip(&files)).unwrap();
+    assert_eq!(document.markdown.matches("First.").count(), 1);
+}
+
+#[test]
 fn without_a_spine_the_names_give_the_order() {
     for lost in ["META-INF/container.xml", "OEBPS/book.opf"] {
         let mut files = epub_files("A Book", &PAGES[2..]);
