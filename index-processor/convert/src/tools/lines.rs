@@ -46,3 +46,6 @@ fn escaped(line: &str) -> String {
         line.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests;

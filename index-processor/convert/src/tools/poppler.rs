@@ -102,6 +102,7 @@ fn page_size(line: &str) -> Option<(u32, f64)> {
 }
 
 /// How large a page is drawn.
+#[derive(Clone, Copy)]
 pub(super) enum Size {
     /// In colour, so many pixels on the longer edge.
     LongerEdge(u32),
