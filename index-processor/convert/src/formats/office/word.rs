@@ -7,6 +7,7 @@ use undoc::{Block, ErrorKind, FormatType, HeadingLevel, Paragraph, Section, Tabl
 
 use super::Made;
 use crate::context::Context;
+use crate::formats::sheet::Cells;
 use crate::{ConvertError, Place};
 
 /// Names that programs give to pictures by themselves: the first word, when only numbers follow.
@@ -27,6 +28,10 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
                 let name = name.unwrap_or_else(|| format!("Sheet{number}"));
                 made.builder.part(Place::sheet(&name));
                 made.builder.block(&format!("## {name}"));
+                let limit = usize::try_from(context.options.max_output_bytes).unwrap_or(usize::MAX);
+                for table in tables(&mut section) {
+                    made.builder.block(&cells(&table).markdown(limit));
+                }
             }
             _ => {}
         }
@@ -40,6 +45,31 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
         context.output(made.builder.len())?;
     }
     Ok(())
+}
+
+fn tables(section: &mut Section) -> Vec<Table> {
+    let (tables, others) = std::mem::take(&mut section.content)
+        .into_iter()
+        .partition(|block| matches!(block, Block::Table(_)));
+    section.content = others;
+    let tables: Vec<Block> = tables;
+    let tables = tables.into_iter().filter_map(|block| match block {
+        Block::Table(table) => Some(table),
+        _ => None,
+    });
+    tables.collect()
+}
+
+/// A sheet, whose empty edges `Cells` leaves out.
+fn cells(table: &Table) -> Cells {
+    let mut cells = Cells::default();
+    for ((row, columns), number) in table.rows.iter().zip(table.cell_columns()).zip(0..) {
+        for (cell, column) in row.cells.iter().zip(columns) {
+            let column = u32::try_from(column).unwrap_or(u32::MAX);
+            cells.push(number, column, cell.plain_text().trim());
+        }
+    }
+    cells
 }
 
 /// Markdown of a section, without its name and without the marks between pages.
