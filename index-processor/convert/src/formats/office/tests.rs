@@ -65,6 +65,30 @@ fn everything_that_a_reader_of_word_sees() {
 }
 
 #[test]
+fn equations_are_written_on_one_line() {
+    let run = |text: &str| format!("<m:r><m:t>{text}</m:t></m:r>");
+    let square = format!(
+        "<m:sSup><m:e>{}</m:e><m:sup>{}</m:sup></m:sSup>",
+        run("r"),
+        run("2")
+    );
+    let half = format!(
+        "<m:f><m:num>{}</m:num><m:den>{}</m:den></m:f>",
+        run("1"),
+        run("2n")
+    );
+    let root = format!("<m:rad><m:deg/><m:e>{}</m:e></m:rad>", run("x"));
+    let body = format!(
+        "<w:p><w:r><w:t xml:space=\"preserve\">Area: </w:t></w:r><m:oMath>{}{square}</m:oMath><w:r><w:t>.</w:t></w:r></w:p>\
+         <w:p><m:oMathPara><m:oMath>{half}{}{root}</m:oMath></m:oMathPara></w:p>",
+        run("A = π"),
+        run(" &lt; ")
+    );
+    let markdown = converted("a.docx", &docx(&body, &[])).markdown;
+    assert_eq!(markdown, "Area: A = πr^2.\n\n1/(2n) < √(x)\n");
+}
+
+#[test]
 fn slides_have_titles_and_their_own_notes() {
     let first = format!("{}{}", shape("title", "First"), shape("body", "point\nother"));
     let second = format!("{}{}", shape("ctrTitle", "Second"), shape("subTitle", "below"));

@@ -149,15 +149,16 @@ impl Layout {
     }
 
     /// A text of its own that is anchored here.
-    pub(super) fn push_aside(&mut self, text: &str) {
+    pub(super) fn push_aside(&mut self, text: &str, in_table: bool) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
-        if self.row.is_empty() && self.cell.is_empty() && self.rows.is_empty() {
-            self.block(text);
-        } else {
+        if in_table {
             self.cell.push_str(&text.replace("\n\n", "\n"));
+        } else {
+            self.end_table();
+            self.block(text);
         }
     }
 

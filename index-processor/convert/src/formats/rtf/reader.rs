@@ -174,7 +174,10 @@ impl Reader {
         self.row_is_open = outer.row_is_open;
         match outer.note.and_then(|note| self.notes.get_mut(note)) {
             Some(note) => *note = text,
-            None => self.layout.push_aside(&text),
+            None => {
+                let in_table = self.paragraph.in_table || self.row_is_open;
+                self.layout.push_aside(&text, in_table);
+            }
         }
     }
 
