@@ -103,7 +103,7 @@ impl Runs {
         let mut out = String::new();
         let mut at = 0;
         if self.is_set_in_code() {
-            return escape_start(self.escaped());
+            return escape_start(&self.escaped());
         }
         while let Some(run) = self.runs.get(at) {
             let Some(link) = &run.link else {
@@ -118,7 +118,7 @@ impl Runs {
             }
             push_link(&mut out, &label, link);
         }
-        escape_start(out)
+        escape_start(&out)
     }
 }
 
@@ -196,8 +196,8 @@ fn push_escaped(out: &mut String, text: &str) {
             '`' => true,
             '*' => !(before.is_whitespace() && after.is_whitespace()),
             '_' => {
-                !(before.is_whitespace() && after.is_whitespace())
-                    && !(before.is_alphanumeric() && after.is_alphanumeric())
+                let is_between = |kind: fn(char) -> bool| kind(before) && kind(after);
+                !is_between(char::is_whitespace) && !is_between(char::is_alphanumeric)
             }
             '<' => after.is_ascii_alphabetic() || matches!(after, '/' | '!' | '?'),
             ']' => matches!(after, '(' | ':'),
@@ -214,7 +214,7 @@ fn push_escaped(out: &mut String, text: &str) {
 }
 
 /// Text that starts like a heading, a list or a quotation is none.
-fn escape_start(text: String) -> String {
+fn escape_start(text: &str) -> String {
     let start = text.trim_start();
     let marker = start.trim_start_matches(|character: char| character.is_ascii_digit());
     let digits = start.len() - marker.len();

@@ -106,5 +106,9 @@ impl Equation {
         let is_single = !always && piece.chars().nth(1).is_none();
         let (open, close) = if is_single { ("", "") } else { ("(", ")") };
         self.out.push_str(&format!("{sign}{open}{piece}{close}"));
+        if matches!(sign, "^" | "_") {
+            // What follows is on the line again.
+            self.out.push(' ');
+        }
     }
 }
