@@ -197,18 +197,7 @@ fn a_bomb_ends_at_the_allowance() {
 #[test]
 fn a_flat_file_is_the_same() {
     let content = odf_xml("document", STYLES, &format!("<office:text>{TEXT}</office:text>"));
-    let input = crate::Input {
-        name: "a.fodt",
-        bytes: content.as_bytes(),
-        content_type: None,
-    };
-    let options = Options::default();
-    let flat = super::run(
-        &input,
-        crate::format::Format::Odt,
-        &crate::context::Context::new(&options),
-    )
-    .unwrap();
+    let flat = converted("a.fodt", content.as_bytes());
     assert_eq!(
         flat.markdown,
         converted("a.odt", &odf("text", STYLES, TEXT)).markdown
