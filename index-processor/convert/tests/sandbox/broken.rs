@@ -90,7 +90,10 @@ async fn a_document_larger_than_the_memory_is_not_sent() {
     };
     let large = vec![b'x'; (1 << 20) + 1].into();
     let request = super::support::request("large.txt");
-    let reply = Sandbox::new(settings).run(Profile::Parser, &request, large).await.unwrap();
+    let reply = Sandbox::new(settings)
+        .run(Profile::Parser, &request, large)
+        .await
+        .unwrap();
     assert_eq!(reply.started, 0);
     assert_eq!(text(reply), "converter_out_of_memory");
 }
@@ -111,8 +114,11 @@ async fn memory_that_earlier_documents_took_is_not_held_against_the_next() {
         ..settings()
     };
     let sandbox = Sandbox::new(settings);
-    let (first, second) = (700 << 20, 600 << 20);
-    assert_eq!(probe(&sandbox, Profile::Parser, &format!("leak {first}")).await, first.to_string());
+    let (first, second) = (900 << 20, 901 << 20);
+    assert_eq!(
+        probe(&sandbox, Profile::Parser, &format!("leak {first}")).await,
+        first.to_string()
+    );
     let reply = probe_reply(&sandbox, Profile::Parser, &format!("leak {second}")).await;
     assert_eq!((reply.broken, reply.started), (1, 1));
     assert_eq!(text(reply), second.to_string());

@@ -32,7 +32,11 @@ async fn a_parser_reaches_nothing() {
         format!("kill {}", std::process::id()),
         "raise_memory".to_owned(),
     ] {
-        assert_eq!(probe(&sandbox, Profile::Parser, &attempt).await, DENIED, "{attempt}");
+        assert_eq!(
+            probe(&sandbox, Profile::Parser, &attempt).await,
+            DENIED,
+            "{attempt}"
+        );
     }
     assert!(!file.exists());
     assert_eq!(probe(&sandbox, Profile::Parser, "threads").await, "threads: 6");
@@ -66,10 +70,24 @@ async fn tools_run_and_read_programs_and_write_in_their_directory_alone() {
         "leave_group".to_owned(),
         format!("kill {}", std::process::id()),
     ] {
-        assert_eq!(probe(&sandbox, Profile::Tools, &attempt).await, DENIED, "{attempt}");
+        assert_eq!(
+            probe(&sandbox, Profile::Tools, &attempt).await,
+            DENIED,
+            "{attempt}"
+        );
     }
-    for allowed in ["run /bin/true", "run true", "list /usr/bin", "write_here", "open /dev/null"] {
-        assert_eq!(probe(&sandbox, Profile::Tools, allowed).await, "done", "{allowed}");
+    for allowed in [
+        "run /bin/true",
+        "run true",
+        "list /usr/bin",
+        "write_here",
+        "open /dev/null",
+    ] {
+        assert_eq!(
+            probe(&sandbox, Profile::Tools, allowed).await,
+            "done",
+            "{allowed}"
+        );
     }
 }
 
@@ -90,7 +108,10 @@ async fn the_environment_of_the_worker_stays_there() {
     // What runs these tests has an environment.
     assert!(std::env::vars_os().next().is_some());
     let sandbox = sandbox();
-    assert_eq!(probe(&sandbox, Profile::Parser, "environment").await, "environment: ");
+    assert_eq!(
+        probe(&sandbox, Profile::Parser, "environment").await,
+        "environment: "
+    );
     assert_eq!(
         probe(&sandbox, Profile::Tools, "environment").await,
         "environment: HOME LC_ALL OMP_THREAD_LIMIT PATH TMPDIR"

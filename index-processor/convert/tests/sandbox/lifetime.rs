@@ -7,7 +7,9 @@ use bytes::Bytes;
 use convert::Profile;
 use convert::sandbox::{Sandbox, SandboxError, SandboxSettings};
 
-use super::support::{children_of, converts, entries, group, probe, probe_reply, request, sandbox, settings, until};
+use super::support::{
+    children_of, converts, entries, group, probe, probe_reply, request, sandbox, settings, until,
+};
 
 async fn process(sandbox: &Sandbox, profile: Profile) -> u32 {
     probe(sandbox, profile, "process").await.parse().unwrap()
@@ -45,7 +47,10 @@ async fn a_child_that_died_while_idle_is_replaced_in_silence() {
     let id = rustix::process::Pid::from_raw(i32::try_from(dead).unwrap()).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
     assert_eq!(converts(&sandbox).await, 1);
-    until("the dead child is reaped", || !children_of(std::process::id()).contains(&dead)).await;
+    until("the dead child is reaped", || {
+        !children_of(std::process::id()).contains(&dead)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -95,7 +100,10 @@ async fn a_program_does_not_outlive_a_child_that_hangs_or_crashes() {
         ..settings()
     });
     let id = process(&sandbox, Profile::Tools).await;
-    assert_eq!(probe(&sandbox, Profile::Tools, "program").await, "converter_timeout");
+    assert_eq!(
+        probe(&sandbox, Profile::Tools, "program").await,
+        "converter_timeout"
+    );
     assert!(group(id).is_empty());
 }
 
@@ -117,11 +125,16 @@ async fn closing_and_dropping_end_all_children() {
         if close {
             sandbox.close().await;
             assert!(children_of(std::process::id()).is_empty());
-            let refused = sandbox.run(Profile::Parser, &request("a.txt"), Bytes::new()).await;
+            let refused = sandbox
+                .run(Profile::Parser, &request("a.txt"), Bytes::new())
+                .await;
             assert_eq!(refused, Err(SandboxError::Closed));
         } else {
             drop(sandbox);
-            until("the children are gone", || children_of(std::process::id()).is_empty()).await;
+            until("the children are gone", || {
+                children_of(std::process::id()).is_empty()
+            })
+            .await;
         }
         assert_eq!(entries(within.path()), 0);
     }
@@ -134,8 +147,13 @@ async fn a_child_that_cannot_be_started_is_not_the_fault_of_the_document() {
             executable: Some(executable.into()),
             ..settings()
         });
-        let refused = sandbox.run(Profile::Parser, &request("a.txt"), Bytes::new()).await;
-        assert!(matches!(refused, Err(SandboxError::Unavailable { .. })), "{executable}: {refused:?}");
+        let refused = sandbox
+            .run(Profile::Parser, &request("a.txt"), Bytes::new())
+            .await;
+        assert!(
+            matches!(refused, Err(SandboxError::Unavailable { .. })),
+            "{executable}: {refused:?}"
+        );
     }
 }
 
@@ -154,5 +172,8 @@ async fn children_end_with_a_worker_that_is_killed() {
     .await;
     worker.kill().unwrap();
     worker.wait().unwrap();
-    until("the children are gone", || children.iter().all(|child| group(*child).is_empty())).await;
+    until("the children are gone", || {
+        children.iter().all(|child| group(*child).is_empty())
+    })
+    .await;
 }

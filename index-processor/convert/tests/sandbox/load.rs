@@ -46,7 +46,10 @@ async fn a_large_document_goes_there_and_back() {
     let sandbox = Sandbox::new(settings);
     let line = "A line of text that is long enough to be one, with umlauts: äöü.\n";
     let long = line.repeat((20 << 20) / line.len());
-    let reply = sandbox.run(Profile::Parser, &request("long.txt"), Bytes::from(long.clone())).await.unwrap();
+    let reply = sandbox
+        .run(Profile::Parser, &request("long.txt"), Bytes::from(long.clone()))
+        .await
+        .unwrap();
     assert_eq!(text(reply).len(), long.len());
 }
 
@@ -67,8 +70,14 @@ async fn nothing_leaks_over_a_thousand_documents() {
     let before = files();
     let sandbox = &sandbox;
     let one = async |n: u32| match n % 10 {
-        0 if n % 50 == 0 => assert_eq!(probe(sandbox, Profile::Parser, "abort").await, "converter_crashed"),
-        1 if n % 50 == 1 => assert_eq!(probe(sandbox, Profile::Parser, "panic").await, "converter_panicked"),
+        0 if n % 50 == 0 => assert_eq!(
+            probe(sandbox, Profile::Parser, "abort").await,
+            "converter_crashed"
+        ),
+        1 if n % 50 == 1 => assert_eq!(
+            probe(sandbox, Profile::Parser, "panic").await,
+            "converter_panicked"
+        ),
         2 | 3 => {
             let length = 1000 + n;
             let output = probe_reply(sandbox, Profile::Parser, &format!("output {length}")).await;
@@ -84,10 +93,17 @@ async fn nothing_leaks_over_a_thousand_documents() {
             converts(sandbox).await;
         }
     };
-    stream::iter(0..1000).map(one).buffer_unordered(8).collect::<Vec<()>>().await;
+    stream::iter(0..1000)
+        .map(one)
+        .buffer_unordered(8)
+        .collect::<Vec<()>>()
+        .await;
     sandbox.warm(Profile::Parser, 2).await.unwrap();
     sandbox.warm(Profile::Tools, 2).await.unwrap();
-    until("there are four children", || children_of(std::process::id()).len() == 4).await;
+    until("there are four children", || {
+        children_of(std::process::id()).len() == 4
+    })
+    .await;
     assert_eq!(entries(within.path()), 2);
     until("as many files are open as before", || files() == before).await;
     sandbox.close().await;

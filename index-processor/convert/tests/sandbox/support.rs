@@ -50,7 +50,10 @@ pub(crate) fn text(reply: Reply) -> String {
 /// Converts a document as production would, and says how many children were started for it.
 pub(crate) async fn converts(sandbox: &Sandbox) -> u32 {
     let page = Bytes::from_static(b"<html><body><h1>Title</h1><p>Text</p></body></html>");
-    let reply = sandbox.run(Profile::Parser, &request("page.html"), page).await.unwrap();
+    let reply = sandbox
+        .run(Profile::Parser, &request("page.html"), page)
+        .await
+        .unwrap();
     let started = reply.started;
     assert_eq!(text(reply).trim(), "# Title\n\nText");
     started
