@@ -109,7 +109,8 @@ async fn what_is_printed_is_not_taken_for_an_answer() {
 #[tokio::test]
 async fn memory_that_earlier_documents_took_is_not_held_against_the_next() {
     let settings = SandboxSettings {
-        recycle_above_percent: 100,
+        // The stack and the allocator's reserve count as growth too.
+        recycle_above_percent: 150,
         parsers: 1,
         ..settings()
     };

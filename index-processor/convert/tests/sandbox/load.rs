@@ -70,7 +70,7 @@ async fn nothing_leaks_over_a_thousand_documents() {
     let before = files();
     let sandbox = &sandbox;
     let one = async |n: u32| match n % 10 {
-        0 if n % 50 == 0 => assert_eq!(
+        0 if n.is_multiple_of(50) => assert_eq!(
             probe(sandbox, Profile::Parser, "abort").await,
             "converter_crashed"
         ),
