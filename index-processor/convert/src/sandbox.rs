@@ -38,7 +38,6 @@ pub struct Sandbox {
 
 /// The children of one profile.
 struct Pool {
-    profile: Profile,
     /// One permit for each child that may exist; whoever has one may take an idle child or start one.
     slots: Semaphore,
     idle: Mutex<Vec<ChildProcess>>,
@@ -79,14 +78,13 @@ impl Sandbox {
     /// A sandbox without children; the first documents start them.
     #[must_use]
     pub fn new(settings: SandboxSettings) -> Self {
-        let pool = |profile, children: usize| Pool {
-            profile,
+        let pool = |children: usize| Pool {
             slots: Semaphore::new(children.max(1)),
             idle: Mutex::default(),
         };
         Self {
-            parsers: pool(Profile::Parser, settings.parsers),
-            tools: pool(Profile::Tools, settings.tools),
+            parsers: pool(settings.parsers),
+            tools: pool(settings.tools),
             settings,
             reported: Default::default(),
         }
