@@ -14,12 +14,14 @@ mod context;
 mod detect;
 mod document;
 mod error;
-#[cfg(test)]
-mod fixtures;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
 mod format;
 mod formats;
 mod names;
 pub mod quality;
+#[cfg(test)]
+mod testing;
 mod tidy;
 pub mod tools;
 
