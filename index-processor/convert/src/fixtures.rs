@@ -24,6 +24,7 @@ mod office;
 mod open_document;
 mod pdf;
 mod plain;
+pub mod promises;
 mod text;
 mod web;
 
