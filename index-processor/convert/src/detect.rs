@@ -45,11 +45,11 @@ pub(crate) fn detect(input: &Input<'_>) -> Result<Format, ConvertError> {
             signature,
             FileFormat::Postscript | FileFormat::EncapsulatedPostscript
         ) {
-            return Err(binary::unsupported(binary::signature_name(&signature)));
+            return Err(binary::unsupported_signature(signature));
         }
     }
-    if let Some(Named::Refused(what)) = named {
-        return Err(binary::unsupported(what));
+    if let Some(Named::Refused(what, instead)) = named {
+        return Err(binary::unsupported(what, instead));
     }
     Ok(text::format(input, named))
 }
@@ -77,6 +77,10 @@ fn by_first_bytes(input: &Input<'_>, named: Option<Named>) -> Option<Format> {
     let window = &bytes[..bytes.len().min(PDF_WINDOW)];
     if bytes.starts_with(b"{\\rtf") {
         return Some(Format::Rtf);
+    }
+    // Its attachments may be sent as they are.
+    if named == Some(Named::Known(Format::Eml)) && not_text(bytes).is_some() && text::headers(bytes) > 0 {
+        return Some(Format::Eml);
     }
     let header = window.windows(5).position(|window| window == b"%PDF-")?;
     // Behind other bytes it may as well be a text about PDF.

@@ -8,8 +8,8 @@ use crate::format::Format;
 pub(super) enum Named {
     /// A format with a converter.
     Known(Format),
-    /// A format that is written in text but is not indexed as text: its name for people.
-    Refused(&'static str),
+    /// A format that is written in text but is not indexed as text: its name, and what to do, for people.
+    Refused(&'static str, &'static str),
 }
 
 /// What the name promises; `None` when it says nothing.
@@ -114,9 +114,14 @@ fn by_extension(extension: &str) -> Option<Named> {
         "textile" | "wiki" | "mediawiki" | "creole" | "pod" | "rdoc" | "typ" => TEXT,
         "ttl" | "nt" | "nq" | "trig" => Format::Text("text/turtle"),
 
-        "svg" => return Some(Named::Refused("SVG image")),
-        "ps" | "eps" => return Some(Named::Refused("PostScript")),
-        "pem" | "crt" | "key" | "p12" | "gpg" => return Some(Named::Refused("key or certificate")),
+        "svg" => return Some(Named::Refused("SVG image", "save it as PNG or PDF")),
+        "ps" | "eps" => return Some(Named::Refused("PostScript", "convert it to PDF")),
+        "pem" | "crt" | "key" | "p12" | "gpg" => {
+            return Some(Named::Refused(
+                "key or certificate",
+                "it may hold secrets; rename it if it is a text for reading",
+            ));
+        }
         _ => return None,
     };
     Some(Named::Known(format))
@@ -174,7 +179,7 @@ mod tests {
     fn names() {
         let known = |name| match by_name(name) {
             Some(Named::Known(format)) => Some(format),
-            Some(Named::Refused(_)) | None => None,
+            Some(Named::Refused(..)) | None => None,
         };
         assert_eq!(known("a/b/Guide.HTML"), Some(Format::Html));
         assert_eq!(known(r"C:\docs\notes.md"), Some(Format::Markdown));
@@ -184,7 +189,10 @@ mod tests {
         assert_eq!(known("archive.tar"), None);
         assert_eq!(known("html/x"), None);
         assert_eq!(known(".html"), None);
-        assert_eq!(by_name("a.ps"), Some(Named::Refused("PostScript")));
+        assert_eq!(
+            by_name("a.ps"),
+            Some(Named::Refused("PostScript", "convert it to PDF"))
+        );
     }
 
     #[test]

@@ -111,7 +111,11 @@ pub(crate) fn eml(text: &str, attachments: &[(&str, &str, &[u8])]) -> Vec<u8> {
          Date: Tue, 5 Mar 2024 14:30:00 +0100\r\nMIME-Version: 1.0\r\nX-Mailer: hidden\r\n\
          Content-Type: multipart/mixed; boundary=\"limit\"\r\n\r\n",
     );
-    write!(out, "--limit\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n").unwrap();
+    write!(
+        out,
+        "--limit\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+    )
+    .unwrap();
     for (name, mime, bytes) in attachments {
         let content = base64::engine::general_purpose::STANDARD.encode(bytes);
         write!(
@@ -145,7 +149,11 @@ pub(crate) fn compound_of<P: AsRef<str>, B: AsRef<[u8]>>(version: Version, strea
 
 /// The streams of a message of Outlook inside `folder`, which ends in `/` or is empty.
 pub(crate) fn msg_streams(folder: &str, subject: &str, body: &str) -> Vec<(String, Vec<u8>)> {
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let utf16 = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
     let header = if folder.is_empty() { 32 } else { 24 };
     let mut properties = vec![0; header];
     // The time it was submitted: 2024-03-05 13:30 UTC.
@@ -158,7 +166,10 @@ pub(crate) fn msg_streams(folder: &str, subject: &str, body: &str) -> Vec<(Strin
         ("__substg1.0_0C1A001F", utf16("Ann Smith")),
         ("__substg1.0_5D01001F", utf16("ann@example.com")),
         ("__recip_version1.0_#00000000/__substg1.0_3001001F", utf16("Bob")),
-        ("__recip_version1.0_#00000000/__substg1.0_39FE001F", utf16("bob@example.com")),
+        (
+            "__recip_version1.0_#00000000/__substg1.0_39FE001F",
+            utf16("bob@example.com"),
+        ),
     ]
     .map(|(name, bytes)| (format!("{folder}{name}"), bytes))
     .into()
@@ -167,7 +178,11 @@ pub(crate) fn msg_streams(folder: &str, subject: &str, body: &str) -> Vec<(Strin
 /// The streams of an attachment of a message of Outlook.
 pub(crate) fn msg_attachment(number: u32, name: &str, content: &[u8]) -> Vec<(String, Vec<u8>)> {
     let folder = format!("__attach_version1.0_#{number:08X}/");
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let utf16 = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
     let mut properties = vec![0; 8];
     properties.extend([3, 0, 5, 0x37, 6, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
     vec![
@@ -184,7 +199,11 @@ pub(crate) fn msg_in_msg(number: u32, name: &str, subject: &str, body: &str) -> 
     streams.pop();
     // The method of attaching: 5, a message.
     streams[0].1[16] = 5;
-    streams.extend(msg_streams(&format!("{folder}__substg1.0_3701000D/"), subject, body));
+    streams.extend(msg_streams(
+        &format!("{folder}__substg1.0_3701000D/"),
+        subject,
+        body,
+    ));
     streams
 }
 

@@ -15,7 +15,7 @@ fn run(name: &str, bytes: impl AsRef<[u8]>) -> Result<Document, ConvertError> {
 
 #[test]
 fn the_fingerprint_names_every_converter() {
-    insta::assert_snapshot!(fingerprint(), @"convert/2 html/1 markdown/1 json/1 csv/1 code/1 text/1");
+    insta::assert_snapshot!(fingerprint(), @"convert/2 html/1 markdown/1 json/1 csv/1 code/1 text/1 pdf/1 office/1 open_document/1 rtf/1 epub/1 email/1 notebook/1 xml/1 zip/1");
 }
 
 #[test]
@@ -122,7 +122,8 @@ fn a_content_type_decides_only_where_content_and_name_do_not() {
 /// Names that steer into every converter.
 fn any_name() -> impl Strategy<Value = String> {
     let extension = prop::sample::select(vec![
-        "", ".html", ".md", ".json", ".jsonl", ".csv", ".tsv", ".rs", ".xml", ".txt", ".docx", ".svg", ".bin",
+        "", ".html", ".md", ".json", ".jsonl", ".csv", ".tsv", ".rs", ".xml", ".txt", ".docx", ".svg",
+        ".bin", ".eml", ".msg", ".ipynb", ".epub", ".zip",
     ]);
     (any::<String>(), extension).prop_map(|(stem, extension)| stem + extension)
 }
@@ -135,6 +136,9 @@ fn any_content() -> impl Strategy<Value = Vec<u8>> {
             "<table><tr><td>", "<pre>", "<ul><li>", " title=\"", "class='", "=", "\"", "'", "&amp;", "&#x", ";", "<![CDATA[",
             "<?xml encoding=\"", "<meta charset=", "utf-16", "{", "}", "[", "]", ":", ",", "\\", "\n", "\r", "\t", "|", "---\n",
             "title: ", "```", "# ", "sep=;", "%PDF-", "PK\u{3}\u{4}", "\0", "é", "日本", "\u{FEFF}", "\u{AD}", "1e999", "null",
+            "<article>", "<title>", "<para>", "<list><item>", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "&b;", "<rss><channel><item>",
+            "Subject: x\n", "From: a@b.c\n", "Content-Type: multipart/mixed; boundary=x\n\n--x\n", "--x--", "=C3=", "\n\n",
+            "{\"nbformat\": 4, \"cells\": [", "{\"cell_type\": \"code\", \"source\": \"x\"}", "]}",
         ]).prop_map(|text| text.as_bytes().to_vec()),
         1 => prop::collection::vec(any::<u8>(), 0..8),
         1 => prop::sample::select(vec![

@@ -14,7 +14,7 @@ pub(super) fn format(
 ) -> Result<Format, ConvertError> {
     let by_name = match named {
         Some(Named::Known(format)) => Some(format),
-        Some(Named::Refused(_)) | None => None,
+        Some(Named::Refused(..)) | None => None,
     };
     let signature = signature(input.bytes);
     Ok(match signature {
@@ -43,9 +43,11 @@ pub(super) fn format(
             return Err(match named {
                 Some(_) => ConvertError::unsupported(
                     "binary_content",
-                    format!("the content is not what the name promises, nor text ({why})"),
+                    format!(
+                        "the content is not what the name promises, nor text ({why}); save it anew in a format of today"
+                    ),
                 ),
-                None => unsupported("binary file of unknown type"),
+                None => unsupported("binary file of unknown type", AS_TEXT),
             });
         }
         _ => match signature.kind() {
@@ -65,7 +67,7 @@ pub(super) fn format(
             {
                 Format::Video(signature)
             }
-            _ => return Err(unsupported(signature_name(&signature))),
+            _ => return Err(unsupported_signature(signature)),
         },
     })
 }
@@ -86,10 +88,9 @@ fn compound(bytes: &[u8], stated: FileFormat, by_name: Option<Format>) -> Result
         (Content::Word, _) | (_, FileFormat::MicrosoftWordDocument) => Ok(Format::Doc),
         (Content::Excel, _) | (_, FileFormat::MicrosoftExcelSpreadsheet) => Ok(Format::Xls),
         (Content::PowerPoint, _) | (_, FileFormat::MicrosoftPowerpointPresentation) => Ok(Format::Ppt),
-        (Content::Unknown, FileFormat::CompoundFileBinary) => {
-            by_name.ok_or_else(|| unsupported("container file of Microsoft (CFB) of unknown content"))
-        }
-        (Content::Unknown, other) => Err(unsupported(signature_name(&other))),
+        (Content::Unknown, FileFormat::CompoundFileBinary) => by_name
+            .ok_or_else(|| unsupported("container file of Microsoft (CFB) of unknown content", AS_TEXT)),
+        (Content::Unknown, other) => Err(unsupported_signature(other)),
     }
 }
 
@@ -169,13 +170,36 @@ pub(crate) fn no_converter(format: Format) -> ConvertError {
     }
 }
 
-pub(super) fn signature_name(signature: &FileFormat) -> &str {
-    signature.short_name().unwrap_or_else(|| signature.name())
+/// What to do with a file that nothing reads.
+const AS_TEXT: &str = "provide its text as PDF, HTML or plain text";
+
+/// The refusal of a type that is told by its first bytes.
+pub(super) fn unsupported_signature(signature: FileFormat) -> ConvertError {
+    let instead = match signature.kind() {
+        Kind::Archive | Kind::Compressed | Kind::Disk | Kind::Package => {
+            "pack the files in it as ZIP, or index them by themselves"
+        }
+        Kind::Image | Kind::Diagram | Kind::Model => "save it as PNG or PDF",
+        Kind::Document
+            if matches!(
+                signature,
+                FileFormat::Postscript | FileFormat::EncapsulatedPostscript
+            ) =>
+        {
+            "convert it to PDF"
+        }
+        _ => AS_TEXT,
+    };
+    unsupported(
+        signature.short_name().unwrap_or_else(|| signature.name()),
+        instead,
+    )
 }
 
-pub(super) fn unsupported(what: &str) -> ConvertError {
+/// The refusal of a type that nothing here reads, and what to do `instead`.
+pub(super) fn unsupported(what: &str, instead: &str) -> ConvertError {
     ConvertError::unsupported(
         "unsupported_type",
-        format!("{what} is not indexed by this build; provide its text as PDF, HTML or plain text"),
+        format!("{what} is not indexed by this build; {instead}"),
     )
 }

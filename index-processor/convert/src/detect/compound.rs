@@ -51,20 +51,24 @@ fn told(names: impl Iterator<Item = String>) -> Content {
         _ => Content::Unknown,
     });
     // A message holds its attachments, which in a damaged file cannot be told from the message.
-    contents.min_by_key(|content| match content {
-        Content::Message => 0,
-        Content::Encrypted => 1,
-        Content::Word => 2,
-        Content::Excel => 3,
-        Content::PowerPoint => 4,
-        Content::Unknown => 5,
-    })
-    .unwrap_or(Content::Unknown)
+    contents
+        .min_by_key(|content| match content {
+            Content::Message => 0,
+            Content::Encrypted => 1,
+            Content::Word => 2,
+            Content::Excel => 3,
+            Content::PowerPoint => 4,
+            Content::Unknown => 5,
+        })
+        .unwrap_or(Content::Unknown)
 }
 
 /// The name in an entry of the directory, if it is one of a stream or folder.
 fn name(entry: &[u8]) -> Option<String> {
-    let length = usize::from(u16::from_le_bytes([*entry.get(NAME_LENGTH)?, *entry.get(NAME_LENGTH + 1)?]));
+    let length = usize::from(u16::from_le_bytes([
+        *entry.get(NAME_LENGTH)?,
+        *entry.get(NAME_LENGTH + 1)?,
+    ]));
     let is_entry = matches!(entry.get(NAME_LENGTH + 2)?, 1 | 2);
     if !is_entry || !(4..=NAME_LENGTH).contains(&length) {
         return None;

@@ -27,32 +27,58 @@ const HEADERS: [&str; 9] = [
 pub(super) fn format(input: &Input<'_>, named: Option<Named>) -> Format {
     let by_name = match named {
         Some(Named::Known(format)) => Some(format),
-        Some(Named::Refused(_)) | None => None,
+        Some(Named::Refused(..)) | None => None,
     };
+    let bytes = input.bytes;
+    let says_nothing = matches!(by_name, None | Some(Format::Text("text/plain")));
     match by_name {
-        Some(Format::Text(_) | Format::Xml) | None if starts_as_html(input.bytes) => Format::Html,
-        Some(Format::Eml) if headers(input.bytes) > 0 => Format::Eml,
-        Some(Format::Text("text/plain")) | None if headers(input.bytes) >= 3 => Format::Eml,
+        Some(Format::Text(_) | Format::Xml) | None if starts_as_html(bytes) => Format::Html,
+        Some(Format::Eml) if headers(bytes) > 0 => Format::Eml,
+        Some(Format::Msg) if headers(bytes) >= 3 => Format::Eml,
+        _ if says_nothing && headers(bytes) >= 3 => Format::Eml,
+        Some(Format::Json) | None if is_notebook(bytes) => Format::Notebook,
+        Some(format) if format.is_plain() || matches!(format, Format::Html | Format::Notebook) => format,
         // OpenDocument in one XML file.
-        Some(format @ (Format::Odt | Format::Odp | Format::Ods)) if is_flat_open_document(input.bytes) => {
-            format
+        _ if starts_as_xml(bytes) && flat_open_document(bytes).is_some() => {
+            flat_open_document(bytes).unwrap_or(Format::Xml)
         }
-        Some(format)
-            if format.is_plain() || matches!(format, Format::Html | Format::Notebook | Format::Xml) =>
-        {
-            format
-        }
+        Some(Format::Xml) => Format::Xml,
         // A name that promises something else than text, and text.
-        Some(_) if starts_as_html(input.bytes) => Format::Html,
-        Some(_) | None if starts_as_xml(input.bytes) => Format::Xml,
-        Some(_) | None => names::by_shebang(input.bytes)
+        Some(_) if starts_as_html(bytes) => Format::Html,
+        Some(_) | None if starts_as_xml(bytes) => Format::Xml,
+        // Programs export tables as text under the name of a spreadsheet.
+        Some(Format::Xls | Format::Xlsx | Format::Ods) => Format::Csv,
+        Some(_) | None => names::by_shebang(bytes)
             .or_else(|| input.content_type.and_then(names::by_content_type))
+            .or_else(|| is_json(bytes).then_some(Format::Json))
             .unwrap_or(names::TEXT),
     }
 }
 
+/// Is it an object or array of JSON, or one on each of its first lines?
+fn is_json(bytes: &[u8]) -> bool {
+    let is_json = |bytes: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii();
+    if !bytes.starts_with(b"{") && !bytes.starts_with(b"[") {
+        return false;
+    }
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
+    // An array on a line of its own may as well be a heading of a settings file: `[section]` is no JSON, `[1]` is.
+    is_json(bytes) || (first.len() < bytes.len() && first.starts_with(b"{") && is_json(first))
+}
+
+/// Does it have the fields of a notebook, which are at the start or, as Jupyter sorts them, at the end?
+fn is_notebook(bytes: &[u8]) -> bool {
+    let holds = |window: &[u8], key: &[u8]| window.windows(key.len()).any(|piece| piece == key);
+    let start = &bytes[..bytes.len().min(HEADER_WINDOW)];
+    let end = &bytes[bytes.len() - start.len()..];
+    start.trim_ascii_start().starts_with(b"{")
+        && (holds(start, b"\"nbformat\"") || holds(end, b"\"nbformat\""))
+        && (holds(start, b"\"cells\"") || holds(start, b"\"worksheets\"") || holds(end, b"\"worksheets\""))
+}
+
 /// How many different headers of a message the text starts with.
-fn headers(bytes: &[u8]) -> usize {
+pub(super) fn headers(bytes: &[u8]) -> usize {
     let window = &bytes[..bytes.len().min(HEADER_WINDOW)];
     let mut found = [false; HEADERS.len()];
     for (number, line) in window.split(|byte| *byte == b'\n').enumerate() {
@@ -85,9 +111,21 @@ fn headers(bytes: &[u8]) -> usize {
     found.into_iter().filter(|found| *found).count()
 }
 
-fn is_flat_open_document(bytes: &[u8]) -> bool {
+/// Which document of OpenDocument it is, in one file of XML.
+fn flat_open_document(bytes: &[u8]) -> Option<Format> {
     let window = &bytes[..bytes.len().min(HEADER_WINDOW)];
-    window.windows(16).any(|window| window == b"<office:document")
+    let holds = |text: &[u8]| window.windows(text.len()).any(|piece| piece == text);
+    if !holds(b"<office:document") {
+        return None;
+    }
+    [
+        (&b"application/vnd.oasis.opendocument.text"[..], Format::Odt),
+        (b"application/vnd.oasis.opendocument.presentation", Format::Odp),
+        (b"application/vnd.oasis.opendocument.spreadsheet", Format::Ods),
+    ]
+    .into_iter()
+    .find(|(mime, _)| holds(mime))
+    .map(|(_, format)| format)
 }
 
 fn starts_as_xml(bytes: &[u8]) -> bool {

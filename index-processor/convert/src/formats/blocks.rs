@@ -132,7 +132,11 @@ pub(super) fn push_markdown_file(out: &mut String, markdown: &str, levels: usize
     let body = match front_matter::split(markdown) {
         Some((settings, body)) => {
             if !settings.trim().is_empty() {
-                let language = if markdown.starts_with("+++") { "toml" } else { "yaml" };
+                let language = if markdown.starts_with("+++") {
+                    "toml"
+                } else {
+                    "yaml"
+                };
                 push_fenced(out, language, settings);
             }
             body
@@ -145,12 +149,7 @@ pub(super) fn push_markdown_file(out: &mut String, markdown: &str, levels: usize
 /// Markdown as a block of another document: its headings become `levels` deeper, runs of blank lines one, and a code block
 /// that it leaves open is closed, so that what follows is not code. `starts` are offsets in `markdown`, ascending; returned are the same places in
 /// `out`.
-pub(super) fn push_markdown(
-    out: &mut String,
-    markdown: &str,
-    levels: usize,
-    starts: &[usize],
-) -> Vec<usize> {
+pub(super) fn push_markdown(out: &mut String, markdown: &str, levels: usize, starts: &[usize]) -> Vec<usize> {
     push_gap(out);
     let mut moved = Vec::with_capacity(starts.len());
     let mut starts = starts.iter().copied().peekable();
@@ -183,9 +182,12 @@ pub(super) fn push_markdown(
             grown = (level + levels).min(6) - level;
             out.extend(std::iter::repeat_n('#', grown));
             out.push_str(content.unwrap_or(line));
-        } else if let (Some(level), true, Some(text), None) =
-            (below, follows_blank, content.filter(|text| is_paragraph(text)), fence)
-        {
+        } else if let (Some(level), true, Some(text), None) = (
+            below,
+            follows_blank,
+            content.filter(|text| is_paragraph(text)),
+            fence,
+        ) {
             // A heading that is underlined has only two levels.
             let marks = (level + levels).min(6);
             out.extend(std::iter::repeat_n('#', marks));

@@ -32,7 +32,8 @@ fn run(input: &Input<'_>, _: Format, context: &Context<'_>) -> Result<Converted,
     measure(&mut zip, context)?;
     protection::refuse_protected(&mut zip, context)?;
     let mut warnings = Vec::new();
-    let book = catch_unwind(|| read(input.bytes)).unwrap_or_else(|_| Err("its structure is broken".to_owned()));
+    let book =
+        catch_unwind(|| read(input.bytes)).unwrap_or_else(|_| Err("its structure is broken".to_owned()));
     let book = match book {
         Ok(book) => book,
         Err(why) => {
@@ -154,7 +155,9 @@ fn is_page(media_type: &str) -> bool {
 fn by_name(zip: &mut ZipArchive<Cursor<&[u8]>>, context: &Context<'_>) -> Result<Book, ConvertError> {
     let mut names: Vec<(String, usize)> = Vec::new();
     for index in 0..zip.len() {
-        let Ok(entry) = zip.by_index_data(index) else { continue };
+        let Ok(entry) = zip.by_index_data(index) else {
+            continue;
+        };
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
         let lower = name.to_ascii_lowercase();
         if [".xhtml", ".html", ".htm"].iter().any(|end| lower.ends_with(end)) {
@@ -165,9 +168,7 @@ fn by_name(zip: &mut ZipArchive<Cursor<&[u8]>>, context: &Context<'_>) -> Result
     let mut pages = Vec::new();
     for (path, index) in names {
         let content = match zip.by_index(index) {
-            Ok(file) => context
-                .unpack(file, "book")
-                .map_err(|error| error.to_string()),
+            Ok(file) => context.unpack(file, "book").map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         pages.push(Page {

@@ -46,7 +46,10 @@ fn run(input: &Input<'_>, format: Format, context: &Context<'_>) -> Result<Conve
             }
             "code" => {
                 if !source.trim().is_empty() {
-                    let language = cell.get("language").and_then(Value::as_str).map_or(language, word);
+                    let language = cell
+                        .get("language")
+                        .and_then(Value::as_str)
+                        .map_or(language, word);
                     blocks::push_fenced(&mut out, language, &source);
                 }
                 cut += push_outputs(&mut out, cell);

@@ -135,7 +135,9 @@ fn tree_depth(root: Node<'_, '_>) -> usize {
                 node = next;
                 break;
             }
-            let Some(parent) = node.parent() else { return deepest };
+            let Some(parent) = node.parent() else {
+                return deepest;
+            };
             node = parent;
             depth -= 1;
         }
@@ -185,8 +187,9 @@ fn class(root: Node<'_, '_>) -> Class {
         "rss" | "RDF" if has(&["item"]) && has(&["channel"]) => Class::Feed,
         "feed" if has(&["entry"]) => Class::Feed,
         "TEI" | "TEI.2" | "teiCorpus" => Class::Prose,
-        "article" | "book" | "chapter" | "section" | "sect1" | "part" | "appendix" | "preface" | "refentry"
-        | "set" | "topic" | "concept" | "task" | "reference" | "dita" | "glossentry" | "glossary" | "document"
+        "article" | "book" | "chapter" | "section" | "sect1" | "part" | "appendix" | "preface"
+        | "refentry" | "set" | "topic" | "concept" | "task" | "reference" | "dita" | "glossentry"
+        | "glossary" | "document"
             if has(&["p", "para", "simpara", "shortdesc", "refsect1", "body", "steps"]) =>
         {
             Class::Prose
@@ -201,7 +204,10 @@ fn is_mixed(root: Node<'_, '_>) -> bool {
     let (mut all, mut mixed) = (0, 0);
     for parent in root.descendants().filter(Node::is_element) {
         let has_elements = parent.children().any(|child| child.is_element());
-        let texts = parent.children().filter(Node::is_text).filter_map(|node| node.text());
+        let texts = parent
+            .children()
+            .filter(Node::is_text)
+            .filter_map(|node| node.text());
         let letters: usize = texts
             .map(|text| text.chars().filter(|c| c.is_alphanumeric()).count())
             .sum();

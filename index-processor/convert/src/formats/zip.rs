@@ -133,11 +133,15 @@ pub(super) fn unreadable(error: ZipError) -> ConvertError {
         }
         ZipError::CompressionMethodNotSupported(method) => ConvertError::failed(
             "compression_not_supported",
-            format!("the archive is compressed with method {method}, which is not read here; pack it anew with Deflate"),
+            format!(
+                "the archive is compressed with method {method}, which is not read here; pack it anew with Deflate"
+            ),
         ),
         ZipError::UnsupportedArchive(what) => ConvertError::failed(
             "compression_not_supported",
-            format!("the archive is packed in a way that is not read here ({what}); pack it anew with Deflate"),
+            format!(
+                "the archive is packed in a way that is not read here ({what}); pack it anew with Deflate"
+            ),
         ),
         error => ConvertError::corrupt("archive", error),
     }

@@ -36,7 +36,10 @@ pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted,
     if encrypted {
         members.add_unread(
             "encrypted message",
-            ConvertError::failed("password_protected", "the message is encrypted; save it decrypted"),
+            ConvertError::failed(
+                "password_protected",
+                "the message is encrypted; save it decrypted",
+            ),
         );
     } else {
         add_attachments(&mut members, &message);
@@ -67,12 +70,17 @@ fn refuse_towers(bytes: &[u8]) -> Result<(), ConvertError> {
 
 fn head(message: &Message<'_>) -> Head {
     let everybody = |header: Option<&Address<'_>>| {
-        people(header.into_iter().flat_map(Address::iter).map(|person: &Addr<'_>| {
-            super::person(
-                person.name.as_deref().unwrap_or_default(),
-                person.address.as_deref().unwrap_or_default(),
-            )
-        }))
+        people(
+            header
+                .into_iter()
+                .flat_map(Address::iter)
+                .map(|person: &Addr<'_>| {
+                    super::person(
+                        person.name.as_deref().unwrap_or_default(),
+                        person.address.as_deref().unwrap_or_default(),
+                    )
+                }),
+        )
     };
     let sender = message.from().or_else(|| message.sender());
     Head {
@@ -108,7 +116,9 @@ fn body(message: &Message<'_>, context: &Context<'_>, warnings: &mut Vec<String>
         let mut out = String::new();
         for part in ids.iter().filter_map(|id| message.part(*id)) {
             match &part.body {
-                PartType::Text(text) => blocks::push_plain(&mut out, &readable(message, part, text, warnings)),
+                PartType::Text(text) => {
+                    blocks::push_plain(&mut out, &readable(message, part, text, warnings))
+                }
                 PartType::Html(html) if !only_text => {
                     let markdown = html_body(html.as_bytes(), context, warnings);
                     blocks::push_gap(&mut out);
@@ -210,7 +220,9 @@ fn is_on_page(part: &MessagePart<'_>) -> bool {
 fn nested_name(part: &MessagePart<'_>, inner: &Message<'_>) -> String {
     match (part.attachment_name(), inner.subject()) {
         (Some(name), _) if !name.trim().is_empty() => name.to_owned(),
-        (_, Some(subject)) if !subject.trim().is_empty() => format!("{}.eml", subject.replace(['/', '\\'], " ")),
+        (_, Some(subject)) if !subject.trim().is_empty() => {
+            format!("{}.eml", subject.replace(['/', '\\'], " "))
+        }
         _ => name_for("message/rfc822").to_owned(),
     }
 }

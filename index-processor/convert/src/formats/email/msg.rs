@@ -39,7 +39,9 @@ pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted,
     }
     // The crate reads the older version of containers only, which is what Outlook writes.
     let older = match &mut container {
-        Some(container) if container.version() == Version::V4 => Some(copy(container, Path::new("/"), 0, context)?),
+        Some(container) if container.version() == Version::V4 => {
+            Some(copy(container, Path::new("/"), 0, context)?)
+        }
         _ => None,
     };
     let bytes = older.as_deref().unwrap_or(input.bytes);
@@ -234,7 +236,12 @@ fn add(
             .zip(container.as_mut())
             .ok_or_else(|| ConvertError::corrupt("message", "a message inside it is not where it should be"))
             .and_then(|(folder, container)| {
-                copy(container, &folder.join("__substg1.0_3701000D"), MISSING_HEADER, context)
+                copy(
+                    container,
+                    &folder.join("__substg1.0_3701000D"),
+                    MISSING_HEADER,
+                    context,
+                )
             });
         match message {
             Ok(bytes) => {
@@ -275,7 +282,7 @@ fn copy(
         .map_err(broken)?
         .map(|entry| (entry.path().to_owned(), entry.is_stream()))
         .collect();
-    let mut message = 
+    let mut message =
         CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new())).map_err(broken)?;
     for (path, is_stream) in entries {
         let Ok(inside) = path.strip_prefix(folder) else {

@@ -1,5 +1,7 @@
 use super::*;
-use crate::testing::{compound, compound_of, damaged, eml, encrypted_zip, msg_attachment, msg_in_msg, msg_streams, run, zip};
+use crate::testing::{
+    compound, compound_of, damaged, eml, encrypted_zip, msg_attachment, msg_in_msg, msg_streams, run, zip,
+};
 use crate::{Document, Place};
 
 fn mail(headers: &str, body: &str) -> Document {
@@ -31,7 +33,10 @@ fn a_message_with_attachments() {
     );
     let document = run("mail.eml", message).unwrap();
     assert_eq!(document.about.title.as_deref(), Some("The report"));
-    assert_eq!(unread(&document), [("secret.zip".to_owned(), "password_protected")]);
+    assert_eq!(
+        unread(&document),
+        [("secret.zip".to_owned(), "password_protected")]
+    );
     assert_eq!(
         document.about.warnings,
         ["2 of the files inside hold nothing that is indexed: smime.p7s, logo.png (needs_ocr)"]
@@ -79,7 +84,10 @@ fn a_message_with_attachments() {
     ## Attachment: secret.zip
     ");
     let at = document.markdown.find("\ndeep\n").unwrap();
-    assert_eq!(document.place_at(at), Place::default().inside("inner.eml/deep.txt"));
+    assert_eq!(
+        document.place_at(at),
+        Place::default().inside("inner.eml/deep.txt")
+    );
     assert_eq!(document.place_at(10), Place::default());
 }
 
@@ -91,7 +99,10 @@ fn the_same_message_from_outlook() {
     streams.extend(msg_attachment(2, "secret.zip", &encrypted_zip(&[("a.txt", "x")])));
     let document = run("mail.msg", compound(&streams)).unwrap();
     assert_eq!(document.about.title.as_deref(), Some("The report"));
-    assert_eq!(unread(&document), [("secret.zip".to_owned(), "password_protected")]);
+    assert_eq!(
+        unread(&document),
+        [("secret.zip".to_owned(), "password_protected")]
+    );
     insta::assert_snapshot!(document.markdown, @r"
     # The report
 
@@ -145,25 +156,60 @@ fn outlook_in_a_windows_charset_and_with_html() {
         ]),
     )
     .unwrap();
-    assert_eq!(document.about.title.as_deref(), Some("Grüße aus München und Köln"));
-    assert!(document.markdown.contains("Some **long** text"), "{}", document.markdown);
+    assert_eq!(
+        document.about.title.as_deref(),
+        Some("Grüße aus München und Köln")
+    );
+    assert!(
+        document.markdown.contains("Some **long** text"),
+        "{}",
+        document.markdown
+    );
 }
 
 #[test]
 fn charsets_and_encodings() {
     for (headers, body, expected) in [
-        ("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable", "Gr=C3=BC=C3=9Fe =\nan alle", "Grüße an alle"),
-        ("Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable", "Gr=FC=DFe", "Grüße"),
-        ("Content-Type: text/plain; charset=gb2312\nContent-Transfer-Encoding: base64", "xOO6ww==", "你好"),
-        ("Content-Type: text/plain; charset=iso-2022-jp", "\u{1B}$B$3$s\u{1B}(B", "こん"),
+        (
+            "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable",
+            "Gr=C3=BC=C3=9Fe =\nan alle",
+            "Grüße an alle",
+        ),
+        (
+            "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable",
+            "Gr=FC=DFe",
+            "Grüße",
+        ),
+        (
+            "Content-Type: text/plain; charset=gb2312\nContent-Transfer-Encoding: base64",
+            "xOO6ww==",
+            "你好",
+        ),
+        (
+            "Content-Type: text/plain; charset=iso-2022-jp",
+            "\u{1B}$B$3$s\u{1B}(B",
+            "こん",
+        ),
     ] {
         let document = mail(headers, body);
-        assert!(document.markdown.ends_with(&format!("\n\n{expected}\n")), "{}", document.markdown);
+        assert!(
+            document.markdown.ends_with(&format!("\n\n{expected}\n")),
+            "{}",
+            document.markdown
+        );
     }
-    let undeclared = [b"From: a@b.c\nTo: d@e.f\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n\n".as_slice(), b"Sch\xF6ne Gr\xFC\xDFe aus der Stra\xDFe\n"].concat();
+    let undeclared = [
+        b"From: a@b.c\nTo: d@e.f\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n\n".as_slice(),
+        b"Sch\xF6ne Gr\xFC\xDFe aus der Stra\xDFe\n",
+    ]
+    .concat();
     let document = run("mail.eml", undeclared).unwrap();
     assert_eq!(document.about.title.as_deref(), Some("Grüße"));
-    assert!(document.markdown.contains("Schöne Grüße aus der Straße"), "{}", document.markdown);
+    assert!(
+        document.markdown.contains("Schöne Grüße aus der Straße"),
+        "{}",
+        document.markdown
+    );
 }
 
 fn alternatives(text: &str, html: &str) -> String {
@@ -178,7 +224,10 @@ fn alternatives(text: &str, html: &str) -> String {
 fn the_plain_text_is_taken_unless_it_is_a_stand_in() {
     let html = "<h1>News</h1><p>There is <a href='https://x.y/z'>a lot</a> to tell, in many more words <img src='cid:1' alt='cat'></p>";
     let plain = alternatives("News\n\nThere is a lot to tell, in many more words", html);
-    assert!(plain.ends_with("\n\nNews\n\nThere is a lot to tell, in many more words\n"), "{plain}");
+    assert!(
+        plain.ends_with("\n\nNews\n\nThere is a lot to tell, in many more words\n"),
+        "{plain}"
+    );
     let poor = alternatives("Your program cannot show this", html);
     assert!(
         poor.ends_with("\n\n## News\n\nThere is [a lot](https://x.y/z) to tell, in many more words cat\n"),
@@ -196,29 +245,46 @@ fn a_saved_page_is_its_page() {
          --x\nContent-Type: image/png\nContent-Transfer-Encoding: base64\nContent-Location: https://x.y/a.png\n\niVBORw==\n--x--\n",
     )
     .unwrap();
-    assert_eq!(document.markdown, "# A page\n\n- From: Saved by Blink\n\n## A page\n\ntext\n");
+    assert_eq!(
+        document.markdown,
+        "# A page\n\n- From: Saved by Blink\n\n## A page\n\ntext\n"
+    );
     assert_eq!(document.about.parts, []);
 }
 
 #[test]
 fn encrypted_messages_are_partly_unread() {
-    let smime = mail("Content-Type: application/pkcs7-mime; name=smime.p7m\nContent-Transfer-Encoding: base64", "MIAG");
+    let smime = mail(
+        "Content-Type: application/pkcs7-mime; name=smime.p7m\nContent-Transfer-Encoding: base64",
+        "MIAG",
+    );
     assert_eq!(unread(&smime), [("smime.p7m".to_owned(), "password_protected")]);
     let pgp = mail(
         "Content-Type: multipart/encrypted; boundary=x",
         "--x\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--x\nContent-Type: application/octet-stream\n\n-----BEGIN PGP MESSAGE-----\n--x--\n",
     );
-    assert_eq!(unread(&pgp), [("encrypted message".to_owned(), "password_protected")]);
+    assert_eq!(
+        unread(&pgp),
+        [("encrypted message".to_owned(), "password_protected")]
+    );
 }
 
 #[test]
 fn of_very_many_attachments_the_first_are_read() {
     let names: Vec<String> = (0..1200).map(|number| format!("{number}.txt")).collect();
-    let attachments: Vec<(&str, &str, &[u8])> =
-        names.iter().map(|name| (name.as_str(), "text/plain", &b"text"[..])).collect();
+    let attachments: Vec<(&str, &str, &[u8])> = names
+        .iter()
+        .map(|name| (name.as_str(), "text/plain", &b"text"[..]))
+        .collect();
     let document = run("mail.eml", eml("body", &attachments)).unwrap();
     assert_eq!(document.about.parts.len(), 1001);
-    assert_eq!(document.unread().map(|(_, unread)| unread.code.as_str()).collect::<Vec<_>>(), ["too_many_members"]);
+    assert_eq!(
+        document
+            .unread()
+            .map(|(_, unread)| unread.code.as_str())
+            .collect::<Vec<_>>(),
+        ["too_many_members"]
+    );
     assert!(document.markdown.contains("## Attachment: 999.txt\n\ntext\n"));
 }
 
@@ -239,15 +305,25 @@ fn a_bomb_attached_leaves_the_message() {
 fn towers_of_messages_end_at_the_limit() {
     let tower = |height: usize| {
         let levels: String = (0..height)
-            .map(|level| format!("From: a@b.c\nTo: d@e.f\nSubject: level {level}\nContent-Type: message/rfc822\n\n"))
+            .map(|level| {
+                format!("From: a@b.c\nTo: d@e.f\nSubject: level {level}\nContent-Type: message/rfc822\n\n")
+            })
             .collect();
         levels + "From: a@b.c\nSubject: bottom\n\ntext"
     };
     let low = run("mail.eml", tower(3)).unwrap();
     assert!(low.markdown.contains("bottom"), "{}", low.markdown);
     let high = run("mail.eml", tower(200)).unwrap();
-    assert_eq!(high.unread().map(|(_, unread)| unread.code.as_str()).collect::<Vec<_>>(), ["nested_too_deep"]);
-    assert_eq!(run("mail.eml", tower(3000)).unwrap_err().code(), "too_many_members");
+    assert_eq!(
+        high.unread()
+            .map(|(_, unread)| unread.code.as_str())
+            .collect::<Vec<_>>(),
+        ["nested_too_deep"]
+    );
+    assert_eq!(
+        run("mail.eml", tower(3000)).unwrap_err().code(),
+        "too_many_members"
+    );
 }
 
 #[test]
@@ -259,13 +335,22 @@ fn headers_are_shown_in_short() {
     );
     let markdown = run("mail.eml", message).unwrap().markdown;
     assert!(markdown.starts_with("# two lines\n\n- From: "), "{markdown}");
-    assert!(markdown.contains("p49@x.y and 10 more\n- Cc: a@x.y, b@x.y\n\ntext"), "{markdown}");
+    assert!(
+        markdown.contains("p49@x.y and 10 more\n- Cc: a@x.y, b@x.y\n\ntext"),
+        "{markdown}"
+    );
     assert!(!markdown.contains("Message-ID"), "{markdown}");
 }
 
 #[test]
 fn damaged_messages_end_with_text_or_a_reason() {
-    let mail = eml("Some text", &[("a.csv", "text/csv", b"a,b\n1,2\n"), ("b.zip", "application/zip", &zip(&[("c.txt", "x")]))]);
+    let mail = eml(
+        "Some text",
+        &[
+            ("a.csv", "text/csv", b"a,b\n1,2\n"),
+            ("b.zip", "application/zip", &zip(&[("c.txt", "x")])),
+        ],
+    );
     let mut streams = msg_streams("", "Subject", "Some text");
     streams.extend(msg_in_msg(0, "Inner", "Inner", "inner text"));
     let msg = compound(&streams);

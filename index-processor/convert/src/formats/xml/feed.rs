@@ -11,7 +11,9 @@ use crate::formats::{blocks, html};
 pub(super) fn to_markdown(root: Node<'_, '_>, context: &Context<'_>) -> Markdown {
     let mut out = String::new();
     let channel = child(root, &["channel"]).unwrap_or(root);
-    let title = child(channel, &["title"]).map(line).filter(|title| !title.is_empty());
+    let title = child(channel, &["title"])
+        .map(line)
+        .filter(|title| !title.is_empty());
     if let Some(title) = &title {
         blocks::push_heading(&mut out, 1, title);
     }
@@ -35,7 +37,8 @@ fn push_entry(out: &mut String, entry: Node<'_, '_>, context: &Context<'_>) {
         Some(target) => blocks::one_line(target),
         None => line(link),
     });
-    let author = child(entry, &["author", "creator"]).map(|author| line(child(author, &["name"]).unwrap_or(author)));
+    let author =
+        child(entry, &["author", "creator"]).map(|author| line(child(author, &["name"]).unwrap_or(author)));
     let date = child(entry, &["pubDate", "published", "updated", "date"]).map(line);
     for (name, value) in [("Link", link), ("Author", author), ("Date", date)] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -78,6 +81,10 @@ fn child<'a, 'i>(node: Node<'a, 'i>, names: &[&str]) -> Option<Node<'a, 'i>> {
 }
 
 fn line(node: Node<'_, '_>) -> String {
-    let text: String = node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect();
+    let text: String = node
+        .descendants()
+        .filter(Node::is_text)
+        .filter_map(|node| node.text())
+        .collect();
     blocks::one_line(&text)
 }

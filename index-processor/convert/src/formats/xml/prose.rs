@@ -38,55 +38,89 @@ enum Role {
 
 fn role(name: &str) -> Role {
     match name {
-        "section" | "sect1" | "sect2" | "sect3" | "sect4" | "sect5" | "simplesect" | "chapter" | "part" | "appendix"
-        | "preface" | "book" | "set" | "article" | "refentry" | "refsect1" | "refsect2" | "refsect3"
-        | "refsection" | "refsynopsisdiv" | "sec" | "div" | "div1" | "div2" | "div3" | "div4" | "topic"
-        | "concept" | "task" | "reference" | "abstract" | "ack" | "app" | "ref-list" | "bibliography" | "glossary"
-        | "example" | "boxed-text" | "sidebar" => Role::Section,
+        "section" | "sect1" | "sect2" | "sect3" | "sect4" | "sect5" | "simplesect" | "chapter" | "part"
+        | "appendix" | "preface" | "book" | "set" | "article" | "refentry" | "refsect1" | "refsect2"
+        | "refsect3" | "refsection" | "refsynopsisdiv" | "sec" | "div" | "div1" | "div2" | "div3"
+        | "div4" | "topic" | "concept" | "task" | "reference" | "abstract" | "ack" | "app" | "ref-list"
+        | "bibliography" | "glossary" | "example" | "boxed-text" | "sidebar" => Role::Section,
         "title" | "head" | "article-title" | "refname" | "bridgehead" => Role::Title,
-        "p" | "para" | "simpara" | "shortdesc" | "cmd" | "ab" | "l" | "refpurpose" | "subtitle" | "author"
-        | "contrib" | "caption" | "mixed-citation" | "biblioentry" | "bibl" | "desc" => Role::Paragraph,
-        "itemizedlist" | "simplelist" | "ul" | "sl" | "list" | "steps-unordered" | "variablelist" | "dl" | "def-list"
-        | "glosslist" | "parml" => Role::List(false),
+        "p" | "para" | "simpara" | "shortdesc" | "cmd" | "ab" | "l" | "refpurpose" | "subtitle"
+        | "author" | "contrib" | "caption" | "mixed-citation" | "biblioentry" | "bibl" | "desc" => {
+            Role::Paragraph
+        }
+        "itemizedlist" | "simplelist" | "ul" | "sl" | "list" | "steps-unordered" | "variablelist" | "dl"
+        | "def-list" | "glosslist" | "parml" => Role::List(false),
         "orderedlist" | "procedure" | "ol" | "steps" | "substeps" => Role::List(true),
-        "listitem" | "member" | "li" | "sli" | "item" | "list-item" | "step" | "substep" | "dd" | "def" | "glossdef"
-        | "pd" => Role::Item,
+        "listitem" | "member" | "li" | "sli" | "item" | "list-item" | "step" | "substep" | "dd" | "def"
+        | "glossdef" | "pd" => Role::Item,
         "term" | "dt" | "glossterm" | "pt" => Role::Term,
-        "programlisting" | "screen" | "synopsis" | "literallayout" | "codeblock" | "msgblock" | "preformat" | "pre" | "eg"
-        | "funcsynopsisinfo" => Role::Code,
+        "programlisting" | "screen" | "synopsis" | "literallayout" | "codeblock" | "msgblock"
+        | "preformat" | "pre" | "eg" | "funcsynopsisinfo" => Role::Code,
         "table" | "informaltable" | "simpletable" | "properties" | "choicetable" => Role::Table,
-        "indexterm" | "prolog" | "journal-meta" | "permissions" | "article-id" | "article-categories" | "pub-date"
-        | "counts" | "encodingDesc" | "revisionDesc" | "profileDesc" | "publicationStmt" | "sourceDesc" | "remark"
-        | "object-id" | "kwd-group" | "custom-meta-group" | "funding-group" | "history" | "teiHeader" | "script"
-        | "style" | "metadata" | "refmeta" | "related-links" | "legalnotice" | "revhistory" | "data" => Role::Hidden,
-        "body" | "text" | "front" | "back" | "front-matter" | "article-meta" | "title-group" | "info" | "articleinfo"
-        | "bookinfo" | "chapterinfo" | "note" | "tip" | "warning" | "caution" | "important" | "blockquote"
-        | "disp-quote" | "fig" | "figure" | "conbody" | "taskbody" | "refbody" | "table-wrap" | "lg" | "quote-block"
-        | "authorgroup" | "contrib-group" | "formalpara" | "refnamediv" | "varlistentry" | "dlentry" | "def-item"
-        | "glossentry" | "plentry" | "context" | "result" | "prereq" | "postreq" | "stepresult" | "dita" | "ref" => Role::Group,
+        "indexterm" | "prolog" | "journal-meta" | "permissions" | "article-id" | "article-categories"
+        | "pub-date" | "counts" | "encodingDesc" | "revisionDesc" | "profileDesc" | "publicationStmt"
+        | "sourceDesc" | "remark" | "object-id" | "kwd-group" | "custom-meta-group" | "funding-group"
+        | "history" | "teiHeader" | "script" | "style" | "metadata" | "refmeta" | "related-links"
+        | "legalnotice" | "revhistory" | "data" => Role::Hidden,
+        "body" | "text" | "front" | "back" | "front-matter" | "article-meta" | "title-group" | "info"
+        | "articleinfo" | "bookinfo" | "chapterinfo" | "note" | "tip" | "warning" | "caution"
+        | "important" | "blockquote" | "disp-quote" | "fig" | "figure" | "conbody" | "taskbody"
+        | "refbody" | "table-wrap" | "lg" | "quote-block" | "authorgroup" | "contrib-group"
+        | "formalpara" | "refnamediv" | "varlistentry" | "dlentry" | "def-item" | "glossentry"
+        | "plentry" | "context" | "result" | "prereq" | "postreq" | "stepresult" | "dita" | "ref" => {
+            Role::Group
+        }
         _ => Role::Other,
     }
 }
 
-/// The role of an element where it stands: a title within a line is that of another work.
-fn role_of(node: Node<'_, '_>) -> Role {
-    let role = role(node.tag_name().name());
-    let parent = node.parent().filter(Node::is_element);
-    match (role, parent) {
-        (Role::Title, Some(parent)) => {
-            let around = self::role(parent.tag_name().name());
-            let is_within_line = matches!(around, Role::Paragraph | Role::Title | Role::Term)
-                || (matches!(around, Role::Other | Role::Item) && has_text(parent));
-            if is_within_line { Role::Other } else { role }
-        }
-        _ => role,
-    }
+/// What the tree does not tell at once.
+struct Outline {
+    /// Elements with text beside the elements in them.
+    with_text: HashSet<NodeId>,
+    /// Elements that have blocks in them, and so are no part of a line.
+    with_blocks: HashSet<NodeId>,
 }
 
-/// Is there text beside the elements inside?
-fn has_text(node: Node<'_, '_>) -> bool {
-    let mut texts = node.children().filter(Node::is_text);
-    texts.any(|text| text.text().is_some_and(|text| !text.trim().is_empty()))
+impl Outline {
+    fn of(root: Node<'_, '_>) -> Self {
+        let texts = root.descendants().filter(Node::is_text);
+        let mut outline = Self {
+            with_text: texts
+                .filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()))
+                .filter_map(|node| Some(node.parent()?.id()))
+                .collect(),
+            with_blocks: HashSet::new(),
+        };
+        for node in root.descendants().filter(Node::is_element) {
+            if outline.role(node) == Role::Other {
+                continue;
+            }
+            for above in node.ancestors().skip(1) {
+                if !outline.with_blocks.insert(above.id()) || above == root {
+                    break;
+                }
+            }
+        }
+        outline
+    }
+
+    /// The role of an element where it stands: a title within a line is that of another work.
+    fn role(&self, node: Node<'_, '_>) -> Role {
+        let role = role(node.tag_name().name());
+        let parent = node.parent().filter(Node::is_element);
+        let (Role::Title, Some(parent)) = (role, parent) else {
+            return role;
+        };
+        let around = self::role(parent.tag_name().name());
+        let is_within_line = matches!(around, Role::Paragraph | Role::Title | Role::Term)
+            || (matches!(around, Role::Other | Role::Item) && self.has_text(parent));
+        if is_within_line { Role::Other } else { role }
+    }
+
+    fn has_text(&self, node: Node<'_, '_>) -> bool {
+        self.with_text.contains(&node.id())
+    }
 }
 
 /// The Markdown of everything inside `root`.
@@ -94,7 +128,7 @@ pub(super) fn to_markdown(root: Node<'_, '_>) -> Markdown {
     let mut writer = Writer {
         out: String::new(),
         title: None,
-        blocks: with_blocks(root),
+        outline: Outline::of(root),
         root: root.id(),
         lists: 0,
     };
@@ -111,26 +145,10 @@ pub(super) fn to_markdown(root: Node<'_, '_>) -> Markdown {
     }
 }
 
-/// The elements that have blocks in them, and so are no part of a line.
-fn with_blocks(root: Node<'_, '_>) -> HashSet<NodeId> {
-    let mut found = HashSet::new();
-    for node in root.descendants().filter(Node::is_element) {
-        if role_of(node) == Role::Other {
-            continue;
-        }
-        for above in node.ancestors().skip(1) {
-            if !found.insert(above.id()) || above == root {
-                break;
-            }
-        }
-    }
-    found
-}
-
 struct Writer {
     out: String,
     title: Option<String>,
-    blocks: HashSet<NodeId>,
+    outline: Outline,
     root: NodeId,
     /// How many lists are around.
     lists: usize,
@@ -138,26 +156,33 @@ struct Writer {
 
 impl Writer {
     fn block(&mut self, node: Node<'_, '_>, level: usize) {
-        match role_of(node) {
+        match self.outline.role(node) {
             Role::Hidden => {}
             Role::Title => self.heading(node, level),
             Role::Section => {
                 let is_titled = node.id() != self.root
                     && node
                         .children()
-                        .any(|child| role_of(child) == Role::Title);
+                        .any(|child| self.outline.role(child) == Role::Title);
                 self.children(node, level + usize::from(is_titled));
             }
             Role::List(numbered) => self.list(node, numbered, level),
             Role::Code => {
-                let text: String = node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect();
+                let text: String = node
+                    .descendants()
+                    .filter(Node::is_text)
+                    .filter_map(|node| node.text())
+                    .collect();
                 let language = node.attribute("language").or_else(|| node.attribute("code-type"));
                 let language = language.filter(|name| name.chars().all(char::is_alphanumeric));
                 blocks::push_fenced(&mut self.out, language.unwrap_or_default(), &text);
             }
             Role::Table => match table::to_markdown(node) {
                 Some(table) => {
-                    if let Some(title) = node.children().find(|child| role_of(*child) == Role::Title) {
+                    if let Some(title) = node
+                        .children()
+                        .find(|child| self.outline.role(*child) == Role::Title)
+                    {
                         self.paragraph(&inline([title]));
                     }
                     blocks::push_gap(&mut self.out);
@@ -166,7 +191,7 @@ impl Writer {
                 None => self.children(node, level),
             },
             Role::Term => {
-                let term = inline([node]);
+                let term = inline(node.children());
                 self.paragraph(&format!("**{term}**"));
             }
             Role::Paragraph | Role::Item | Role::Group | Role::Other => self.children(node, level),
@@ -178,7 +203,8 @@ impl Writer {
         let mut line = Vec::new();
         for child in node.children() {
             let is_block = child.is_element()
-                && (self.blocks.contains(&child.id()) || role_of(child) != Role::Other);
+                && (self.outline.with_blocks.contains(&child.id())
+                    || self.outline.role(child) != Role::Other);
             if !is_block {
                 line.push(child);
                 continue;
@@ -198,7 +224,7 @@ impl Writer {
 
     /// Does it hold nothing but elements of unknown meaning, with no text between them?
     fn is_row(&self, node: Node<'_, '_>) -> bool {
-        role_of(node) == Role::Other && !has_text(node)
+        self.outline.role(node) == Role::Other && !self.outline.has_text(node)
     }
 
     fn paragraph(&mut self, text: &str) {
@@ -231,7 +257,7 @@ impl Writer {
         self.lists += 1;
         let mut number = 0;
         for child in node.children().filter(Node::is_element) {
-            if role_of(child) == Role::Title {
+            if self.outline.role(child) == Role::Title {
                 self.paragraph(&inline([child]));
                 continue;
             }

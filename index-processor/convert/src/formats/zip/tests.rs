@@ -1,17 +1,22 @@
-use crate::testing::{damaged, encrypted_zip, eml, run, run_with, zip};
+use crate::testing::{damaged, eml, encrypted_zip, run, run_with, zip};
 use crate::{ConvertError, Document, Options, Place};
 
 fn places(document: &Document) -> Vec<(String, &str)> {
     let markdown = &document.markdown;
     let line = |start: usize| markdown[start..].lines().next().unwrap_or_default();
     let parts = document.about.parts.iter();
-    parts.map(|part| (part.place.to_string(), line(part.start))).collect()
+    parts
+        .map(|part| (part.place.to_string(), line(part.start)))
+        .collect()
 }
 
 #[test]
 fn members_become_parts_in_the_order_of_their_paths() {
     let archive = zip(&[
-        ("notes/b.md", "---\ntitle: x\n---\n# Notes\n\ntext\n\nUnder\n---\n\n```\nopen"),
+        (
+            "notes/b.md",
+            "---\ntitle: x\n---\n# Notes\n\ntext\n\nUnder\n---\n\n```\nopen",
+        ),
         ("a.csv", "name,size\nx,1\n"),
         ("src/main.rs", "fn main() {}\n// ```"),
         ("c.json", "{\"a\": 1}"),
@@ -25,7 +30,10 @@ fn members_become_parts_in_the_order_of_their_paths() {
         ("sub/._x.txt", "x"),
     ]);
     let document = run("archive.zip", archive).unwrap();
-    assert_eq!(document.about.warnings, ["1 of the files inside hold nothing that is indexed: picture.png (unsupported_type)"]);
+    assert_eq!(
+        document.about.warnings,
+        ["1 of the files inside hold nothing that is indexed: picture.png (unsupported_type)"]
+    );
     insta::assert_snapshot!(document.markdown);
     insta::assert_debug_snapshot!(places(&document));
 }
@@ -33,13 +41,23 @@ fn members_become_parts_in_the_order_of_their_paths() {
 #[test]
 fn a_member_that_cannot_be_read_is_an_unread_part() {
     let secret = encrypted_zip(&[("inside.txt", "text")]);
-    let archive = zip(&[("a.txt", b"first".to_vec()), ("b.zip", secret), ("c.zip", b"PK\x03\x04broken".to_vec())]);
+    let archive = zip(&[
+        ("a.txt", b"first".to_vec()),
+        ("b.zip", secret),
+        ("c.zip", b"PK\x03\x04broken".to_vec()),
+    ]);
     let document = run("archive.zip", archive).unwrap();
     let unread: Vec<(String, &str)> = document
         .unread()
         .map(|(place, unread)| (place.to_string(), unread.code.as_str()))
         .collect();
-    assert_eq!(unread, [("b.zip".to_owned(), "password_protected"), ("c.zip".to_owned(), "corrupt")]);
+    assert_eq!(
+        unread,
+        [
+            ("b.zip".to_owned(), "password_protected"),
+            ("c.zip".to_owned(), "corrupt")
+        ]
+    );
     assert_eq!(document.markdown, "# a.txt\n\nfirst\n\n# b.zip\n\n# c.zip\n\n");
 }
 
@@ -48,7 +66,10 @@ fn an_archive_without_text_says_why() {
     for (bytes, code) in [
         (zip::<&str, &str>(&[]), "empty"),
         (zip(&[("__MACOSX/a", "x")]), "empty"),
-        (zip(&[("a.bin", "\0\u{1}\u{2}"), ("b.txt", " ")]), "nothing_inside"),
+        (
+            zip(&[("a.bin", "\0\u{1}\u{2}"), ("b.txt", " ")]),
+            "nothing_inside",
+        ),
         (encrypted_zip(&[("a.txt", "text")]), "password_protected"),
         (b"PK\x03\x04broken".to_vec(), "corrupt"),
         (zip(&[("a.zip", b"PK\x03\x04broken")]), "corrupt"),
@@ -78,7 +99,15 @@ fn names_are_made_harmless() {
     names.sort();
     assert_eq!(
         names,
-        ["C:/dir/file.txt", "a b # c.txt", "a/b/c.txt", "absolute.txt", "etc/passwd", "txt.exe", "unnamed"]
+        [
+            "C:/dir/file.txt",
+            "a b # c.txt",
+            "a/b/c.txt",
+            "absolute.txt",
+            "etc/passwd",
+            "txt.exe",
+            "unnamed"
+        ]
     );
 }
 
@@ -90,9 +119,18 @@ fn archives_within_archives_are_opened_down_to_a_limit() {
         })
     };
     let document = run("a.zip", nest(2)).unwrap();
-    let places: Vec<String> = document.about.parts.iter().map(|part| part.place.to_string()).collect();
+    let places: Vec<String> = document
+        .about
+        .parts
+        .iter()
+        .map(|part| part.place.to_string())
+        .collect();
     assert_eq!(places, ["1.zip", "1.zip/0.zip", "1.zip/0.zip/text.txt"]);
-    assert!(document.markdown.ends_with("### text.txt\n\nthe text\n"), "{}", document.markdown);
+    assert!(
+        document.markdown.ends_with("### text.txt\n\nthe text\n"),
+        "{}",
+        document.markdown
+    );
     assert_eq!(
         document.place_at(document.markdown.len()),
         Place::default().inside("1.zip/0.zip/text.txt")
@@ -124,7 +162,10 @@ fn a_bomb_ends_at_the_allowance() {
     for archive in [
         zip(&[("a.txt", vec![b'a'; 2 << 20])]),
         zip(&[("a.txt", zeros.clone()), ("b.txt", zeros.clone())]),
-        zip(&[("a.txt", b"text".to_vec()), ("b.zip", zip(&[("a.txt", zeros.clone()), ("b.txt", zeros)]))]),
+        zip(&[
+            ("a.txt", b"text".to_vec()),
+            ("b.zip", zip(&[("a.txt", zeros.clone()), ("b.txt", zeros)])),
+        ]),
     ] {
         let error = run_with("a.zip", archive, &options).unwrap_err();
         assert_eq!(error.code(), "too_large_unpacked");
@@ -148,12 +189,21 @@ fn lying(mut archive: Vec<u8>, size: u32) -> Vec<u8> {
 
 #[test]
 fn of_very_many_members_the_first_are_read() {
-    let members: Vec<(String, &str)> = (0..100_000).map(|number| (format!("{number:06}.txt"), "x")).collect();
+    let members: Vec<(String, &str)> = (0..100_000)
+        .map(|number| (format!("{number:06}.txt"), "x"))
+        .collect();
     let document = run("a.zip", zip(&members)).unwrap();
     assert_eq!(document.about.parts.len(), 1001);
     let (place, unread) = document.unread().next().unwrap();
-    assert_eq!((place, unread.code.as_str()), (&Place::default(), "too_many_members"));
-    assert!(unread.reason.starts_with("99000 of the 100000 files"), "{}", unread.reason);
+    assert_eq!(
+        (place, unread.code.as_str()),
+        (&Place::default(), "too_many_members")
+    );
+    assert!(
+        unread.reason.starts_with("99000 of the 100000 files"),
+        "{}",
+        unread.reason
+    );
 }
 
 #[test]
@@ -162,16 +212,26 @@ fn members_past_the_output_limit_are_unread() {
         max_output_bytes: 1000,
         ..Options::default()
     };
-    let archive = zip(&[("a.txt", "a".repeat(600)), ("b.txt", "b".repeat(600)), ("c.txt", "c".repeat(60))]);
+    let archive = zip(&[
+        ("a.txt", "a".repeat(600)),
+        ("b.txt", "b".repeat(600)),
+        ("c.txt", "c".repeat(60)),
+    ]);
     let document = run_with("a.zip", archive, &options).unwrap();
-    let unread: Vec<&str> = document.unread().map(|(_, unread)| unread.code.as_str()).collect();
+    let unread: Vec<&str> = document
+        .unread()
+        .map(|(_, unread)| unread.code.as_str())
+        .collect();
     assert_eq!(unread, ["output_too_large"]);
     assert!(document.markdown.contains("ccc"));
 }
 
 #[test]
 fn damaged_archives_end_with_a_reason() {
-    let archive = zip(&[("a.txt", "some text ".repeat(50)), ("b.md", "# Title\n\ntext".to_owned())]);
+    let archive = zip(&[
+        ("a.txt", "some text ".repeat(50)),
+        ("b.md", "# Title\n\ntext".to_owned()),
+    ]);
     for copy in damaged(&archive) {
         if let Err(error) = run("a.zip", copy) {
             assert!(!error.to_string().is_empty());

@@ -36,10 +36,12 @@ impl Line {
                 let is_strong = strong.is_some_and(|role| role.contains("strong") || role.contains("bold"));
                 self.marked(node, if is_strong { "**" } else { "*" });
             }
-            "b" | "bold" | "strong" | "uicontrol" | "guibutton" | "guilabel" | "guimenu" => self.marked(node, "**"),
-            "code" | "literal" | "codeph" | "command" | "filename" | "filepath" | "function" | "option" | "varname"
-            | "parameter" | "classname" | "userinput" | "computeroutput" | "constant" | "envar" | "cmdname"
-            | "monospace" | "tt" | "gi" | "att" => self.marked(node, "`"),
+            "b" | "bold" | "strong" | "uicontrol" | "guibutton" | "guilabel" | "guimenu" => {
+                self.marked(node, "**")
+            }
+            "code" | "literal" | "codeph" | "command" | "filename" | "filepath" | "function" | "option"
+            | "varname" | "parameter" | "classname" | "userinput" | "computeroutput" | "constant"
+            | "envar" | "cmdname" | "monospace" | "tt" | "gi" | "att" => self.marked(node, "`"),
             "link" | "ulink" | "xref" | "ext-link" | "a" | "ref" => self.link(node),
             "lb" | "br" | "pb" => self.space = true,
             "indexterm" | "remark" | "script" | "style" | "object-id" => {}
