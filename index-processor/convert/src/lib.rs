@@ -19,6 +19,8 @@ pub mod fixtures;
 mod format;
 mod formats;
 mod names;
+#[cfg(test)]
+mod pdf_fixture;
 pub mod quality;
 #[cfg(test)]
 mod testing;

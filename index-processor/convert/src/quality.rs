@@ -114,7 +114,10 @@ impl Share {
                 share.bad += 1;
             } else if is_letter(character) {
                 share.letters += 1;
-            } else if !matches!(character, '|' | '-' | '.' | '_' | '=' | '*' | '#' | '·' | '…' | '\\') {
+            } else if !matches!(
+                character,
+                '|' | '-' | '.' | '_' | '=' | '*' | '#' | '·' | '…' | '\\'
+            ) {
                 share.symbols += 1;
             }
         }
@@ -157,8 +160,16 @@ const SERVER: &str = "the file is an error message of a server: fetch it again";
 const PLACEHOLDERS: [Placeholder; 17] = [
     message(&["if this message is not eventually replaced"], 2500, XFA),
     message(&["this document requires adobe reader"], 1500, XFA),
-    message(&["to view the full contents of this document, you need a later version"], 2500, XFA),
-    message(&["the document you are trying to load requires adobe reader"], 2500, XFA),
+    message(
+        &["to view the full contents of this document, you need a later version"],
+        2500,
+        XFA,
+    ),
+    message(
+        &["the document you are trying to load requires adobe reader"],
+        2500,
+        XFA,
+    ),
     message(&["open this pdf portfolio in"], 1500, PORTFOLIO),
     message(&["you need to enable javascript to run this app"], 600, SCRIPT),
     message(&["enable javascript"], 300, SCRIPT),
@@ -175,7 +186,11 @@ const PLACEHOLDERS: [Placeholder; 17] = [
 ];
 
 const fn message(words: &'static [&'static str], longest: usize, reason: &'static str) -> Placeholder {
-    Placeholder { words, longest, reason }
+    Placeholder {
+        words,
+        longest,
+        reason,
+    }
 }
 
 fn placeholder(text: &str) -> Option<&'static str> {

@@ -61,12 +61,23 @@ fn read_in<'a>(better: &'a Document, wanted: &Part, own: &'a str) -> Option<&'a 
     let end = parts.get(at + 1).map_or(better.markdown.len(), |next| next.start);
     let text = better.markdown.get(parts[at].start..end)?.trim();
     // A picture may have no text; a page of which something else is known to be wrong has.
-    let is_picture = wanted.unread.as_ref().is_some_and(|unread| unread.code == "needs_ocr");
+    let is_picture = wanted
+        .unread
+        .as_ref()
+        .is_some_and(|unread| unread.code == "needs_ocr");
     if text.is_empty() && !is_picture {
         return None;
     }
-    let letters = |text: &str| text.chars().filter(|character| character.is_alphanumeric()).count();
-    Some(if letters(text) < letters(own) { own.trim() } else { text })
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|character| character.is_alphanumeric())
+            .count()
+    };
+    Some(if letters(text) < letters(own) {
+        own.trim()
+    } else {
+        text
+    })
 }
 
 /// Ends the paragraph before when another one `follows`; returns where that one starts.

@@ -90,7 +90,9 @@ fn at_edge(page: &Page, edge: Edge) -> impl Iterator<Item = &String> {
 /// else either: what repeats is then its content.
 fn strip(page: &mut Page, edge: Edge, repeated: &HashSet<Line>, said: &mut HashSet<Line>) {
     let is_furniture = |block: &String| shape(block).is_some_and(|shape| repeated.contains(&(edge, shape)));
-    let depth = at_edge(page, edge).take_while(|block| is_furniture(block)).count();
+    let depth = at_edge(page, edge)
+        .take_while(|block| is_furniture(block))
+        .count();
     if depth == 0 || (depth >= page.blocks.len() && page.facts.images == 0) {
         return;
     }
@@ -139,7 +141,12 @@ fn is_page_number(shape: &str) -> bool {
     shape
         .split(|character: char| !character.is_alphabetic())
         .filter(|word| !word.is_empty())
-        .all(|word| matches!(word, "page" | "p" | "pg" | "of" | "seite" | "von" | "de" | "página" | "sur" | "pagina"))
+        .all(|word| {
+            matches!(
+                word,
+                "page" | "p" | "pg" | "of" | "seite" | "von" | "de" | "página" | "sur" | "pagina"
+            )
+        })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use unpdf::parser::backend::TextSuppression;
 use unpdf::render::{BlockRenderer, CleanupOptions, CleanupPipeline};
 use unpdf::{
-    Block, ExtractionQuality, FormField, Metadata, PageSelection, PageStreamOptions, ParseEvent, ParseOptions,
-    PdfParser, RenderOptions,
+    Block, ExtractionQuality, FormField, Metadata, PageSelection, PageStreamOptions, ParseEvent,
+    ParseOptions, PdfParser, RenderOptions,
 };
 
 use crate::ConvertError;
@@ -88,9 +88,9 @@ pub(super) fn read(bytes: &[u8], limit: usize) -> Result<Reading, ConvertError> 
     if let Some(quality) = quality {
         reading.missing = missing(&quality, count);
         if quality.xref_reconstructed {
-            reading
-                .warnings
-                .push("the table of contents of the file was damaged and was rebuilt from what is in it".to_owned());
+            reading.warnings.push(
+                "the table of contents of the file was damaged and was rebuilt from what is in it".to_owned(),
+            );
         }
     }
     Ok(reading)
@@ -105,7 +105,9 @@ fn open(bytes: &[u8]) -> Result<PdfParser, ConvertError> {
         }
         Ok(Err(unpdf::Error::UnsupportedVersion(what))) => Err(ConvertError::failed(
             "unsupported_encryption",
-            format!("this PDF is encrypted in a way that cannot be read ({what}); save it without encryption"),
+            format!(
+                "this PDF is encrypted in a way that cannot be read ({what}); save it without encryption"
+            ),
         )),
         Ok(Err(error)) => Err(ConvertError::corrupt("PDF", error)),
         Err(_) => Err(ConvertError::corrupt("PDF", "the parser crashed on it")),
@@ -163,7 +165,9 @@ impl Reader<'_> {
     fn event(&mut self, event: ParseEvent) -> ControlFlow<()> {
         match event {
             ParseEvent::DocumentStart {
-                metadata, form_fields, ..
+                metadata,
+                form_fields,
+                ..
             } => {
                 self.reading.title = title(metadata);
                 self.reading.fields = fields(&form_fields);
@@ -259,7 +263,10 @@ fn fields(fields: &[FormField]) -> String {
 /// What a field is called, out of its path in the form: `form1[0].Page1[0].First_Name[0]` is the `First Name`.
 fn label(path: &str) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
-    let name = name.split_once('[').map_or(name, |(name, _)| name).replace('_', " ");
+    let name = name
+        .split_once('[')
+        .map_or(name, |(name, _)| name)
+        .replace('_', " ");
     match name.trim() {
         "" => path.to_owned(),
         name => name.to_owned(),
@@ -272,7 +279,9 @@ fn missing(quality: &ExtractionQuality, count: u32) -> Option<String> {
     }
     Some(match quality.declared_page_count {
         Some(declared) if declared > count => {
-            format!("the file is damaged: it should have {declared} pages, and {count} were found; save it anew")
+            format!(
+                "the file is damaged: it should have {declared} pages, and {count} were found; save it anew"
+            )
         }
         _ => "the file is damaged: not all of its pages were found; save it anew".to_owned(),
     })

@@ -19,7 +19,10 @@ const OUTLINES: u32 = 40;
 pub(super) fn judge(page: &Page, text: &str) -> Option<Unread> {
     let facts = &page.facts;
     if let Some(error) = &facts.error {
-        return Some(unread("page_unreadable", format!("the page cannot be read ({error})")));
+        return Some(unread(
+            "page_unreadable",
+            format!("the page cannot be read ({error})"),
+        ));
     }
     if facts.broken_streams > 0 {
         return Some(unread(
@@ -30,7 +33,10 @@ pub(super) fn judge(page: &Page, text: &str) -> Option<Unread> {
     if let Err(unread) = quality::judge(text) {
         return Some(unread);
     }
-    let characters = text.chars().filter(|character| character.is_alphanumeric()).count();
+    let characters = text
+        .chars()
+        .filter(|character| character.is_alphanumeric())
+        .count();
     if is_in_unreadable_fonts(facts, characters) {
         return Some(unread(
             "text_unreadable",
