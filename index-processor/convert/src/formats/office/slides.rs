@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use roxmltree::Document as Xml;
+use undoc::FormatType;
 use undoc::pptx::PptxParser;
 use undoc::streaming::{ParseEvent, SectionStreamOptions};
-use undoc::{Block, FormatType, HeadingLevel};
 
 use super::{Made, word};
 use crate::context::Context;
@@ -71,13 +71,7 @@ fn slide(
     // The name is the slide's number, and the notes are those of the slide with the same number, not of this one.
     section.name = None;
     section.notes = None;
-    for block in &mut section.content {
-        if let Block::Paragraph(paragraph) = block
-            && paragraph.is_heading()
-        {
-            paragraph.heading = HeadingLevel::H2;
-        }
-    }
+    word::rank_headings(&mut section);
     made.builder.block(&word::markdown(section, FormatType::Pptx));
     let notes = slides.notes(&path, context)?;
     if !notes.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use undoc::render::RenderOptions;
-use undoc::{Block, ErrorKind, FormatType, Paragraph, Section, Table};
+use undoc::{Block, ErrorKind, FormatType, HeadingLevel, Paragraph, Section, Table};
 
 use super::Made;
 use crate::context::Context;
@@ -19,7 +19,10 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
     for (number, mut section) in (1..).zip(document.sections) {
         let name = section.name.take();
         match format {
-            FormatType::Ppt => made.builder.part(Place::slide(number)),
+            FormatType::Ppt => {
+                made.builder.part(Place::slide(number));
+                rank_headings(&mut section);
+            }
             FormatType::Xls => {
                 let name = name.unwrap_or_else(|| format!("Sheet{number}"));
                 made.builder.part(Place::sheet(&name));
@@ -27,7 +30,8 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
             }
             _ => {}
         }
-        let notes = section.notes.take().unwrap_or_default();
+        let mut notes = section.notes.take().unwrap_or_default();
+        notes.retain(|note| !note.plain_text().trim().is_empty());
         made.builder.block(&markdown(section, format));
         if !notes.is_empty() {
             made.builder.block("Notes:");
@@ -56,6 +60,19 @@ fn paragraphs(paragraphs: Vec<Paragraph>, format: FormatType) -> String {
         section.add_paragraph(paragraph);
     }
     markdown(section, format)
+}
+
+/// The first heading of a slide is its title, what else is set as one ranks below.
+pub(super) fn rank_headings(slide: &mut Section) {
+    let mut level = HeadingLevel::H2;
+    for block in &mut slide.content {
+        if let Block::Paragraph(paragraph) = block
+            && paragraph.is_heading()
+        {
+            paragraph.heading = level;
+            level = HeadingLevel::H3;
+        }
+    }
 }
 
 /// A title that says something.
