@@ -10,6 +10,7 @@
 //! process. Only formats [of plain text](convert_plain) are converted where they are, in time linear in the size.
 
 mod charset;
+pub mod child;
 mod context;
 mod detect;
 mod document;
@@ -21,7 +22,9 @@ mod formats;
 mod names;
 #[cfg(test)]
 mod pdf_fixture;
+mod protocol;
 pub mod quality;
+pub mod sandbox;
 #[cfg(test)]
 mod testing;
 mod tidy;
@@ -31,6 +34,7 @@ pub use context::Options;
 pub use document::{About, Document, DocumentKind, Language, Part, Place, Unread};
 pub use error::ConvertError;
 pub use format::FileType;
+pub use protocol::{Answer, Confinement, Outcome, Profile, Request, Strength, Task};
 
 use context::Context;
 use format::Format;

@@ -94,7 +94,7 @@ impl Parts {
         let content = package
             .read("content.xml", context)?
             .ok_or_else(|| ConvertError::corrupt(WHAT, "it has no content.xml"))?;
-        let mut other = |name| Ok(package.read(name, context)?.map(|bytes| text(&bytes)));
+        let mut other = |name| Ok::<_, ConvertError>(package.read(name, context)?.map(|bytes| text(&bytes)));
         Ok(Self {
             content: text(&content),
             styles: other("styles.xml")?,
