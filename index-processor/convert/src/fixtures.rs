@@ -28,6 +28,8 @@ pub mod promises;
 mod text;
 mod web;
 
+use crate::format::Format;
+
 pub use archive::{zip, zip_of};
 pub use image::{png, scanned};
 pub use legacy::{compound, doc, ppt, xls};
@@ -102,4 +104,43 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+/// Has a file converted by the converter of `file_type`, whatever its content says: fuzzing one parser must not end at detection.
+///
+/// # Errors
+/// As [`convert`](crate::convert).
+pub fn convert_as(
+    file_type: crate::FileType,
+    input: &crate::Input<'_>,
+    options: &crate::Options,
+) -> Result<crate::Document, crate::ConvertError> {
+    use crate::FileType as Type;
+    let format = match file_type {
+        Type::Pdf => Format::Pdf,
+        Type::Docx => Format::Docx,
+        Type::Pptx => Format::Pptx,
+        Type::Xlsx => Format::Xlsx,
+        Type::Doc => Format::Doc,
+        Type::Ppt => Format::Ppt,
+        Type::Xls => Format::Xls,
+        Type::Odt => Format::Odt,
+        Type::Odp => Format::Odp,
+        Type::Ods => Format::Ods,
+        Type::Rtf => Format::Rtf,
+        Type::Epub => Format::Epub,
+        Type::Html => Format::Html,
+        Type::Eml => Format::Eml,
+        Type::Msg => Format::Msg,
+        Type::Ipynb => Format::Notebook,
+        Type::Zip => Format::Zip,
+        Type::Markdown => Format::Markdown,
+        Type::Json => Format::Json,
+        Type::Csv => Format::Csv,
+        Type::Xml => Format::Xml,
+        Type::Code => Format::Code(crate::Language::Other),
+        Type::Text => Format::Text("text/plain"),
+        Type::Image | Type::Audio | Type::Video => return crate::convert(input, options),
+    };
+    crate::run(format, input, &crate::context::Context::new(options))
 }
