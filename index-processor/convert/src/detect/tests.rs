@@ -382,6 +382,14 @@ fn what_is_attached_to_a_message_does_not_make_it_another_file() {
 }
 
 #[test]
+fn what_is_embedded_in_a_document_does_not_make_it_another_file() {
+    let workbook = compound(&[("Workbook", "x"), ("MBD1/WordDocument", "x"), ("MBD2/EncryptedPackage", "x")]);
+    assert_eq!(told("a", &workbook), Ok(Format::Xls));
+    let slides = compound(&[("PowerPoint Document", "x"), ("Embedded/Workbook", "x")]);
+    assert_eq!(told("a", &slides), Ok(Format::Ppt));
+}
+
+#[test]
 fn damaged_containers_are_what_their_names_say() {
     let cut = |bytes: Vec<u8>| bytes[..bytes.len() / 3].to_vec();
     let head: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0\0\0";

@@ -38,17 +38,20 @@ pub(super) fn format(input: &Input<'_>, named: Option<Named>) -> Format {
         _ if says_nothing && headers(bytes) >= 3 => Format::Eml,
         Some(Format::Json) | None if is_notebook(bytes) => Format::Notebook,
         Some(format) if format.is_plain() || matches!(format, Format::Html | Format::Notebook) => format,
-        // OpenDocument in one XML file.
-        _ if starts_as_xml(bytes) && flat_open_document(bytes).is_some() => {
-            flat_open_document(bytes).unwrap_or(Format::Xml)
-        }
+        _ => flat_open_document(bytes).unwrap_or_else(|| unpromised(input, by_name)),
+    }
+}
+
+/// The format of a text whose name promises something else, or nothing.
+fn unpromised(input: &Input<'_>, by_name: Option<Format>) -> Format {
+    let bytes = input.bytes;
+    match by_name {
         Some(Format::Xml) => Format::Xml,
-        // A name that promises something else than text, and text.
         Some(_) if starts_as_html(bytes) => Format::Html,
-        Some(_) | None if starts_as_xml(bytes) => Format::Xml,
+        _ if starts_as_xml(bytes) => Format::Xml,
         // Programs export tables as text under the name of a spreadsheet.
         Some(Format::Xls | Format::Xlsx | Format::Ods) => Format::Csv,
-        Some(_) | None => names::by_shebang(bytes)
+        _ => names::by_shebang(bytes)
             .or_else(|| input.content_type.and_then(names::by_content_type))
             .or_else(|| is_json(bytes).then_some(Format::Json))
             .unwrap_or(names::TEXT),
@@ -115,7 +118,7 @@ pub(super) fn headers(bytes: &[u8]) -> usize {
 fn flat_open_document(bytes: &[u8]) -> Option<Format> {
     let window = &bytes[..bytes.len().min(HEADER_WINDOW)];
     let holds = |text: &[u8]| window.windows(text.len()).any(|piece| piece == text);
-    if !holds(b"<office:document") {
+    if !window.trim_ascii_start().starts_with(b"<") || !holds(b"<office:document") {
         return None;
     }
     [

@@ -64,6 +64,14 @@ fn places_move_with_the_text() {
 }
 
 #[test]
+fn places_within_a_line_stay_within_it() {
+    let mut out = String::new();
+    let moved = push_markdown(&mut out, "# One two\nthree four", 1, &[2, 6, 16]);
+    let at: Vec<&str> = moved.iter().map(|place| &out[*place..*place + 3]).collect();
+    assert_eq!(at, ["One", "two", "fou"]);
+}
+
+#[test]
 fn plain_text_stays_what_it_is() {
     let mut out = String::new();
     push_plain(
