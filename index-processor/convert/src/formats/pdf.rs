@@ -5,6 +5,7 @@
 //! for that page alone; the text of the others stands.
 
 mod furniture;
+mod joined;
 mod pages;
 mod scan;
 
@@ -45,9 +46,10 @@ fn put_together(reading: Reading) -> Converted {
     let cleaner = pages::Cleaner::new();
     let mut text = String::new();
     let mut parts = Vec::with_capacity(reading.pages.len());
-    for page in &reading.pages {
-        let content = cleaner.clean(&page.blocks.concat());
-        let unread = scan::judge(page, &content);
+    for mut page in reading.pages {
+        let blocks = joined::join(std::mem::take(&mut page.blocks));
+        let content = cleaner.clean(&blocks.concat());
+        let unread = scan::judge(&page.facts, &content);
         let is_rubbish = unread.as_ref().is_some_and(|unread| !scan::may_keep_text(unread));
         parts.push(Part {
             start: start_paragraph(&mut text),

@@ -1,6 +1,6 @@
 //! Which pages have not really been read: what is on a page against the text that came out of it.
 
-use super::pages::{Facts, Page};
+use super::pages::Facts;
 use crate::{Unread, quality};
 
 /// Images on more of a page than this are a scan rather than an illustration.
@@ -16,8 +16,7 @@ const ORNAMENT_COVERAGE: f32 = 0.02;
 const OUTLINES: u32 = 40;
 
 /// Why a page with `text` on it is not read; `None` when it is.
-pub(super) fn judge(page: &Page, text: &str) -> Option<Unread> {
-    let facts = &page.facts;
+pub(super) fn judge(facts: &Facts, text: &str) -> Option<Unread> {
     if let Some(error) = &facts.error {
         return Some(unread(
             "page_unreadable",

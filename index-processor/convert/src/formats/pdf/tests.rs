@@ -337,7 +337,7 @@ fn more_text_than_allowed_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn flipped_bits_are_read_or_refused_and_always_the_same(
