@@ -5,6 +5,8 @@ mod code;
 mod csv;
 mod email;
 mod epub;
+#[cfg(test)]
+mod fixtures;
 mod front_matter;
 mod html;
 mod inline;

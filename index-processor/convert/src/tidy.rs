@@ -56,11 +56,6 @@ impl Builder {
         self.end_block();
     }
 
-    /// Appends text just as it is; the caller sees to the line ends.
-    pub(crate) fn push(&mut self, markdown: &str) {
-        self.markdown.push_str(markdown);
-    }
-
     /// Appends a document that was inside this one as the part `attachment`, its own parts within.
     pub(crate) fn document(&mut self, attachment: &str, document: &Document) {
         self.part(Place::default().inside(attachment));

@@ -2,6 +2,9 @@
 
 use std::rc::Rc;
 
+/// The longest paragraph that is taken for code, in bytes, when all of it is set so.
+const MAX_CODE: usize = 160;
+
 /// How a run of characters is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Style {
@@ -66,6 +69,19 @@ impl Runs {
             .is_none_or(|run| run.text.ends_with([' ', '\n', '\t']))
     }
 
+    /// Is it a paragraph that is set in typewriter letters as a whole, and is no word or line of code?
+    fn is_set_in_code(&self) -> bool {
+        let mut words = self.runs.iter().filter(|run| !run.text.trim().is_empty());
+        words.all(|run| run.style.code)
+            && self.runs.iter().map(|run| run.text.len()).sum::<usize>() > MAX_CODE
+    }
+
+    fn escaped(&self) -> String {
+        let mut out = String::new();
+        self.runs.iter().for_each(|run| push_escaped(&mut out, &run.text));
+        out
+    }
+
     /// Everything without emphasis, for headings, where it is how all of them look.
     pub(super) fn without_emphasis(mut self) -> Self {
         for run in &mut self.runs {
@@ -86,6 +102,9 @@ impl Runs {
     pub(super) fn markdown(&self) -> String {
         let mut out = String::new();
         let mut at = 0;
+        if self.is_set_in_code() {
+            return escape_start(&self.escaped());
+        }
         while let Some(run) = self.runs.get(at) {
             let Some(link) = &run.link else {
                 push_run(&mut out, run);
@@ -99,7 +118,7 @@ impl Runs {
             }
             push_link(&mut out, &label, link);
         }
-        escape_start(out)
+        escape_start(&out)
     }
 }
 
@@ -177,8 +196,8 @@ fn push_escaped(out: &mut String, text: &str) {
             '`' => true,
             '*' => !(before.is_whitespace() && after.is_whitespace()),
             '_' => {
-                !(before.is_whitespace() && after.is_whitespace())
-                    && !(before.is_alphanumeric() && after.is_alphanumeric())
+                let is_between = |kind: fn(char) -> bool| kind(before) && kind(after);
+                !is_between(char::is_whitespace) && !is_between(char::is_alphanumeric)
             }
             '<' => after.is_ascii_alphabetic() || matches!(after, '/' | '!' | '?'),
             ']' => matches!(after, '(' | ':'),
@@ -195,7 +214,7 @@ fn push_escaped(out: &mut String, text: &str) {
 }
 
 /// Text that starts like a heading, a list or a quotation is none.
-fn escape_start(text: String) -> String {
+fn escape_start(text: &str) -> String {
     let start = text.trim_start();
     let marker = start.trim_start_matches(|character: char| character.is_ascii_digit());
     let digits = start.len() - marker.len();

@@ -2,6 +2,7 @@
 //!
 //! `docs/decisions/office.md` says why there are two, and what is done here beside them.
 
+mod equations;
 mod number_format;
 mod slides;
 mod word;

@@ -1,9 +1,10 @@
 //! The ZIP package that office documents of today are.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::ConvertError;
 use crate::context::Context;
@@ -47,6 +48,32 @@ impl<'a> Package<'a> {
             .map_err(|error| ConvertError::corrupt(self.what, format!("{name}: {error}")))?;
         context.unpacked(bytes.len() as u64)?;
         Ok(Some(bytes))
+    }
+
+    /// The package with other content in some of its parts, which are not packed.
+    pub(super) fn with(&mut self, changes: &[(&str, &str)]) -> Result<Vec<u8>, ConvertError> {
+        let what = self.what;
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for at in 0..self.archive.len() {
+            let part = self
+                .archive
+                .by_index_raw(at)
+                .map_err(|error| refused(what, &error))?;
+            let change = changes
+                .iter()
+                .find(|(name, _)| part.name().is_ok_and(|found| found == *name));
+            let written = match change {
+                None => writer.raw_copy_file(part),
+                Some((name, content)) => {
+                    let plain = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+                    let started = writer.start_file(*name, plain);
+                    started.and_then(|()| Ok(writer.write_all(content.as_bytes())?))
+                }
+            };
+            written.map_err(|error| refused(what, &error))?;
+        }
+        let written = writer.finish().map_err(|error| refused(what, &error))?;
+        Ok(written.into_inner())
     }
 
     /// Counts what all parts unpack to, for libraries that unpack by themselves. The sizes that the package states may lie,

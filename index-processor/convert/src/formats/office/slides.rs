@@ -1,6 +1,6 @@
 //! Presentations: each slide by `undoc`, which of them are hidden and what the speaker notes say by code of ours.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use roxmltree::Document as Xml;
@@ -13,10 +13,21 @@ use crate::context::Context;
 use crate::formats::package::Package;
 use crate::{ConvertError, Place};
 
+/// What `undoc` is given in place of a slide that it cannot read.
+const EMPTY_SLIDE: &str = "<p:sld xmlns:p=\"http://schemas.openxmlformats.org/presentationml/2006/main\"><p:cSld><p:spTree/></p:cSld></p:sld>";
+
 pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> Result<(), ConvertError> {
     let what = made.what;
     let mut slides = Slides::open(bytes, what, context)?;
-    let mut parser = PptxParser::from_bytes(bytes.to_vec()).map_err(|error| word::refused(what, &error))?;
+    // `undoc` looks through all slides before it reads any, and gives up when one of them is broken.
+    let broken = slides.broken(context)?;
+    let changes: Vec<_> = broken.iter().map(|path| (path.as_str(), EMPTY_SLIDE)).collect();
+    let file = if broken.is_empty() {
+        bytes.to_vec()
+    } else {
+        slides.package.with(&changes)?
+    };
+    let mut parser = PptxParser::from_bytes(file).map_err(|error| word::refused(what, &error))?;
     let options = SectionStreamOptions {
         lenient: true,
         extract_resources: false,
@@ -28,10 +39,21 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
                 made.title = word::title(metadata.title.clone());
                 Ok(())
             }
-            ParseEvent::SectionParsed(section) => slide(section.clone(), &mut slides, context, made),
+            ParseEvent::SectionParsed(section) => {
+                let path = slides.paths.get(section.index);
+                if path.is_none_or(|path| broken.contains(path) || !slides.package.contains(path)) {
+                    unread(
+                        section.index,
+                        &ConvertError::corrupt("slide", "it is missing or no XML"),
+                        made,
+                    );
+                    Ok(())
+                } else {
+                    slide(section.clone(), &mut slides, context, made)
+                }
+            }
             ParseEvent::SectionFailed { index, error } => {
-                let error = word::refused("slide", &error);
-                made.builder.failed(Place::slide(number(index)), &error);
+                unread(index, &word::refused("slide", &error), made);
                 Ok(())
             }
             _ => Ok(()),
@@ -48,6 +70,10 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
     parsed.map_err(|error| word::refused(what, &error))
 }
 
+fn unread(index: usize, error: &ConvertError, made: &mut Made) {
+    made.builder.failed(Place::slide(number(index)), error);
+}
+
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }
@@ -59,14 +85,7 @@ fn slide(
     made: &mut Made,
 ) -> Result<(), ConvertError> {
     let place = Place::slide(number(section.index));
-    let Some(path) = slides.paths.get(section.index).cloned() else {
-        made.builder.unread(
-            place,
-            "corrupt",
-            "the slide is missing from the file; save it anew",
-        );
-        return Ok(());
-    };
+    let path = slides.paths.get(section.index).cloned().unwrap_or_default();
     made.builder.part(place);
     // The name is the slide's number, and the notes are those of the slide with the same number, not of this one.
     section.name = None;
@@ -111,6 +130,23 @@ impl<'a> Slides<'a> {
             }));
         }
         Ok(Self { package, paths })
+    }
+
+    /// The slides that are no XML.
+    fn broken(&mut self, context: &Context<'_>) -> Result<HashSet<String>, ConvertError> {
+        let mut broken = HashSet::new();
+        for path in &self.paths {
+            // A part that cannot be unpacked is as broken as one that cannot be parsed.
+            let is_broken = match text(&mut self.package, path, context) {
+                Ok(xml) => xml.is_some_and(|xml| Xml::parse(&xml).is_err()),
+                Err(error) if error.code() == "corrupt" => true,
+                Err(error) => return Err(error),
+            };
+            if is_broken {
+                broken.insert(path.clone());
+            }
+        }
+        Ok(broken)
     }
 
     /// The paragraphs of the speaker notes.

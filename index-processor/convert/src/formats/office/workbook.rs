@@ -28,7 +28,7 @@ pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> R
             Ok(cells) => {
                 made.builder.part(place);
                 made.builder.block(&format!("## {}", sheet.name));
-                let limit = context.options.max_output_bytes as usize;
+                let limit = usize::try_from(context.options.max_output_bytes).unwrap_or(usize::MAX);
                 made.builder.block(&cells.markdown(limit));
                 context.output(made.builder.len())?;
             }

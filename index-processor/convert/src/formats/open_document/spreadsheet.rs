@@ -65,7 +65,7 @@ pub(super) fn convert(
                 }
                 "table-cell" | "covered-table-cell" => {
                     if let Some(sheet) = &mut sheet {
-                        sheet.push(Cell::new(&element));
+                        sheet.push(&Cell::new(&element));
                     }
                 }
                 "s" | "tab" => state.text.push(' '),
@@ -95,7 +95,7 @@ pub(super) fn convert(
                 }
                 "table-cell" | "covered-table-cell" => {
                     if let Some(sheet) = &mut sheet {
-                        sheet.push(std::mem::take(&mut state));
+                        sheet.push(&std::mem::take(&mut state));
                     }
                 }
                 "p" => in_paragraph = in_paragraph.saturating_sub(1),
@@ -171,7 +171,7 @@ impl Sheet {
         self.current.clear();
     }
 
-    fn push(&mut self, cell: Cell) {
+    fn push(&mut self, cell: &Cell) {
         let text = cell.shown();
         if !text.is_empty() && self.column < MAX_COLUMNS {
             let times = cell.repeat.min(MAX_COLUMNS - self.column);

@@ -308,7 +308,12 @@ impl<'s, 'a: 's> Writer<'s, 'a> {
                 continue;
             }
             let content = self.apart(|writer| writer.blocks(cell, depth + 2));
-            let text = content.trim().replace("\n\n", "\n");
+            let text = content.trim();
+            // In presentations, the text of each cell is a list of its own.
+            let text = match text.strip_prefix("- ") {
+                Some(only) if !only.contains('\n') => only.to_owned(),
+                _ => text.replace("\n\n", "\n"),
+            };
             row.extend(std::iter::repeat_n(
                 text,
                 repeated(cell, "number-columns-repeated"),

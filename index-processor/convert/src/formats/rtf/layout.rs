@@ -13,8 +13,10 @@ const MAX_LEVEL: usize = 8;
 pub(super) struct Paragraph {
     /// Level of the heading, from 1.
     pub(super) heading: Option<usize>,
-    /// Level within a list, from 0.
-    pub(super) level: usize,
+    /// Level within a list, from 0, as it is stated; many lists only state the indent.
+    pub(super) level: i64,
+    /// Indent from the left, in twentieths of a point.
+    pub(super) indent: i64,
     pub(super) in_table: bool,
 }
 
@@ -24,7 +26,8 @@ pub(super) struct Layout {
     out: String,
     runs: Runs,
     marker: String,
-    after_item: bool,
+    /// The indents of the items that this one is within; empty outside of lists.
+    levels: Vec<i64>,
     cell: String,
     row: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -72,20 +75,27 @@ impl Layout {
         if marker.is_empty() {
             return self.block(text.trim());
         }
-        if !self.after_item && !self.out.is_empty() && !self.out.ends_with("\n\n") {
-            self.out.push('\n');
-        }
-        let level = paragraph.level.min(MAX_LEVEL);
+        let level = self.item_level(paragraph);
         self.out.extend(std::iter::repeat_n("   ", level));
         self.out.push_str(&item_marker(marker));
         let indent = format!("\n{}", " ".repeat(3 * level + 2));
         self.out.push_str(&text.trim().replace('\n', &indent));
         self.out.push('\n');
-        self.after_item = true;
+    }
+
+    fn item_level(&mut self, paragraph: Paragraph) -> usize {
+        let indent = paragraph
+            .indent
+            .saturating_mul(16)
+            .saturating_add(paragraph.level);
+        self.levels.retain(|outer| *outer < indent);
+        self.levels.push(indent);
+        (self.levels.len() - 1).min(MAX_LEVEL)
     }
 
     fn block(&mut self, markdown: &str) {
-        if std::mem::take(&mut self.after_item) {
+        if !self.levels.is_empty() {
+            self.levels.clear();
             self.out.push('\n');
         }
         self.out.push_str(markdown);
@@ -139,15 +149,16 @@ impl Layout {
     }
 
     /// A text of its own that is anchored here.
-    pub(super) fn push_aside(&mut self, text: &str) {
+    pub(super) fn push_aside(&mut self, text: &str, in_table: bool) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
-        if self.row.is_empty() && self.cell.is_empty() && self.rows.is_empty() {
-            self.block(text);
-        } else {
+        if in_table {
             self.cell.push_str(&text.replace("\n\n", "\n"));
+        } else {
+            self.end_table();
+            self.block(text);
         }
     }
 

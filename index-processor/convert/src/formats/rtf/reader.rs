@@ -174,7 +174,10 @@ impl Reader {
         self.row_is_open = outer.row_is_open;
         match outer.note.and_then(|note| self.notes.get_mut(note)) {
             Some(note) => *note = text,
-            None => self.layout.push_aside(&text),
+            None => {
+                let in_table = self.paragraph.in_table || self.row_is_open;
+                self.layout.push_aside(&text, in_table);
+            }
         }
     }
 
@@ -360,7 +363,8 @@ impl Reader {
             "pard" => self.paragraph = Paragraph::default(),
             "s" => self.paragraph.heading = self.headings.get(&number.unwrap_or_default()).copied(),
             "outlinelevel" => self.paragraph.heading = level(number).or(self.paragraph.heading),
-            "ilvl" => self.paragraph.level = usize::try_from(number.unwrap_or_default()).unwrap_or_default(),
+            "ilvl" => self.paragraph.level = i64::from(number.unwrap_or_default()),
+            "li" => self.paragraph.indent = i64::from(number.unwrap_or_default()),
             "intbl" => self.paragraph.in_table = true,
             "trowd" => self.row_is_open = true,
             "nestcell" => self.layout.end_paragraph(Paragraph {

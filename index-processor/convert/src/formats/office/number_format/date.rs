@@ -33,7 +33,7 @@ const LAST_DAY: f64 = 2_958_466.0;
 pub(super) fn push(out: &mut String, section: &Section, serial: f64, is_1904: bool) -> Option<()> {
     let tokens = &section.tokens;
     let is_elapsed = tokens.iter().any(|token| matches!(token, Token::Elapsed(..)));
-    if !(serial.abs() < LAST_DAY) || (serial < 0.0 && !is_elapsed) {
+    if !serial.is_finite() || serial.abs() >= LAST_DAY || (serial < 0.0 && !is_elapsed) {
         return None;
     }
     let digits = tokens.iter().find_map(|token| {

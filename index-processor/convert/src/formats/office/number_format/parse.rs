@@ -181,7 +181,7 @@ fn bracket(text: &str, section: &mut Section) -> Option<Token> {
     let letter = text.chars().next()?.to_ascii_lowercase();
     let is_elapsed =
         matches!(letter, 'h' | 'm' | 's') && text.chars().all(|other| other.eq_ignore_ascii_case(&letter));
-    is_elapsed.then(|| Token::Elapsed(letter, text.len()))
+    is_elapsed.then_some(Token::Elapsed(letter, text.len()))
 }
 
 /// In dates, `m` beside hours or seconds is minutes, `.00` after seconds their parts, and other signs are themselves.
