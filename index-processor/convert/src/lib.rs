@@ -15,6 +15,8 @@ mod context;
 mod detect;
 mod document;
 mod error;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
 mod format;
 mod formats;
 mod names;

@@ -1,0 +1,109 @@
+//! Files made to harm end with a reason, within the limits, and the next document does not notice.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use convert::fixtures::{self, Fixture, Text, hostile, promises};
+use convert::sandbox::{Reply, Sandbox, SandboxSettings};
+use convert::{Options, Outcome, Profile, Request, Task};
+
+const MEMORY: u64 = 256 << 20;
+const WALL: Duration = Duration::from_secs(5);
+/// What may pass beyond the limit until a child is ended and replaced on a machine that is busy with other tests.
+const SLACK: Duration = Duration::from_secs(10);
+
+fn options() -> Options {
+    Options {
+        max_output_bytes: 16 << 20,
+        max_unpacked_bytes: 128 << 20,
+        ..Options::default()
+    }
+}
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(SandboxSettings {
+        executable: Some(env!("CARGO_BIN_EXE_converter-child").into()),
+        parsers: 1,
+        memory_bytes: MEMORY,
+        wall: WALL,
+        wall_per_mib: Duration::from_millis(200),
+        cpu: WALL,
+        cpu_per_mib: Duration::from_millis(200),
+        ..SandboxSettings::default()
+    })
+}
+
+async fn send(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Reply {
+    let request = Request {
+        task: Task::Native { skip: Vec::new() },
+        name: name.to_owned(),
+        content_type: None,
+        options: options(),
+    };
+    let bytes = Bytes::copy_from_slice(bytes);
+    sandbox.run(Profile::Parser, &request, bytes).await.unwrap()
+}
+
+/// The code it ended with, or `converted`.
+fn ending(name: &str, reply: &Reply) -> String {
+    let result = match &reply.outcome {
+        Outcome::Document(document) => Ok(document.clone()),
+        Outcome::Error(error) => Err(error.clone()),
+        other => panic!("{name}: {other:?}"),
+    };
+    let broken = promises::broken(&result, &options());
+    assert!(broken.is_none(), "{name}: {}", broken.unwrap_or_default());
+    result.map_or_else(|error| error.code().to_owned(), |_| "converted".to_owned())
+}
+
+/// What each may end with. Where there are several, it depends on how fast the machine is.
+fn expected(name: &str) -> &'static [&'static str] {
+    match name {
+        "bomb.zip" => &["too_large_unpacked", "converter_timeout"],
+        "password.pdf" | "password.zip" | "password.docx" => &["password_protected"],
+        _ => &[],
+    }
+}
+
+fn run(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future);
+}
+
+async fn harmless(sandbox: &Sandbox, file: &Fixture, good: &[u8]) -> String {
+    let begun = Instant::now();
+    let reply = send(sandbox, file.name, &file.bytes).await;
+    let (took, code) = (begun.elapsed(), ending(file.name, &reply));
+    println!(
+        "{:22} {:>9} bytes {:>6} ms  {code}, {} children broken",
+        file.name,
+        file.bytes.len(),
+        took.as_millis(),
+        reply.broken
+    );
+    assert!(took < WALL + SLACK, "{}: took {took:?}", file.name);
+    let begun = Instant::now();
+    let reply = send(sandbox, "good.docx", good).await;
+    assert_eq!(ending("good.docx", &reply), "converted", "after {}", file.name);
+    assert!(begun.elapsed() < SLACK, "after {}: {:?}", file.name, begun.elapsed());
+    code
+}
+
+#[test]
+fn files_made_to_harm_end_with_a_reason_and_the_next_document_is_converted() {
+    run(async {
+        let (sandbox, good) = (sandbox(), fixtures::docx(&Text::known()));
+        let mut wrong = Vec::new();
+        for file in hostile::all() {
+            let code = harmless(&sandbox, &file, &good).await;
+            if !expected(file.name).contains(&&*code) {
+                wrong.push(format!("{}: {code}", file.name));
+            }
+        }
+        sandbox.close().await;
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    });
+}
