@@ -238,6 +238,7 @@ async fn cycle(
                     pipeline: "p".to_owned(),
                     size: 100,
                     chunks: 5,
+                    missing: Vec::new(),
                 };
                 ledger
                     .commit(&Commit {

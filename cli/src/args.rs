@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use index_processor::conversion::chain::Link;
+use index_processor::conversion::settings::ConvertArgs;
 use index_processor::settings::ChunkArgs;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Retry(RetryArgs),
     /// Decide on removals that wait for approval.
     Approve(ApproveArgs),
+    /// Convert files to Markdown and show how that went; needs no index.
+    Convert(Box<ConvertFilesArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +86,9 @@ pub(crate) struct UpArgs {
 
     #[command(flatten)]
     pub(crate) embedding: EmbeddingArgs,
+
+    #[command(flatten)]
+    pub(crate) convert: ConvertArgs,
 
     #[command(flatten)]
     pub(crate) chunk: ChunkArgs,
@@ -117,6 +124,28 @@ pub(crate) struct UpArgs {
     /// With --once: give up when nothing could be done for this long, for example because the embedding endpoint is down.
     #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) patience: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertFilesArgs {
+    /// Files, or folders of files.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Write the Markdown to FOLDER, as NAME.md, instead of printing it.
+    #[arg(long, short, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print JSON, one file a line; without --output with the text.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Take this converter only: native, poppler, ocr, remote, vision.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) converter: Option<Link>,
+
+    #[command(flatten)]
+    pub(crate) convert: ConvertArgs,
 }
 
 #[derive(Debug, Args)]
@@ -157,6 +186,10 @@ pub(crate) struct FilesArgs {
     /// Only paths that start with this.
     #[arg(long, default_value = "")]
     pub(crate) prefix: String,
+
+    /// Only files that are indexed in part, because some of their pages or attachments could not be read.
+    #[arg(long)]
+    pub(crate) partial: bool,
 
     /// Print JSON, one file a line.
     #[arg(long)]

@@ -22,6 +22,9 @@ use crate::args::{Cli, Command};
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
+    if let Some(ended) = convert::child::run_if_asked() {
+        return ended;
+    }
     let cli = Cli::parse();
     start_logging(&cli.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -51,6 +54,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Files(files) => commands::files::run(&data, files).await,
         Command::Status(status) => commands::status::run(&data, status).await,
         Command::Retry(retry) => commands::retry::run(&data, retry).await,
+        Command::Convert(convert) => commands::convert::run(*convert).await,
         Command::Approve(approve) => commands::approve::run(&data, approve).await,
     }
 }

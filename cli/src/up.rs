@@ -17,14 +17,16 @@ use control_plane::reconciler::Reconciler;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
+use index_processor::conversion::Conversion;
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::blobs::source::Source;
 use shared::ledger::SweepPolicy;
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
+use shared::settings::SourceOptions;
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -50,11 +52,16 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
         .chunk
         .settings(args.embedding.embedding_model.is_some())
         .map_err(anyhow::Error::msg)?;
+    let conversion = args
+        .convert
+        .open(&SourceOptions::new())
+        .map_err(anyhow::Error::msg)?;
     let listener = opening::listen(&args).await?;
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
-    let up = Up::assemble(embedded, queue, &args, chunk)?;
+    let conversion = Arc::new(conversion);
+    let up = Up::assemble(embedded, queue, &args, chunk, conversion)?;
     up.run(listener, &args).await
 }
 
@@ -77,14 +84,18 @@ impl Up {
         queue: Arc<dyn Queue>,
         args: &UpArgs,
         chunk: ChunkSettings,
+        conversion: Arc<Conversion>,
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let pipeline = Arc::new(Pipeline::new(
-            Arc::clone(&embedded.blobs),
-            Arc::clone(&embedded.vectors),
-            embedded.embedder.clone(),
-            Arc::clone(&embedded.bm25),
+            PipelineParts {
+                blobs: Arc::clone(&embedded.blobs),
+                vectors: Arc::clone(&embedded.vectors),
+                embedder: embedded.embedder.clone(),
+                bm25: Arc::clone(&embedded.bm25),
+            },
+            conversion,
             PipelineSettings {
                 max_file_bytes: args.max_file_size << 20,
                 inline_bytes: 0,

@@ -108,9 +108,9 @@ impl Operations {
             format!("{}/", prefix.trim_end_matches('/'))
         };
         let filter = FileFilter {
-            states: Vec::new(),
             prefix: below,
             after: after.cloned(),
+            ..FileFilter::default()
         };
         let rows = self.ledger.files(&self.index, &filter, PAGE).await?;
         Ok(rows.into_iter().map(|row| row.path).collect())

@@ -15,6 +15,7 @@ use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
 use shared::ids::{ClaimId, FileId, IndexId};
 use shared::ledger::{Ledger, LedgerError};
+use shared::place::Place;
 use shared::retry::Failure;
 use shared::vectors::{Hit, Query, SearchMode, SearchRequest, Vectors, VectorsError};
 use tokio::time::Instant;
@@ -69,11 +70,14 @@ pub struct SearchHit {
     pub ordinal: u32,
     /// Where the chunk is in the file's Markdown, in bytes.
     pub range: Range<u64>,
-    /// The page it starts on, where there are pages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<u32>,
+    /// The page, slide, sheet or attachment that it starts in, where there are such.
+    #[serde(flatten)]
+    pub place: Place,
     /// The blob's type.
     pub mime: String,
+    /// What made the Markdown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub converter: String,
     /// The version that the hit belongs to.
     pub etag: String,
     /// What the blob's owner noted with it, by name.
@@ -255,8 +259,9 @@ impl Search {
             text: payload.text,
             ordinal: payload.ordinal,
             range: payload.start..payload.end,
-            page: payload.page,
+            place: payload.place,
             mime: payload.mime,
+            converter: payload.converter,
             etag: payload.etag,
             metadata: payload.metadata,
         }

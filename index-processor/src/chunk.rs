@@ -16,13 +16,12 @@
 //! | Markdown, HTML | `markdown` finds the headings, `section` cuts by them |
 //! | code | `code` finds the items, `section` cuts by them |
 //! | JSON, NDJSON | `json` |
-//! | CSV | `csv` |
+//! | CSV, large tables in Markdown | `table` |
 //! | prose, on request | [`semantic`] |
 //! | anything else, and what has no parts | `leaf` |
 
 mod boundary;
 mod code;
-mod csv;
 mod grammars;
 mod json;
 mod leaf;
@@ -32,6 +31,7 @@ mod section;
 pub mod semantic;
 mod settings;
 mod sizer;
+mod table;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -78,7 +78,7 @@ pub fn chunk(document: &str, kind: DocumentKind, settings: &ChunkSettings) -> Ve
             Some(chunks) => return chunks,
             None => None,
         },
-        (_, DocumentKind::Csv) => return csv::chunks(&source),
+        (_, DocumentKind::Csv) => return table::chunks(&source, 0..document.len(), &[]),
         (_, DocumentKind::Code(language)) => grammars::grammar(language).and_then(|grammar| {
             code::outline(document, language, &grammar).map(|outline| (outline, Grammar::Code(grammar)))
         }),

@@ -12,8 +12,9 @@ use shared::retry::Failure;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::conversion::Conversion;
 use crate::metrics::Metrics;
-use crate::pipeline::{Capacity, Pipeline, PipelineSettings};
+use crate::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 
 /// How old the list of indexes may be. The control plane removes an index only some time after it marked it as going, so that
 /// this much is harmless.
@@ -40,6 +41,7 @@ impl Pipelines for Sole {
 pub struct FleetPipelines {
     ledger: Arc<dyn Ledger>,
     parts: PartsOpener,
+    conversion: Arc<Conversion>,
     settings: PipelineSettings,
     capacity: Arc<Capacity>,
     metrics: Arc<Metrics>,
@@ -60,6 +62,7 @@ impl FleetPipelines {
     pub fn new(
         ledger: Arc<dyn Ledger>,
         parts: PartsOpener,
+        conversion: Arc<Conversion>,
         settings: PipelineSettings,
         capacity: Arc<Capacity>,
         metrics: Arc<Metrics>,
@@ -67,6 +70,7 @@ impl FleetPipelines {
         Self {
             ledger,
             parts,
+            conversion,
             settings,
             capacity,
             metrics,
@@ -112,10 +116,13 @@ impl Pipelines for FleetPipelines {
             .await
             .map_err(|error| unusable(format!("index {index} cannot be opened: {error}")))?;
         let pipeline = Arc::new(Pipeline::new(
-            parts.blobs,
-            parts.vectors,
-            parts.embedder,
-            parts.bm25,
+            PipelineParts {
+                blobs: parts.blobs,
+                vectors: parts.vectors,
+                embedder: parts.embedder,
+                bm25: parts.bm25,
+            },
+            Arc::clone(&self.conversion),
             self.settings.clone(),
             Arc::clone(&self.capacity),
             Arc::clone(&self.metrics),

@@ -4,11 +4,14 @@
 //! [`settle`] decides how the attempt ends, and [`lease`] makes sure that an attempt which lost its file stops.
 
 pub mod chunk;
+pub mod conversion;
 pub mod indexes;
 pub mod lease;
 pub mod metrics;
 pub mod pipeline;
+pub mod remote;
 pub mod session;
 pub mod settings;
 pub mod settle;
+pub mod vision;
 pub mod worker;

@@ -26,6 +26,9 @@ use tokio::sync::Notify;
 const LAST_TASKS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    if let Some(ended) = convert::child::run_if_asked() {
+        return ended;
+    }
     service::run(|settings: &ProcessorSettings| &settings.service, check, run)
 }
 
@@ -34,6 +37,7 @@ fn check(loaded: &Loaded<ProcessorSettings>) -> Result<(), String> {
     settings
         .chunk
         .settings(settings.embedding.embedding_model.is_some())?;
+    settings.convert.check()?;
     settings
         .queue
         .open(BTreeSet::new(), None)
@@ -64,6 +68,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let listener = TcpListener::bind(settings.listen).await?;
     tracing::info!("health and metrics on http://{}", listener.local_addr()?);
 
+    let conversion = Arc::new(settings.convert.open(&sources)?);
     let owner = service::replica_name("index-processor");
     let embedding = settings.embedding.settings();
     let chunk = settings.chunk.settings(embedding.is_some())?;
@@ -73,6 +78,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let pipelines = FleetPipelines::new(
         Arc::clone(&ledger) as _,
         PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
+        conversion,
         PipelineSettings {
             max_file_bytes: settings.work.max_file_size << 20,
             inline_bytes: 0,

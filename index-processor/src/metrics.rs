@@ -16,7 +16,12 @@ pub struct Metrics {
     pub attempts: IntCounterVec,
     /// Failures by `code`.
     pub failures: IntCounterVec,
-    /// Time to convert a blob to Markdown, by document `kind`.
+    /// Conversions by `converter` (`native`, `poppler`, `ocr`, `remote`, `vision`) and `result` (`read`, `read_in_part`, `unread`,
+    /// `absent`).
+    pub conversions: IntCounterVec,
+    /// Tokens that a vision model charged.
+    pub vision_tokens: IntCounter,
+    /// Time to convert a blob to Markdown, by file `type`.
     pub file_markdown_seconds: HistogramVec,
     /// Time to get the dense vectors of a file.
     pub embedding_seconds: Histogram,
@@ -59,10 +64,19 @@ impl Metrics {
                 "outcome",
             )?,
             failures: declare.counters("longshore_failures_total", "Failed attempts, by code", "code")?,
+            conversions: declare.counters_by(
+                "longshore_conversions_total",
+                "Files given to a converter, by how it did",
+                &["converter", "result"],
+            )?,
+            vision_tokens: declare.counter(
+                "longshore_vision_tokens_total",
+                "Tokens that the vision model charged",
+            )?,
             file_markdown_seconds: declare.seconds_by(
                 "longshore_file_markdown_seconds",
-                "Time to convert a blob to Markdown",
-                "kind",
+                "Time to convert a blob to Markdown, by file type",
+                "type",
                 &STEP_BUCKETS,
             )?,
             embedding_seconds: declare.seconds(

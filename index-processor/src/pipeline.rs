@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 pub use self::capacity::Capacity;
 use crate::chunk::ChunkSettings;
+use crate::conversion::Conversion;
 use crate::metrics::Metrics;
 use crate::session::{self, Session};
 use crate::settle::Attempt;
@@ -41,12 +42,25 @@ pub struct PipelineSettings {
     pub chunk: ChunkSettings,
 }
 
+/// What belongs to the index.
+pub struct PipelineParts {
+    /// Where its documents are.
+    pub blobs: Arc<dyn Blobs>,
+    /// Its points.
+    pub vectors: Arc<dyn Vectors>,
+    /// Its model.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// Its terms.
+    pub bm25: Arc<Bm25>,
+}
+
 /// The steps and what they need.
 pub struct Pipeline {
     blobs: Arc<dyn Blobs>,
     vectors: Arc<dyn Vectors>,
     embedder: Option<Arc<dyn Embedder>>,
     bm25: Arc<Bm25>,
+    conversion: Arc<Conversion>,
     settings: PipelineSettings,
     fingerprint: String,
     capacity: Arc<Capacity>,
@@ -101,20 +115,19 @@ impl Pipeline {
     /// A pipeline. Semantic chunking needs an embedder: without one it cuts recursively.
     #[must_use]
     pub fn new(
-        blobs: Arc<dyn Blobs>,
-        vectors: Arc<dyn Vectors>,
-        embedder: Option<Arc<dyn Embedder>>,
-        bm25: Arc<Bm25>,
+        parts: PipelineParts,
+        conversion: Arc<Conversion>,
         settings: PipelineSettings,
         capacity: Arc<Capacity>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let fingerprint = fingerprint(&settings, embedder.as_deref(), &bm25);
+        let fingerprint = fingerprint(&settings, &conversion, parts.embedder.as_deref(), &parts.bm25);
         Self {
-            blobs,
-            vectors,
-            embedder,
-            bm25,
+            blobs: parts.blobs,
+            vectors: parts.vectors,
+            embedder: parts.embedder,
+            bm25: parts.bm25,
+            conversion,
             fingerprint,
             capacity,
             settings,
@@ -132,6 +145,7 @@ impl Pipeline {
     pub async fn process(&self, claim: &Claim, meta: &BlobMeta, report: &mut Report) -> Attempt {
         let version = |chunks| Version {
             chunks,
+            missing: Vec::new(),
             ..session::without_chunks(meta.etag.clone(), &self.fingerprint, meta.size)
         };
         match self.steps(claim, meta, report).await {
@@ -165,10 +179,17 @@ impl Pipeline {
             pipeline: self.fingerprint.clone(),
             size: fetched.blob.bytes.len() as u64,
             chunks: 0,
+            missing: Vec::new(),
         };
-        let cut = {
+        let inline = read.size <= self.settings.inline_bytes;
+        let (cut, missing) = {
             let _turn = self.capacity.turn(claim.attempts).await;
-            self.convert_and_chunk(fetched.blob, report).await?
+            let document = self.convert(fetched.blob, &version.content_hash, report).await?;
+            let missing = convert::missing(&document);
+            if !missing.is_empty() {
+                report.note("missing", serde_json::json!(missing));
+            }
+            (self.chunk(document, inline, report).await?, missing)
         };
         let cut = self.chunk_by_meaning(cut, report).await?;
         if cut.chunks.is_empty() {
@@ -180,14 +201,23 @@ impl Pipeline {
         let dense = self.embed(&cut, report).await?;
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
         self.upsert(claim, &read, cut, dense, report).await?;
-        Ok(CommitChange::Replace(Version { chunks, ..version }))
+        Ok(CommitChange::Replace(Version {
+            chunks,
+            missing,
+            ..version
+        }))
     }
 }
 
 /// Everything that decides what points a blob becomes. A file whose fingerprint differs is made again.
-fn fingerprint(settings: &PipelineSettings, embedder: Option<&dyn Embedder>, bm25: &Bm25) -> String {
+fn fingerprint(
+    settings: &PipelineSettings,
+    conversion: &Conversion,
+    embedder: Option<&dyn Embedder>,
+    bm25: &Bm25,
+) -> String {
     let parts = [
-        ::convert::fingerprint(),
+        conversion.fingerprint(),
         settings.chunk.fingerprint(),
         format!("bm25 {}", bm25.language()),
         embedder.map_or_else(

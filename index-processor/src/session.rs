@@ -84,6 +84,7 @@ pub fn without_chunks(etag: String, pipeline: &str, size: u64) -> Version {
         pipeline: pipeline.to_owned(),
         size,
         chunks: 0,
+        missing: Vec::new(),
     }
 }
 

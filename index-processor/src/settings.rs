@@ -7,6 +7,7 @@ use shared::ids::IndexId;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
 use crate::chunk::{ChunkSettings, Size, Strategy};
+use crate::conversion::settings::ConvertArgs;
 
 /// Takes files from the work queue, one attempt per file at a time, and brings them from blob to vector store. Any number
 /// of processors work side by side.
@@ -32,6 +33,10 @@ pub struct ProcessorSettings {
     /// The model.
     #[command(flatten)]
     pub embedding: EmbeddingArgs,
+
+    /// How files become Markdown.
+    #[command(flatten)]
+    pub convert: ConvertArgs,
 
     /// How documents are cut.
     #[command(flatten)]

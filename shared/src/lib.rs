@@ -17,6 +17,8 @@ pub mod index_parts;
 pub mod index_settings;
 pub mod ledger;
 pub mod limiter;
+pub mod outbound;
+pub mod place;
 pub mod queue;
 pub mod retry;
 pub mod secret;

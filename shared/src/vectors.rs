@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob_path::BlobPath;
 use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+use crate::place::Place;
 
 /// Why a vector store call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,11 +74,14 @@ pub struct Payload {
     pub start: u64,
     /// Where it ends, in bytes, exclusive.
     pub end: u64,
-    /// The page or slide that it starts on, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<u32>,
+    /// The page, slide, sheet or attachment that it starts in.
+    #[serde(flatten)]
+    pub place: Place,
     /// The blob's type.
     pub mime: String,
+    /// What made the Markdown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub converter: String,
     /// The blob's version tag.
     pub etag: String,
     /// What the blob's owner noted with it, by name.

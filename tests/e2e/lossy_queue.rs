@@ -15,7 +15,7 @@ use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -64,10 +64,13 @@ impl Fleet {
         let nudge = Arc::new(Notify::new());
         let tasks = Tasks::new();
         let pipeline = Arc::new(Pipeline::new(
-            blobs.clone(),
-            vectors.clone() as _,
-            None,
-            bm25.clone(),
+            PipelineParts {
+                blobs: blobs.clone(),
+                vectors: vectors.clone() as _,
+                embedder: None,
+                bm25: bm25.clone(),
+            },
+            Arc::default(),
             PipelineSettings {
                 max_file_bytes: 1 << 20,
                 inline_bytes: 0,

@@ -31,12 +31,14 @@ async fn list(client: &Client, args: &FilesArgs) -> anyhow::Result<u64> {
         .map(|state| state.name())
         .collect::<Vec<_>>()
         .join(",");
+    let partial = if args.partial { "true" } else { "false" };
     let mut cursor: Option<String> = None;
     let mut count = 0;
     loop {
         let mut query = vec![
             ("state", states.as_str()),
             ("prefix", &args.prefix),
+            ("partial", partial),
             ("limit", PAGE),
         ];
         if let Some(cursor) = &cursor {
@@ -72,6 +74,11 @@ fn print(file: &FileRow) {
     );
     if let Some(failure) = &file.last_error {
         text.push_str(&format!("  {}", Style::new().dim().apply_to(failure)));
+    }
+    if let Some(version) = &file.version {
+        for missing in &version.missing {
+            text.push_str(&format!("  {}", Style::new().yellow().apply_to(missing)));
+        }
     }
     line(&text);
 }

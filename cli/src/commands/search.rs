@@ -48,9 +48,12 @@ fn print(hit: &SearchHit, place: usize) {
         Style::new().dim(),
         Style::new().yellow().bold(),
     );
-    let page = hit.page.map_or_else(String::new, |page| format!(" page {page}"));
+    let place_in_file = match hit.place.to_string() {
+        nowhere if nowhere.is_empty() => nowhere,
+        place => format!("  {place}"),
+    };
     line(&format!(
-        "{place:>2}. {}{page}  {}",
+        "{place:>2}. {}{place_in_file}  {}",
         strong.apply_to(&hit.path),
         faint.apply_to(format!("{:.3}", hit.score))
     ));

@@ -54,6 +54,12 @@ async fn index(client: &Client, json: bool) -> anyhow::Result<()> {
             state_style(*state).apply_to(state)
         ));
     }
+    if stats.partial > 0 {
+        line(&format!(
+            "{:>9} indexed in part: `longshore files --partial` lists them",
+            grouped(stats.partial)
+        ));
+    }
     if let Some(oldest) = stats.oldest_pending_at {
         line(&format!(
             "oldest pending change reported {}",
@@ -84,6 +90,14 @@ async fn file(client: &Client, path: &str, json: bool) -> anyhow::Result<()> {
             plural(u64::from(version.chunks), "chunk"),
             bytes(version.size)
         ));
+    }
+    if let Some(version) = &file.version {
+        for missing in &version.missing {
+            line(&format!(
+                "{}   {missing}",
+                Style::new().yellow().apply_to("missing")
+            ));
+        }
     }
     line(&format!(
         "sequence  {} reported, {} applied · {} claims · {} failures",

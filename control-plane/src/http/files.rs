@@ -1,4 +1,4 @@
-//! `GET /indexes/{index}/files?state=…&prefix=…&cursor=…&limit=…` and `GET /indexes/{index}/files/{path}`.
+//! `GET /indexes/{index}/files?state=…&prefix=…&partial=true&cursor=…&limit=…` and `GET /indexes/{index}/files/{path}`.
 
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(super) struct Wanted {
     state: String,
     #[serde(default)]
     prefix: String,
+    #[serde(default)]
+    partial: bool,
     cursor: Option<String>,
     limit: Option<u32>,
 }
@@ -69,6 +71,7 @@ pub(super) async fn list(
         .map_err(|error| ApiError::bad_request(format!("cursor: {error}")))?;
     let filter = FileFilter {
         states: states(&wanted.state)?,
+        partial: wanted.partial,
         prefix: wanted.prefix,
         after,
     };

@@ -143,7 +143,9 @@ fn panicked(panic: &(dyn Any + Send)) -> Answer {
         file_type: None,
         outcome: Outcome::Error(ConvertError::failed(
             "converter_panicked",
-            format!("the converter met something in this file that it does not expect ({message}); save it anew"),
+            format!(
+                "the converter met something in this file that it does not expect ({message}); save it anew"
+            ),
         )),
     }
 }

@@ -79,6 +79,29 @@ impl Document {
         parts.filter_map(|part| Some((&part.place, part.unread.as_ref()?)))
     }
 
+    /// The same document with the text and the parts of another one behind its own.
+    #[must_use]
+    pub fn followed_by(mut self, other: Self) -> Self {
+        if !self.markdown.is_empty() && !self.markdown.ends_with("\n\n") {
+            let gap = if self.markdown.ends_with('\n') {
+                "\n"
+            } else {
+                "\n\n"
+            };
+            self.markdown.push_str(gap);
+        }
+        let shift = self.markdown.len();
+        self.markdown.push_str(&other.markdown);
+        self.about.warnings.extend(other.about.warnings);
+        self.about
+            .parts
+            .extend(other.about.parts.into_iter().map(|part| Part {
+                start: part.start + shift,
+                ..part
+            }));
+        self
+    }
+
     /// Where the text at `offset` bytes comes from; the default place when the file has no parts there.
     #[must_use]
     pub fn place_at(&self, offset: usize) -> Place {

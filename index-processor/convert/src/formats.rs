@@ -27,7 +27,7 @@ mod xml;
 mod zip;
 
 use crate::Converter;
-use crate::format::Format;
+use crate::format::{FileType, Format};
 
 /// All converters.
 pub(crate) const CONVERTERS: [&Converter; 15] = [
@@ -48,29 +48,31 @@ pub(crate) const CONVERTERS: [&Converter; 15] = [
     &zip::CONVERTER,
 ];
 
-impl Format {
-    /// The converter in this program; images, sound and moving pictures need something else.
-    pub(crate) fn converter(self) -> Option<&'static Converter> {
-        Some(match self {
-            Self::Html => &html::CONVERTER,
-            Self::Markdown => &markdown::CONVERTER,
-            Self::Json | Self::JsonLines => &json::CONVERTER,
-            Self::Csv => &csv::CONVERTER,
-            Self::Code(_) => &code::CONVERTER,
-            Self::Text(_) => &text::CONVERTER,
-            Self::Pdf => &pdf::CONVERTER,
-            Self::Docx | Self::Pptx | Self::Xlsx | Self::Doc | Self::Ppt | Self::Xls => &office::CONVERTER,
-            Self::Odt | Self::Odp | Self::Ods => &open_document::CONVERTER,
-            Self::Rtf => &rtf::CONVERTER,
-            Self::Epub => &epub::CONVERTER,
-            Self::Eml | Self::Msg => &email::CONVERTER,
-            Self::Notebook => &notebook::CONVERTER,
-            Self::Xml => &xml::CONVERTER,
-            Self::Zip => &zip::CONVERTER,
-            Self::Image(_) | Self::Audio(_) | Self::Video(_) => return None,
-        })
-    }
+/// The converter in this program; images, sound and moving pictures need something else.
+pub(crate) fn converter_of(file_type: FileType) -> Option<&'static Converter> {
+    Some(match file_type {
+        FileType::Html => &html::CONVERTER,
+        FileType::Markdown => &markdown::CONVERTER,
+        FileType::Json => &json::CONVERTER,
+        FileType::Csv => &csv::CONVERTER,
+        FileType::Code => &code::CONVERTER,
+        FileType::Text => &text::CONVERTER,
+        FileType::Pdf => &pdf::CONVERTER,
+        FileType::Docx | FileType::Pptx | FileType::Xlsx | FileType::Doc | FileType::Ppt | FileType::Xls => {
+            &office::CONVERTER
+        }
+        FileType::Odt | FileType::Odp | FileType::Ods => &open_document::CONVERTER,
+        FileType::Rtf => &rtf::CONVERTER,
+        FileType::Epub => &epub::CONVERTER,
+        FileType::Eml | FileType::Msg => &email::CONVERTER,
+        FileType::Ipynb => &notebook::CONVERTER,
+        FileType::Xml => &xml::CONVERTER,
+        FileType::Zip => &zip::CONVERTER,
+        FileType::Image | FileType::Audio | FileType::Video => return None,
+    })
+}
 
+impl Format {
     /// Is it text that is kept as it is, or laid out by code of ours alone?
     pub(crate) fn is_plain(self) -> bool {
         matches!(

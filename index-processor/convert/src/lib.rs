@@ -2,7 +2,7 @@
 //!
 //! [`convert`] decides what a file is (`detect`: by content first, then by name), then hands it to the one `Converter` of that
 //! format (`formats`). Whatever has none is refused with a reason that names the type found. A new format is a new file in
-//! `formats/` with a `Converter` in it, a `Format` variant, and a line in [`Format::converter`](format::Format).
+//! `formats/` with a `Converter` in it, a `Format` variant, and a line in `formats::converter_of`.
 //!
 //! Conversion is a pure function: the same bytes, name and content type give the same document. What changes its output must
 //! change [`fingerprint`], so that the files converted before are converted again. The parsers of office formats are not ours,
@@ -108,7 +108,7 @@ fn convert_within(input: &Input<'_>, context: &Context<'_>) -> Result<Document, 
 }
 
 fn run(format: Format, input: &Input<'_>, context: &Context<'_>) -> Result<Document, ConvertError> {
-    let converter = format.converter().ok_or_else(|| detect::no_converter(format))?;
+    let converter = formats::converter_of(format.file_type()).ok_or_else(|| detect::no_converter(format))?;
     let converted = (converter.run)(input, format, context)?;
     let is_partial = converted.parts.iter().any(|part| part.unread.is_some());
     if converted.markdown.trim().is_empty() && !is_partial {
@@ -129,6 +129,22 @@ fn run(format: Format, input: &Input<'_>, context: &Context<'_>) -> Result<Docum
             parts: converted.parts,
         },
     })
+}
+
+/// The version of the conversion of one type; that of a type with files of any other inside names all of them.
+#[must_use]
+pub fn fingerprint_of(file_type: FileType) -> String {
+    let holds_others = matches!(
+        file_type,
+        FileType::Eml | FileType::Msg | FileType::Zip | FileType::Epub | FileType::Ipynb
+    );
+    match formats::converter_of(file_type) {
+        Some(converter) if !holds_others => {
+            format!("convert/{VERSION} {}/{}", converter.name, converter.version)
+        }
+        Some(_) => fingerprint(),
+        None => format!("convert/{VERSION}"),
+    }
 }
 
 /// The version of the whole conversion: files converted under another one are converted again.

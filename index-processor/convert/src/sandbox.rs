@@ -21,8 +21,8 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::protocol::{Answer, Outcome, Profile, Request};
 use crate::FileType;
+use crate::protocol::{Answer, Outcome, Profile, Request};
 pub use settings::SandboxSettings;
 
 use cause::Cause;
@@ -38,7 +38,6 @@ pub struct Sandbox {
 
 /// The children of one profile.
 struct Pool {
-    profile: Profile,
     /// One permit for each child that may exist; whoever has one may take an idle child or start one.
     slots: Semaphore,
     idle: Mutex<Vec<ChildProcess>>,
@@ -79,14 +78,13 @@ impl Sandbox {
     /// A sandbox without children; the first documents start them.
     #[must_use]
     pub fn new(settings: SandboxSettings) -> Self {
-        let pool = |profile, children: usize| Pool {
-            profile,
+        let pool = |children: usize| Pool {
             slots: Semaphore::new(children.max(1)),
             idle: Mutex::default(),
         };
         Self {
-            parsers: pool(Profile::Parser, settings.parsers),
-            tools: pool(Profile::Tools, settings.tools),
+            parsers: pool(settings.parsers),
+            tools: pool(settings.tools),
             settings,
             reported: Default::default(),
         }
@@ -122,7 +120,11 @@ impl Sandbox {
     ) -> Result<Reply, SandboxError> {
         let pool = self.pool(profile);
         let begun = Instant::now();
-        let _slot = pool.slots.acquire().await.map_err(|_closed| SandboxError::Closed)?;
+        let _slot = pool
+            .slots
+            .acquire()
+            .await
+            .map_err(|_closed| SandboxError::Closed)?;
         let waited = begun.elapsed();
         let begun = Instant::now();
         let mut started = 0;
@@ -194,7 +196,9 @@ impl Sandbox {
             if confinement.is_complete() {
                 tracing::info!("{name} converters are confined: {confinement:?}");
             } else {
-                tracing::warn!("{name} converters are confined in part only, this system lacks the rest: {confinement:?}");
+                tracing::warn!(
+                    "{name} converters are confined in part only, this system lacks the rest: {confinement:?}"
+                );
             }
         }
         Ok(child)

@@ -13,6 +13,7 @@ use std::ops::Range;
 use super::Chunk;
 use super::leaf::{Grammar, Source};
 use super::pack::{content_key, pack};
+use super::table;
 
 /// A part of a document with a title, and its parts. The parts follow each other without a gap, up to its end.
 #[derive(Debug, PartialEq)]
@@ -139,7 +140,23 @@ impl Cutter<'_> {
         }
     }
 
+    /// Splits text that has no sections. A table that is too large for a chunk is cut between its rows, each piece below the
+    /// header: rows without it say little.
     fn leaf(&mut self, range: Range<usize>) {
+        let mut start = range.start;
+        if matches!(self.grammar, Grammar::Markdown) {
+            for table in table::tables(self.source.text, range.clone()) {
+                if !self.source.fits(table.clone()) {
+                    self.text(start..table.start);
+                    start = table.end;
+                    self.chunks.extend(table::chunks(self.source, table, &self.path));
+                }
+            }
+        }
+        self.text(start..range.end);
+    }
+
+    fn text(&mut self, range: Range<usize>) {
         for chunk in self.source.split(range, self.grammar) {
             self.emit(chunk);
         }

@@ -38,6 +38,7 @@ fn version(etag: &str) -> Version {
         pipeline: PIPELINE.to_owned(),
         size: 3,
         chunks: 1,
+        missing: Vec::new(),
     }
 }
 

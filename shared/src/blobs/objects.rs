@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use super::{Blob, BlobError, BlobMeta, Blobs, Listed};
 use crate::blob_path::BlobPath;
 use errors::{blob_error, container_error};
-pub use open::{OpenError, open};
+pub use open::{OpenError, open, open_store};
 
 /// For so long after it answered, a container is taken to be there.
 const SEEN_FOR: Duration = Duration::from_secs(10);

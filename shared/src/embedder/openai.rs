@@ -8,7 +8,6 @@
 mod refusal;
 mod reply;
 mod settings;
-mod transport;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,11 +22,14 @@ use tracing::instrument::WithSubscriber;
 
 use self::refusal::Asked;
 use self::reply::Reply;
-use self::transport::{Refusal, Transport};
 use super::{Embedded, Embedder, codes};
+use crate::outbound::{Refusal, Transport};
 use crate::retry::Failure;
 
 pub use self::settings::EmbeddingSettings;
+
+/// Longest reply that is read: 2,048 vectors of 4,096 printed floats are about 100 MB.
+const MAX_REPLY: usize = 256 << 20;
 
 /// An embedding model behind an OpenAI-compatible endpoint.
 pub struct OpenAiEmbedder {
@@ -60,9 +62,10 @@ impl OpenAiEmbedder {
     /// `embedder_misconfigured` when a setting cannot be right.
     pub fn new(settings: EmbeddingSettings) -> Result<Self, Failure> {
         settings.check()?;
-        let transport = Transport::new(settings.timeout, settings.api_key.is_some())
+        let transport = Transport::new(settings.timeout, MAX_REPLY)
             .map_err(|error| Failure::throttled(codes::MISCONFIGURED, format!("no http client: {error}")))?;
-        let client = Client::with_config(endpoint(&settings)).with_http_service(transport.into_service());
+        let client = Client::with_config(endpoint(&settings))
+            .with_http_service(transport.into_openai(settings.api_key.is_some()));
         let dimensions = settings
             .dimensions
             .map_or_else(OnceLock::new, |set| OnceLock::from(set as usize));
@@ -134,7 +137,7 @@ impl OpenAiEmbedder {
         let base64 = self.base64.load(Ordering::Relaxed);
         let reply = self.ask(texts, base64).await;
         match &reply {
-            Err(error) if base64 && refusal_of(error).is_some_and(Refusal::blames_encoding) => {
+            Err(error) if base64 && Refusal::of(error).is_some_and(refusal::blames_encoding) => {
                 let plain = self.ask(texts, false).await;
                 if plain.is_ok() {
                     tracing::info!(
@@ -201,18 +204,11 @@ fn endpoint(settings: &EmbeddingSettings) -> Box<dyn Config> {
     }
 }
 
-fn refusal_of(error: &OpenAIError) -> Option<&Refusal> {
-    match error {
-        OpenAIError::Boxed(boxed) => boxed.downcast_ref(),
-        _ => None,
-    }
-}
-
 /// Errors of the crate, in our words. Its own texts are not passed on: they may hold what was sent or received.
 fn failure(error: &OpenAIError, settings: &EmbeddingSettings, texts: &[String]) -> Failure {
     match error {
-        OpenAIError::Boxed(_) if let Some(refusal) = refusal_of(error) => {
-            refusal.to_failure(&Asked { settings, texts })
+        OpenAIError::Boxed(_) if let Some(refused) = Refusal::of(error) => {
+            refusal::failure(refused, &Asked { settings, texts })
         }
         OpenAIError::JSONDeserialize(error, _) => Failure::transient(
             codes::BAD_REPLY,

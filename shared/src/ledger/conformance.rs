@@ -74,7 +74,7 @@ where
     check! {
         life: one_file_from_change_to_index, changes_while_running_are_done_afterwards, claims_are_refused,
             a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold, a_commit_can_be_repeated,
-            commits_change_what_is_live, holds_must_match, held_removals_wait_for_a_decision,
+            commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match, held_removals_wait_for_a_decision,
             unknown_indexes_are_refused;
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
             wake_ups_of_claimed_files_are_not_stamped;
@@ -127,6 +127,7 @@ fn version(etag: &str) -> Version {
         pipeline: "pipeline-1".to_owned(),
         size: 100,
         chunks: 5,
+        missing: Vec::new(),
     }
 }
 

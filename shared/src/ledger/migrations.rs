@@ -3,7 +3,10 @@
 use super::LedgerError;
 
 /// Each brings the tables from the version before to the next; never edited once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_missing_parts.sql"),
+];
 
 /// The versions after `found`, each with its text.
 pub(super) fn after(found: i64) -> Result<impl Iterator<Item = (i64, &'static str)>, LedgerError> {

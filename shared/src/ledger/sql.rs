@@ -32,7 +32,7 @@ pub(super) const LIST: usize = 50;
 macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
-         pipeline, size, chunks, renamed_from, enqueued_at, run_id, state, entries"
+         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, state, entries"
     };
 }
 use claim_columns;
@@ -108,6 +108,8 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         CLAIMS_IN_USE,
         FILE,
         FILES,
+        PARTIAL_FILES,
+        PARTIAL,
         KNOWN_FILES,
         HISTORY,
         COUNTS,

@@ -11,6 +11,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::place::Missing;
 use crate::retry::Failure;
 use crate::work_message::Lane;
 pub use reports::*;
@@ -249,6 +250,9 @@ pub struct Version {
     pub size: u64,
     /// Points of the version.
     pub chunks: u32,
+    /// Parts of the file that the version lacks; none when it is whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// A new version to publish.
@@ -428,6 +432,8 @@ pub struct FileRow {
 pub struct FileFilter {
     /// Only these states; empty means all but DELETED.
     pub states: Vec<FileState>,
+    /// Only files that are indexed in part.
+    pub partial: bool,
     /// Only paths that start with this text.
     pub prefix: String,
     /// Only paths after this one.

@@ -10,6 +10,7 @@ use super::{Hit, Payload, Point, Query, SearchRequest, SparseVector, Vectors};
 use crate::blob_path::BlobPath;
 use crate::embedder::bm25::Bm25;
 use crate::ids::{ChunkHash, ClaimId, FileId, IndexId, PointId};
+use crate::place::Place;
 
 mod reading;
 mod writing;
@@ -124,7 +125,11 @@ pub fn point(path: &str, claim: ClaimId, ordinal: u32, text: &str, dense_size: O
         text: text.to_owned(),
         start: u64::from(ordinal) * 10,
         end: u64::from(ordinal) * 10 + text.len() as u64,
-        page: ordinal.checked_sub(1),
+        place: Place {
+            page: ordinal.checked_sub(1),
+            ..Place::default()
+        },
+        converter: "pdf".to_owned(),
         mime: "text/markdown".to_owned(),
         etag: "\"0x1\"".to_owned(),
         metadata: BTreeMap::from([("department".to_owned(), "quay & crane".to_owned())]),

@@ -71,6 +71,7 @@ pub(crate) fn replace(hold: &Hold) -> Commit {
             pipeline: "p1".to_owned(),
             size: 1000,
             chunks: 7,
+            missing: Vec::new(),
         }),
         detail: serde_json::json!({ "chunks": 7 }),
         debounce: Duration::ZERO,

@@ -22,6 +22,7 @@ use shared::ledger::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter, FileRow, Hold, Ledger,
     RunKind, SweepPolicy, Version,
 };
+use shared::place::Missing;
 use shared::retry::Failure;
 use shared::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
 use uuid::Uuid;
@@ -176,6 +177,14 @@ impl Pair {
                     pipeline: "pipeline".to_owned(),
                     size: 10,
                     chunks: 3,
+                    missing: (0..u32::from(*etag % 2))
+                        .map(|_| Missing {
+                            parts: "page 2".to_owned(),
+                            count: 1,
+                            code: "needs_ocr".to_owned(),
+                            reason: "a scan".to_owned(),
+                        })
+                        .collect(),
                 };
                 let change = match change {
                     0..=2 => CommitChange::Replace(version),

@@ -13,7 +13,7 @@ use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::{ChunkSettings, Size, Strategy};
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use shared::clock::Clock;
@@ -162,10 +162,13 @@ impl Fleet {
 
     fn pipeline(&self, who: &Arc<str>) -> anyhow::Result<Pipeline> {
         Ok(Pipeline::new(
-            self.blobs(who),
-            self.vectors(who, Role::Worker),
-            Some(self.embedder(who, Role::Worker)),
-            Arc::clone(&self.parts.bm25),
+            PipelineParts {
+                blobs: self.blobs(who),
+                vectors: self.vectors(who, Role::Worker),
+                embedder: Some(self.embedder(who, Role::Worker)),
+                bm25: Arc::clone(&self.parts.bm25),
+            },
+            Arc::default(),
             PipelineSettings {
                 max_file_bytes: 1 << 16,
                 inline_bytes: u64::MAX,

@@ -58,6 +58,7 @@ impl Overtaken {
                 pipeline: "p".to_owned(),
                 size: 1,
                 chunks: 1,
+                missing: Vec::new(),
             }),
             detail: serde_json::json!({}),
             debounce: std::time::Duration::ZERO,

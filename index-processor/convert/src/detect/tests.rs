@@ -383,7 +383,11 @@ fn what_is_attached_to_a_message_does_not_make_it_another_file() {
 
 #[test]
 fn what_is_embedded_in_a_document_does_not_make_it_another_file() {
-    let workbook = compound(&[("Workbook", "x"), ("MBD1/WordDocument", "x"), ("MBD2/EncryptedPackage", "x")]);
+    let workbook = compound(&[
+        ("Workbook", "x"),
+        ("MBD1/WordDocument", "x"),
+        ("MBD2/EncryptedPackage", "x"),
+    ]);
     assert_eq!(told("a", &workbook), Ok(Format::Xls));
     let slides = compound(&[("PowerPoint Document", "x"), ("Embedded/Workbook", "x")]);
     assert_eq!(told("a", &slides), Ok(Format::Ppt));

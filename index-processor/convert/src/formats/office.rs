@@ -8,6 +8,7 @@ mod slides;
 mod word;
 mod workbook;
 
+use super::markdown;
 use super::package::Package;
 use crate::context::Context;
 use crate::format::Format;
@@ -54,11 +55,16 @@ fn run(input: &Input<'_>, format: Format, context: &Context<'_>) -> Result<Conve
         _ => word::convert(bytes, context, &mut made)?,
     }
     let (markdown, parts) = made.builder.finish();
+    let title = match format {
+        // The first heading is the name of a sheet.
+        Format::Xlsx | Format::Xls => made.title,
+        _ => made.title.or_else(|| markdown::first_heading(&markdown)),
+    };
     Ok(Converted {
         markdown,
         kind: DocumentKind::Office,
         mime,
-        title: made.title,
+        title,
         warnings: made.warnings,
         parts,
     })

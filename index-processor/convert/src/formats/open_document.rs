@@ -11,6 +11,7 @@ mod text;
 use roxmltree::{Document as Xml, Node};
 use styles::Styles;
 
+use super::markdown;
 use super::package::Package;
 use crate::context::Context;
 use crate::format::Format;
@@ -56,6 +57,9 @@ fn run(input: &Input<'_>, format: Format, context: &Context<'_>) -> Result<Conve
         }
     };
     let (markdown, parts) = builder.finish();
+    if format != Format::Ods {
+        title = title.or_else(|| markdown::first_heading(&markdown));
+    }
     Ok(Converted {
         markdown,
         kind: DocumentKind::Office,

@@ -7,6 +7,7 @@ mod layout;
 mod reader;
 mod tokens;
 
+use super::markdown;
 use crate::context::Context;
 use crate::format::Format;
 use crate::tidy::Builder;
@@ -29,6 +30,7 @@ fn run(input: &Input<'_>, _: Format, context: &Context<'_>) -> Result<Converted,
     let mut builder = Builder::new();
     builder.block(&read.markdown);
     let (markdown, parts) = builder.finish();
+    let title = read.title.or_else(|| markdown::first_heading(&markdown));
     let mut warnings = Vec::new();
     if !read.is_whole {
         warnings.push("the file ends early; what there is was read".to_owned());
@@ -37,7 +39,7 @@ fn run(input: &Input<'_>, _: Format, context: &Context<'_>) -> Result<Converted,
         markdown,
         kind: DocumentKind::Office,
         mime: "application/rtf",
-        title: read.title,
+        title,
         warnings,
         parts,
     })

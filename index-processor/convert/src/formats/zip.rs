@@ -81,9 +81,6 @@ fn read(
     context: &Context<'_>,
 ) -> Result<Vec<u8>, ConvertError> {
     let entry = archive.by_index_data(index).map_err(unreadable)?;
-    if entry.encrypted() {
-        return Err(ConvertError::password_protected("file in an archive"));
-    }
     // A bomb that is honest about itself need not be unpacked.
     if entry.size() > context.unpack_left() && entry.size() < u64::from(u32::MAX) * 1024 {
         context.unpacked(entry.size())?;

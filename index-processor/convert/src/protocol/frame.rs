@@ -44,7 +44,10 @@ pub(crate) fn head<T: Serialize>(header: &T, body: usize) -> io::Result<Vec<u8>>
         .ok()
         .filter(|length| *length <= MAX_HEADER)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the header of a frame is too long"))?;
-    let prefix = length.to_le_bytes().into_iter().chain((body as u64).to_le_bytes());
+    let prefix = length
+        .to_le_bytes()
+        .into_iter()
+        .chain((body as u64).to_le_bytes());
     for (place, byte) in head.iter_mut().zip(prefix) {
         *place = byte;
     }
@@ -57,7 +60,10 @@ pub(crate) fn write<T: Serialize>(to: &mut impl Write, header: &T, body: &[u8]) 
 }
 
 /// The next frame; `None` when the other side has closed.
-pub(crate) fn read<T: DeserializeOwned>(from: &mut impl Read, max_body: u64) -> io::Result<Option<(T, Vec<u8>)>> {
+pub(crate) fn read<T: DeserializeOwned>(
+    from: &mut impl Read,
+    max_body: u64,
+) -> io::Result<Option<(T, Vec<u8>)>> {
     let mut prefix = [0; PREFIX];
     match from.read_exact(&mut prefix) {
         Ok(()) => {}

@@ -42,7 +42,8 @@ impl Cause {
             return Self::OutOfMemory;
         }
         let last_line = last_words.lines().rfind(|line| !line.trim().is_empty());
-        let last_line = last_line.map_or_else(String::new, |line| format!(", {}", printable(line, LAST_LINE)));
+        let last_line =
+            last_line.map_or_else(String::new, |line| format!(", {}", printable(line, LAST_LINE)));
         Self::Crashed(format!("{status}{last_line}"))
     }
 
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn the_end_and_the_last_words_tell_why() {
-        let overflow = "\nthread 'convert' (7) has overflowed its stack\nfatal runtime error: stack overflow\n";
+        let overflow =
+            "\nthread 'convert' (7) has overflowed its stack\nfatal runtime error: stack overflow\n";
         assert_eq!(Cause::of(signal(Signal::ABORT), overflow), Cause::StackOverflow);
         let memory = "memory allocation of 8589934592 bytes failed\n";
         assert_eq!(Cause::of(signal(Signal::ABORT), memory), Cause::OutOfMemory);

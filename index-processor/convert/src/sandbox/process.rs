@@ -68,7 +68,11 @@ impl ChildProcess {
             Profile::Parser => None,
             Profile::Tools => {
                 let within = settings.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-                Some(tempfile::Builder::new().prefix("longshore-convert-").tempdir_in(within)?)
+                Some(
+                    tempfile::Builder::new()
+                        .prefix("longshore-convert-")
+                        .tempdir_in(within)?,
+                )
             }
         };
         let temp_path = temp_dir.as_ref().map(|dir| dir.path().to_owned());
@@ -98,7 +102,12 @@ impl ChildProcess {
         if let Some(path) = &temp_path {
             command
                 .current_dir(path)
-                .envs(settings.tools_environment.iter().map(|(name, value)| (name, value)))
+                .envs(
+                    settings
+                        .tools_environment
+                        .iter()
+                        .map(|(name, value)| (name, value)),
+                )
                 .env("TMPDIR", path)
                 .env("HOME", path);
         } else {
@@ -209,7 +218,12 @@ impl ChildProcess {
     /// Address space that it has, in bytes, where the system tells: the quantity that is limited.
     fn address_space(&self) -> Option<u64> {
         let statm = format!("/proc/{}/statm", self.group?.as_raw_nonzero());
-        let pages: u64 = std::fs::read_to_string(statm).ok()?.split(' ').next()?.parse().ok()?;
+        let pages: u64 = std::fs::read_to_string(statm)
+            .ok()?
+            .split(' ')
+            .next()?
+            .parse()
+            .ok()?;
         Some(pages.saturating_mul(rustix::param::page_size() as u64))
     }
 
@@ -219,7 +233,9 @@ impl ChildProcess {
         let status = self.process.wait().await.ok();
         self.group = None;
         // The pipe ends with the last process that has it.
-        timeout(GRACE, self.last_words.listen(&mut self.stderr)).await.ok();
+        timeout(GRACE, self.last_words.listen(&mut self.stderr))
+            .await
+            .ok();
         (status, self.last_words.text())
     }
 

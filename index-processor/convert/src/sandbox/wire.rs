@@ -77,7 +77,8 @@ pub(super) async fn read<T: DeserializeOwned>(
         return Err(WireError::TooLarge);
     }
     let header = exactly(from, lengths.header.into()).await?;
-    let header = serde_json::from_slice(&header).map_err(|_| WireError::Nonsense("its header is malformed"))?;
+    let header =
+        serde_json::from_slice(&header).map_err(|_| WireError::Nonsense("its header is malformed"))?;
     Ok((header, exactly(from, lengths.body).await?))
 }
 

@@ -224,8 +224,7 @@ impl<'a> Ocr<'a> {
             .iter_mut()
             .zip(self.look(directory, picture, Layout::OneBlock)?)
         {
-            let is_text = again.letters >= FEWEST && seen.letters < FEW;
-            if is_text && again.worth > seen.worth * MUCH_MORE {
+            if is_fuller(&again, seen) {
                 *seen = again;
             }
         }
@@ -251,6 +250,12 @@ impl<'a> Ocr<'a> {
     }
 }
 
+/// Did the other layout see what the automatic one lost?
+fn is_fuller(one_block: &Seen, automatic: &Seen) -> bool {
+    let is_text = one_block.letters >= FEWEST && automatic.letters < FEW;
+    is_text && one_block.worth > automatic.worth * MUCH_MORE
+}
+
 /// Dots per inch for a page of this longer edge in points.
 fn resolution(longer_edge: f64) -> u32 {
     let at_most = LONGEST_EDGE * 72.0 / longer_edge.max(1.0);
@@ -261,3 +266,6 @@ fn resolution(longer_edge: f64) -> u32 {
 fn last_line(said: &str) -> &str {
     said.lines().last().unwrap_or(said)
 }
+
+#[cfg(test)]
+mod tests;

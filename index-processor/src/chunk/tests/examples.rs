@@ -323,7 +323,38 @@ fn settings_are_checked() {
     );
     assert_eq!(
         ChunkSettings::default().fingerprint(),
-        "chunk1-auto-cl100k-512-64"
+        "chunk2-auto-cl100k-512-64"
+    );
+}
+
+#[test]
+fn large_tables_in_markdown_repeat_their_header() {
+    let rows: String = (1..=40)
+        .map(|row| format!("| {row} | name of {row} |\n"))
+        .collect();
+    let document = format!("# Book\n\n## Sheet\n\nBefore.\n\n| id | name |\n| --- | --- |\n{rows}\nAfter.\n");
+    let chunks = chunk(&document, DocumentKind::Office, &characters(200, 0));
+    let of_table: Vec<_> = chunks
+        .iter()
+        .filter(|chunk| chunk.text.contains("name of"))
+        .collect();
+    assert!(of_table.len() > 3, "{}", page(&chunks));
+    for chunk in &of_table {
+        assert!(
+            chunk.text.starts_with("| id | name |\n| --- | --- |\n"),
+            "{}",
+            page(&chunks)
+        );
+        assert_eq!(chunk.heading_path, ["Book", "Sheet"]);
+    }
+    assert!(chunks.iter().any(|chunk| chunk.text.contains("Before.")));
+    assert_eq!(chunks.last().map(|chunk| chunk.text.as_str()), Some("After."));
+    // In a fence it is no table.
+    let fenced = format!("# Book\n\n```\n| id | name |\n| --- | --- |\n{rows}```\n");
+    let chunks = chunk(&fenced, DocumentKind::Office, &characters(200, 0));
+    assert_eq!(
+        chunks.iter().filter(|chunk| chunk.text.contains("| id")).count(),
+        1
     );
 }
 

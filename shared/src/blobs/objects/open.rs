@@ -9,7 +9,8 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::{ClientOptions, RetryConfig};
+use object_store::local::LocalFileSystem;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::Objects;
 use super::errors::brief;
@@ -44,12 +45,34 @@ pub enum OpenError {
 /// # Errors
 /// See [`OpenError`]; values of options are never in the text.
 pub fn open(source: &Source, options: &BTreeMap<String, Secret>) -> Result<Arc<dyn Blobs>, OpenError> {
+    match source {
+        Source::Folder(path) => Ok(Arc::new(Folder::open(path)?)),
+        Source::Azure { .. } | Source::S3 { .. } | Source::Gcs { .. } => {
+            Ok(Arc::new(Objects::new(open_store(source, options)?)))
+        }
+    }
+}
+
+/// The store behind a name, to read and to write; a folder is made if it is not there. As [`open`] otherwise.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_store(
+    source: &Source,
+    options: &BTreeMap<String, Secret>,
+) -> Result<Arc<dyn ObjectStore>, OpenError> {
     let wrong = |error: object_store::Error| OpenError::Settings {
         source_name: source.clone(),
         why: brief(&error.to_string()),
     };
-    let store: Arc<dyn object_store::ObjectStore> = match source {
-        Source::Folder(path) => return Ok(Arc::new(Folder::open(path)?)),
+    Ok(match source {
+        Source::Folder(path) => {
+            std::fs::create_dir_all(path).map_err(|error| OpenError::Settings {
+                source_name: source.clone(),
+                why: format!("the folder cannot be made: {error}"),
+            })?;
+            Arc::new(LocalFileSystem::new_with_prefix(path).map_err(wrong)?)
+        }
         Source::Azure { account, container } => {
             let mut builder = MicrosoftAzureBuilder::from_env()
                 .with_account(account)
@@ -82,8 +105,7 @@ pub fn open(source: &Source, options: &BTreeMap<String, Secret>) -> Result<Arc<d
             }
             Arc::new(builder.build().map_err(wrong)?)
         }
-    };
-    Ok(Arc::new(Objects::new(store)))
+    })
 }
 
 fn key<K: FromStr>(source: &Source, name: &str) -> Result<K, OpenError> {

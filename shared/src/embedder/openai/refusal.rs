@@ -1,17 +1,11 @@
 //! What a refused request means for the file, for the batch and for the operator. Decisions only.
 
-mod said;
-mod waits;
-
 use reqwest::StatusCode;
 
-use self::said::Said;
 use super::EmbeddingSettings;
-use super::transport::Refusal;
 use crate::embedder::codes;
+use crate::outbound::{Refusal, Said};
 use crate::retry::Failure;
-
-pub(super) use self::waits::asked_wait;
 
 /// What had been asked when the refusal came.
 pub(super) struct Asked<'a> {
@@ -19,42 +13,38 @@ pub(super) struct Asked<'a> {
     pub(super) texts: &'a [String],
 }
 
-impl Refusal {
-    /// Whether the endpoint may not know base64.
-    pub(super) fn blames_encoding(&self) -> bool {
-        matches!(self, Self::Status { status, body, .. } if is_bad_request(*status)
+/// Whether the endpoint may not know base64.
+pub(super) fn blames_encoding(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Status { status, body, .. } if is_bad_request(*status)
             && Said::read(body).mentions(&["encoding_format", "base64"]))
-    }
+}
 
-    /// The failure that this is, in words that hold neither key nor text.
-    pub(super) fn to_failure(&self, asked: &Asked<'_>) -> Failure {
-        let Asked { settings, .. } = asked;
-        match self {
-            Self::Status {
-                status,
-                retry_after,
-                body,
-            } => status_failure(*status, &Said::read(body), asked).retry_after(*retry_after),
-            Self::TimedOut => Failure::throttled(
-                codes::UNAVAILABLE,
-                format!(
-                    "{settings} did not answer within {} s",
-                    settings.timeout.as_secs_f64()
-                ),
+/// The failure that this is, in words that hold neither key nor text.
+pub(super) fn failure(refusal: &Refusal, asked: &Asked<'_>) -> Failure {
+    let Asked { settings, .. } = asked;
+    match refusal {
+        Refusal::Status {
+            status,
+            retry_after,
+            body,
+        } => status_failure(*status, &Said::read(body), asked).retry_after(*retry_after),
+        Refusal::TimedOut => Failure::throttled(
+            codes::UNAVAILABLE,
+            format!(
+                "{settings} did not answer within {} s",
+                settings.timeout.as_secs_f64()
             ),
-            Self::Unreachable(why) => {
-                Failure::throttled(codes::UNAVAILABLE, format!("{settings} cannot be reached: {why}"))
-            }
-            Self::TooLong => {
-                Failure::transient(codes::BAD_REPLY, format!("{settings} sent too long a reply"))
-            }
+        ),
+        Refusal::Unreachable(why) => {
+            Failure::throttled(codes::UNAVAILABLE, format!("{settings} cannot be reached: {why}"))
         }
+        Refusal::TooLong => Failure::transient(codes::BAD_REPLY, format!("{settings} sent too long a reply")),
     }
 }
 
 fn status_failure(status: StatusCode, said: &Said, asked: &Asked<'_>) -> Failure {
     let Asked { settings, .. } = asked;
-    let quote = said.quote(asked);
+    let quote = said.quote(settings.api_key.as_ref(), asked.texts);
     match status {
         // What is said about keys tends to hold a part of the key.
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => refused_key(settings, status),
@@ -86,7 +76,10 @@ fn status_failure(status: StatusCode, said: &Said, asked: &Asked<'_>) -> Failure
                 format!("{settings} is unknown, check EMBEDDING_MODEL{quote}"),
             )
         }
-        _ if is_bad_request(status) && said.is_about(&["dimensions", "api-version", "model"]) => {
+        _ if is_bad_request(status)
+            && (said.is_about(&["dimensions", "api-version", "model"])
+                || said.message_mentions("dimensions")) =>
+        {
             Failure::throttled(
                 codes::MISCONFIGURED,
                 format!(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::try_join;
+use serde::Serialize;
 
 use super::notes::{Line, record, settled};
 use super::rows::claim as read_claim;
@@ -13,7 +14,7 @@ use crate::ledger::{
     Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, FailOutcome,
     Hold, LedgerError, ReleaseOutcome, SweepPolicy, Swept, detail, millis, sql,
 };
-use crate::retry::{Failure, FailureClass};
+use crate::retry::FailureClass;
 
 pub(in crate::ledger) async fn claim<D: Database>(db: &D, request: &ClaimRequest) -> DbResult<ClaimOutcome> {
     let ClaimRequest {
@@ -73,8 +74,12 @@ pub(in crate::ledger) async fn commit<D: Database>(db: &D, commit: &Commit) -> D
     let (version, skip) = match &commit.change {
         CommitChange::Replace(version) | CommitChange::Keep(version) => (Some(version), None),
         CommitChange::Remove => (None, None),
-        CommitChange::Skip(version, failure) => (Some(version), Some(failure_text(failure)?)),
+        CommitChange::Skip(version, failure) => (Some(version), Some(json_text(failure)?)),
     };
+    let missing = version
+        .filter(|version| !version.missing.is_empty())
+        .map(|version| json_text(&version.missing))
+        .transpose()?;
     let mut values = held_by(hold);
     values.extend(values![
         commit.change.outcome().state(),
@@ -85,6 +90,7 @@ pub(in crate::ledger) async fn commit<D: Database>(db: &D, commit: &Commit) -> D
         version.map(|version| version.size),
         version.map(|version| version.chunks),
         skip,
+        missing,
     ]);
     let committed = db
         .one(&sql::COMMIT, values, |c| {
@@ -153,8 +159,8 @@ pub(in crate::ledger) async fn release<D: Database>(
     Ok(ReleaseOutcome::Released(state))
 }
 
-fn failure_text(failure: &Failure) -> DbResult<String> {
-    serde_json::to_string(failure).map_err(|error| LedgerError::Corrupt(error.to_string()).into())
+fn json_text(value: &impl Serialize) -> DbResult<String> {
+    serde_json::to_string(value).map_err(|error| LedgerError::Corrupt(error.to_string()).into())
 }
 
 fn class_name(class: FailureClass) -> &'static str {
@@ -215,7 +221,7 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
         class_name(failure.class),
         *max_attempts,
         millis(*delay),
-        failure_text(failure)?,
+        json_text(failure)?,
         etag.as_ref(),
     ];
     values.extend(held_by(hold));
@@ -251,7 +257,7 @@ pub(in crate::ledger) async fn sweep<D: Database>(
         class_name(failure.class),
         policy.max_attempts,
         millis(policy.delay),
-        failure_text(&failure)?,
+        json_text(&failure)?,
         None::<&str>,
         millis(policy.stale_after),
         limit,

@@ -178,7 +178,12 @@ pub(in crate::ledger) async fn files<D: Database>(
         .map(|state| values![index, *state, &first, &last, limit])
         .collect();
     let mut found = Vec::new();
-    db.run(&sql::FILES, &sets, |_, c| {
+    let statement = if filter.partial {
+        &sql::PARTIAL_FILES
+    } else {
+        &sql::FILES
+    };
+    db.run(statement, &sets, |_, c| {
         found.push(rows::file(c)?);
         Ok(())
     })
@@ -234,9 +239,10 @@ pub(in crate::ledger) async fn stats<D: Database>(db: &D, index: &IndexId) -> Db
         next_due_at = [next_due_at, c.value()?].into_iter().flatten().min();
         Ok(())
     });
-    let (counts, sizes, oldest, _) = try_join!(
+    let (counts, sizes, partial, oldest, _) = try_join!(
         db.many(&sql::COUNTS, values![index], count),
         db.one(&sql::SIZES, values![index], |c| Ok((c.count()?, c.count()?))),
+        db.one(&sql::PARTIAL, values![index], |c| c.count()),
         db.one(&sql::OLDEST, values![index], |c| c.value()),
         next_due,
     )?;
@@ -248,6 +254,7 @@ pub(in crate::ledger) async fn stats<D: Database>(db: &D, index: &IndexId) -> Db
         by_state,
         chunks,
         bytes,
+        partial: partial.unwrap_or_default(),
         backlog,
         oldest_pending_at: oldest.flatten(),
         next_due_at,

@@ -6,11 +6,13 @@ use crate::file_state::FileState::{self, AwaitingApproval, Deleted, Failed, Inde
 use crate::ids::{FileId, IndexId};
 use crate::ledger::database::{Columns, DbResult};
 use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, RunRecord, Version};
+use crate::place::Missing;
 
-/// The next five columns.
+/// The next six columns.
 fn version(c: &mut Columns<'_>) -> DbResult<Option<Version>> {
     let (etag, content_hash, pipeline) = (c.value()?, c.value()?, c.value()?);
     let (size, chunks): (Option<i64>, Option<i64>) = (c.value()?, c.value()?);
+    let missing: Option<Vec<Missing>> = c.json_or_null()?;
     let (Some(etag), Some(content_hash), Some(pipeline), Some(size), Some(chunks)) =
         (etag, content_hash, pipeline, size, chunks)
     else {
@@ -22,6 +24,7 @@ fn version(c: &mut Columns<'_>) -> DbResult<Option<Version>> {
         pipeline,
         size: c.in_range(size)?,
         chunks: c.in_range(chunks)?,
+        missing: missing.unwrap_or_default(),
     }))
 }
 

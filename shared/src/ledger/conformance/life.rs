@@ -6,9 +6,10 @@ use crate::file_state::FileState::{
 };
 use crate::ids::ClaimId;
 use crate::ledger::{
-    Change, ClaimOutcome, CommitChange, CommitOutcome, Committed, FailOutcome, Hold, LedgerError,
+    Change, ClaimOutcome, CommitChange, CommitOutcome, Committed, FailOutcome, FileFilter, Hold, LedgerError,
     ReleaseOutcome, RunKind,
 };
+use crate::place::Missing;
 use crate::retry::Failure;
 
 pub(super) async fn one_file_from_change_to_index(desk: &Desk) -> Checked {
@@ -228,6 +229,48 @@ pub(super) async fn commits_change_what_is_live(desk: &Desk) -> Checked {
         (row.state, row.live_claim, row.version, row.last_error),
         (Deleted, None, None, None)
     );
+    Ok(())
+}
+
+pub(super) async fn missing_parts_are_shown_and_found(desk: &Desk) -> Checked {
+    let missing = Missing {
+        parts: "pages 3-4".to_owned(),
+        count: 2,
+        code: "needs_ocr".to_owned(),
+        reason: "the page is an image".to_owned(),
+    };
+    desk.enqueue(&[change("a.pdf"), change("b.pdf"), change("c.pdf")])
+        .await?;
+    for (path, missing) in [
+        ("a.pdf", vec![]),
+        ("b.pdf", vec![missing.clone()]),
+        ("c.pdf", vec![missing.clone()]),
+    ] {
+        let partial = crate::ledger::Version {
+            missing,
+            ..version("v1")
+        };
+        desk.apply(path, CommitChange::Replace(partial)).await?;
+    }
+    let partial = || async {
+        let filter = FileFilter {
+            partial: true,
+            ..FileFilter::default()
+        };
+        let rows = desk.ledger.files(&desk.index, &filter, 10).await?;
+        Ok::<_, LedgerError>(rows.iter().map(|row| row.path.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(partial().await?, ["b.pdf", "c.pdf"]);
+    assert_eq!(desk.ledger.stats(&desk.index).await?.partial, 2);
+    let version_of_b = desk.row("b.pdf").await?.version;
+    assert_eq!(version_of_b.map(|version| version.missing), Some(vec![missing]));
+
+    // What a version lacks goes with the version.
+    desk.enqueue(&[change("b.pdf"), change("c.pdf")]).await?;
+    desk.apply("b.pdf", replace("v2")).await?;
+    desk.apply("c.pdf", CommitChange::Remove).await?;
+    assert_eq!(partial().await?, [""; 0]);
+    assert_eq!(desk.ledger.stats(&desk.index).await?.partial, 0);
     Ok(())
 }
 

@@ -89,7 +89,12 @@ impl Tables {
             } else {
                 filter.states.contains(&row.state)
             };
+            let is_partial = row
+                .version
+                .as_ref()
+                .is_some_and(|version| !version.missing.is_empty());
             state
+                && (is_partial || !filter.partial)
                 && row.path.as_str().starts_with(&filter.prefix)
                 && filter.after.as_ref().is_none_or(|after| row.path > *after)
         };
@@ -126,6 +131,7 @@ impl Tables {
             if let (Some(_), Some(version)) = (row.live, &row.version) {
                 stats.chunks += u64::from(version.chunks);
                 stats.bytes += version.size;
+                stats.partial += u64::from(!version.missing.is_empty());
             }
             let pending = row.state == FileState::Pending;
             if pending || row.state.is_running() {

@@ -109,7 +109,7 @@ pub(in crate::ledger) static RENEW: Sql = Sql::new(
 /// from before (see CLAIM), so the one that was live takes its place.
 ///
 /// $1 index, $2 file, $3 claim, $4 fence, $5 outcome, $6 keep (1) or not (0), $7 etag, $8 content hash, $9 pipeline,
-/// $10 size, $11 chunks, $12 reason for SKIPPED
+/// $10 size, $11 chunks, $12 reason for SKIPPED, $13 missing parts
 pub(in crate::ledger) static COMMIT: Sql = Sql::new(
     "UPDATE files SET
         state = 'PUBLISHING',
@@ -122,6 +122,7 @@ pub(in crate::ledger) static COMMIT: Sql = Sql::new(
         committed_claim = claim_id,
         outcome = CAST($5 AS TEXT),
         etag = $7, content_hash = $8, pipeline = $9, size = CAST($10 AS BIGINT), chunks = CAST($11 AS BIGINT),
+        missing = $13,
         seen_etag = $7,
         attempts = 0,
         last_error = $12,

@@ -6,7 +6,7 @@ use super::Sql;
 macro_rules! file_columns {
     () => {
         "file_id, path, state, desired_seq, claimed_seq, applied_seq, fence, attempts, failure_count, not_before, owner, \
-         claim_id, lease_until, live_claim, prev_claim, etag, content_hash, pipeline, size, chunks, last_error, \
+         claim_id, lease_until, live_claim, prev_claim, etag, content_hash, pipeline, size, chunks, missing, last_error, \
          enqueued_at, updated_at, run_id"
     };
 }
@@ -83,6 +83,17 @@ pub(in crate::ledger) static FILES: Sql = Sql::new(concat!(
      ORDER BY state, path LIMIT $5"
 ));
 
+/// The same of files that are indexed in part only.
+///
+/// $1 index, $2 state, $3 and $4 first and last path, $5 limit
+pub(in crate::ledger) static PARTIAL_FILES: Sql = Sql::new(concat!(
+    "SELECT ",
+    file_columns!(),
+    " FROM files
+     WHERE index_id = $1 AND (state, path) >= ($2, $3) AND (state, path) <= ($2, $4) AND missing IS NOT NULL
+     ORDER BY state, path LIMIT $5"
+));
+
 /// What the reconciler compares. $1 index, $2 and $3 first and last path
 pub(in crate::ledger) static KNOWN_FILES: Sql = Sql::new(
     "SELECT path, state, seen_etag, pipeline FROM files
@@ -104,6 +115,11 @@ pub(in crate::ledger) static COUNTS: Sql =
 pub(in crate::ledger) static SIZES: Sql = Sql::new(
     "SELECT CAST(COALESCE(SUM(chunks), 0) AS BIGINT), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM files
      WHERE index_id = $1 AND live_claim IS NOT NULL",
+);
+
+/// Files that are indexed in part only. $1 index
+pub(in crate::ledger) static PARTIAL: Sql = Sql::new(
+    "SELECT COUNT(*) FROM files WHERE index_id = $1 AND missing IS NOT NULL AND live_claim IS NOT NULL",
 );
 
 /// Age of the oldest unapplied change that is pending or running. $1 index

@@ -36,6 +36,8 @@ pub struct IndexStats {
     pub chunks: u64,
     /// Bytes of all live versions' blobs.
     pub bytes: u64,
+    /// Files that are indexed in part: [`Version::missing`](super::Version::missing) says which parts are not.
+    pub partial: u64,
     /// PENDING and running files.
     pub backlog: u64,
     /// When the oldest change that is not yet applied was reported, of files that are PENDING or running.

@@ -4,6 +4,7 @@ use futures::future::join_all;
 
 use super::{DIMENSIONS, all, dense, point, queries, search, terms, texts, write};
 use crate::ids::{ClaimId, PointId};
+use crate::place::Place;
 use crate::vectors::{Query, SearchRequest, SparseVector, Vectors, VectorsError};
 
 pub(super) async fn written_points_are_found(vectors: &dyn Vectors) {
@@ -140,10 +141,16 @@ pub(super) async fn odd_payloads_survive(vectors: &dyn Vectors) {
     odd.payload.heading_path = vec![String::new(), "船".to_owned()];
     odd.payload.start = u64::from(u32::MAX) + 1;
     odd.payload.end = i64::MAX.cast_unsigned();
-    odd.payload.page = Some(u32::MAX);
+    odd.payload.place = Place {
+        attachment: Some("a/b.zip".to_owned()),
+        page: Some(u32::MAX),
+        slide: Some(0),
+        sheet: Some("é \"".to_owned()),
+    };
     let mut bare = point("bare.md", claim, 1, "ballast", vectors.dense_size());
     bare.payload.heading_path = vec![];
-    bare.payload.page = None;
+    bare.payload.place = Place::default();
+    bare.payload.converter.clear();
     bare.payload.etag = String::new();
     let huge = point(
         "huge.md",

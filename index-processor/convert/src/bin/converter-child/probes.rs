@@ -63,7 +63,9 @@ fn run(probe: &str, argument: &str) -> String {
             format!("environment: {}", names.join(" "))
         }
         "process" => std::process::id().to_string(),
-        "here" => std::env::current_dir().map_or_else(|error| error.to_string(), |here| here.display().to_string()),
+        "here" => {
+            std::env::current_dir().map_or_else(|error| error.to_string(), |here| here.display().to_string())
+        }
         "threads" => {
             let threads = (0..4).map(|n| std::thread::spawn(move || n));
             let joined = threads.map(|thread| thread.join().unwrap_or(100)).sum::<u32>();
@@ -78,7 +80,10 @@ fn run(probe: &str, argument: &str) -> String {
             told(out.write_all(&vec![b'x'; 1 << 20]).and_then(|()| out.flush()))
         }
         "allocate" => format!("{}", black_box(vec![1_u8; 10 << 30]).len()),
-        "leak" => format!("{}", Box::leak(vec![1_u8; argument.parse().unwrap_or(0)].into_boxed_slice()).len()),
+        "leak" => format!(
+            "{}",
+            Box::leak(vec![1_u8; argument.parse().unwrap_or(0)].into_boxed_slice()).len()
+        ),
         "output" => "x".repeat(argument.parse().unwrap_or(0)),
         "hang" => loop {
             std::thread::sleep(Duration::from_secs(1));
@@ -100,7 +105,10 @@ fn run(probe: &str, argument: &str) -> String {
 
 fn kill(process: &str) -> rustix::io::Result<()> {
     let process = process.parse().ok().and_then(rustix::process::Pid::from_raw);
-    rustix::process::kill_process(process.ok_or(rustix::io::Errno::INVAL)?, rustix::process::Signal::TERM)
+    rustix::process::kill_process(
+        process.ok_or(rustix::io::Errno::INVAL)?,
+        rustix::process::Signal::TERM,
+    )
 }
 
 fn raise_memory() -> rustix::io::Result<()> {

@@ -26,15 +26,21 @@ fn try_filter(profile: Profile) -> Result<(), seccompiler::Error> {
         Profile::Parser => (allowed::rules()?, denied, SeccompAction::Allow),
         Profile::Tools => (denied::rules()?, SeccompAction::Allow, denied),
     };
-    // The flags of `clone3` are in memory, where a filter cannot look. Told that there is none, the C library uses `clone`.
-    let no_clone3 = program(
-        BTreeMap::from([(libc::SYS_clone3, Vec::new())]),
+    // The flags of `clone3` are in memory, where a filter cannot look. Told that there is none, the C library uses `clone`. And
+    // a parser that does not learn how many processors there are does not start a thread for each; the C library, which asks
+    // too before it looks for the end of a stack, takes no answer but this one.
+    let calls: &[i64] = match profile {
+        Profile::Parser => &[libc::SYS_clone3, libc::SYS_sched_getaffinity],
+        Profile::Tools => &[libc::SYS_clone3],
+    };
+    let unknown = program(
+        calls.iter().map(|call| (*call, Vec::new())).collect(),
         SeccompAction::Allow,
         SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
     )?;
     let of_profile = program(rules, otherwise, on_match)?;
     // In this order: the second one of the parsers lets nobody add a filter.
-    seccompiler::apply_filter(&no_clone3)?;
+    seccompiler::apply_filter(&unknown)?;
     seccompiler::apply_filter(&of_profile)
 }
 

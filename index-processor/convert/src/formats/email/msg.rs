@@ -32,19 +32,22 @@ const PROPERTIES: &str = "__properties_version1.0";
 const EMBEDDED_HEADER: usize = 24;
 const MISSING_HEADER: usize = 8;
 
+/// The folder of the names of properties that programs defined for themselves.
+const NAMED_PROPERTIES: &str = "__nameid_version1.0";
+
+/// Most streams of a message that is written anew.
+const MAX_STREAMS: usize = 20_000;
+
 pub(super) fn run(input: &Input<'_>, context: &Context<'_>) -> Result<Converted, ConvertError> {
     let mut container = CompoundFile::open(Cursor::new(input.bytes)).ok();
     if let Some(container) = &container {
         refuse_overlaps(container, context)?;
     }
-    // The crate reads the older version of containers only, which is what Outlook writes.
-    let older = match &mut container {
-        Some(container) if container.version() == Version::V4 => {
-            Some(copy(container, Path::new("/"), 0, context)?)
-        }
-        _ => None,
+    let anew = match &mut container {
+        Some(container) => copy(container, Path::new("/"), 0, context)?,
+        None => None,
     };
-    let bytes = older.as_deref().unwrap_or(input.bytes);
+    let bytes = anew.as_deref().unwrap_or(input.bytes);
     // Some damaged messages make the crate panic.
     let parsed = catch_unwind(|| {
         let message = Outlook::from_slice(bytes).map_err(|error| error.to_string())?;
@@ -232,18 +235,18 @@ fn add(
         } else {
             format!("{name}.msg")
         };
-        let message = folder
-            .zip(container.as_mut())
-            .ok_or_else(|| ConvertError::corrupt("message", "a message inside it is not where it should be"))
-            .and_then(|(folder, container)| {
-                copy(
-                    container,
-                    &folder.join("__substg1.0_3701000D"),
-                    MISSING_HEADER,
-                    context,
-                )
-            });
+        let message = match (folder, container.as_mut()) {
+            (Some(folder), Some(container)) => {
+                let inside = folder.join("__substg1.0_3701000D");
+                copy(container, &inside, MISSING_HEADER, context).map(Option::unwrap_or_default)
+            }
+            _ => Ok(Vec::new()),
+        };
         match message {
+            Ok(bytes) if bytes.is_empty() => {
+                let error = ConvertError::corrupt("message", "a message inside it is not where it should be");
+                members.add_unread(&name, error);
+            }
             Ok(bytes) => {
                 members.add(&Input {
                     name: &name,
@@ -269,41 +272,58 @@ fn add(
     });
 }
 
-/// The message in `folder` as a file of its own, whose header lacks so many bytes there.
+/// The message in `folder` as a file of its own, whose header lacks so many bytes there; `None` when it has too many streams
+/// for that.
+///
+/// It is written anew without what damage does to names, and without the table of named properties: both make the crate
+/// panic, and nothing here needs them. The crate also reads the older version of containers only.
 fn copy(
     container: &mut Container<'_>,
     folder: &Path,
     missing: usize,
     context: &Context<'_>,
-) -> Result<Vec<u8>, ConvertError> {
+) -> Result<Option<Vec<u8>>, ConvertError> {
     let broken = |error: std::io::Error| ConvertError::corrupt("message", error);
     let entries: Vec<(PathBuf, bool)> = container
         .walk_storage(folder)
         .map_err(broken)?
+        .take(MAX_STREAMS + 1)
         .map(|entry| (entry.path().to_owned(), entry.is_stream()))
         .collect();
+    if entries.len() > MAX_STREAMS {
+        return Ok(None);
+    }
     let mut message =
         CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new())).map_err(broken)?;
     for (path, is_stream) in entries {
-        let Ok(inside) = path.strip_prefix(folder) else {
+        let Some(inside) = path.strip_prefix(folder).ok().and_then(Path::to_str) else {
             continue;
         };
-        if inside.as_os_str().is_empty() {
+        if inside.is_empty() || !inside.is_ascii() || inside.starts_with(NAMED_PROPERTIES) {
             continue;
         }
         let target = Path::new("/").join(inside);
         if !is_stream {
-            message.create_storage(&target).map_err(broken)?;
+            message.create_storage_all(&target).map_err(broken)?;
             continue;
         }
-        let stream = container.open_stream(&path).map_err(broken)?;
-        let mut bytes = context.unpack(stream, "message")?;
-        if inside == Path::new(PROPERTIES) && bytes.len() >= EMBEDDED_HEADER {
+        let Ok(stream) = container.open_stream(&path) else {
+            continue;
+        };
+        let mut bytes = match context.unpack(stream, "message") {
+            Ok(bytes) => bytes,
+            // The other streams may be whole.
+            Err(error) if error.code() == "corrupt" => continue,
+            Err(error) => return Err(error),
+        };
+        if inside == PROPERTIES && bytes.len() >= EMBEDDED_HEADER {
             bytes.splice(EMBEDDED_HEADER..EMBEDDED_HEADER, std::iter::repeat_n(0, missing));
         }
-        let mut copy = message.create_stream(&target).map_err(broken)?;
-        copy.write_all(&bytes).map_err(broken)?;
+        // What does not fit beside the others, such as a second stream of one name, is left out.
+        if let Ok(mut copy) = message.create_stream(&target) {
+            copy.write_all(&bytes).map_err(broken)?;
+        }
     }
     message.flush().map_err(broken)?;
-    Ok(message.into_inner().into_inner())
+    Ok(Some(message.into_inner().into_inner()))
 }

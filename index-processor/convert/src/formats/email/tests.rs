@@ -144,6 +144,23 @@ fn outlook_in_the_newer_container() {
 }
 
 #[test]
+fn outlook_with_damaged_names() {
+    // Both make `msg_parser` panic: a property of no such number, and a name that is no longer ASCII.
+    let mut streams = msg_streams("", "The report", "the text");
+    streams.push((
+        "__nameid_version1.0/__substg1.0_00020102".to_owned(),
+        vec![0xFF; 16],
+    ));
+    streams.push((
+        "__nameid_version1.0/__substg1.0_00030102".to_owned(),
+        vec![0xFF; 16],
+    ));
+    streams.push(("__substg1.0_0070\u{7FFE}1F".to_owned(), vec![0; 8]));
+    let document = run("mail.msg", compound(&streams)).unwrap();
+    assert!(document.markdown.contains("the text"));
+}
+
+#[test]
 fn outlook_in_a_windows_charset_and_with_html() {
     let html = "<html><body><p>Some <b>long</b> text that only the HTML has, with many words</body></html>";
     let document = run(

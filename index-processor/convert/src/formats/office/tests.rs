@@ -216,9 +216,19 @@ fn bombs_end_at_the_allowance() {
         max_unpacked_bytes: 1 << 16,
         ..Options::default()
     };
-    for name in ["a.docx", "a.xlsx", "a.pptx"] {
-        let error = convert_with(name, &docx(&text, &[]), &options).unwrap_err();
-        assert_eq!(error.code(), "too_large_unpacked");
+    let slide = shape("body", &"a".repeat(1 << 20));
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for row in 0..10_000 {
+        sheet.write(row, 0, 1).unwrap();
+    }
+    for (name, file) in [
+        ("a.docx", docx(&text, &[])),
+        ("a.pptx", pptx(&[(&slide, None)])),
+        ("a.xlsx", workbook.save_to_buffer().unwrap()),
+    ] {
+        let error = convert_with(name, &file, &options).unwrap_err();
+        assert_eq!(error.code(), "too_large_unpacked", "{name}");
     }
     // A package that understates what is in it.
     let mut lying = docx(&text, &[]);

@@ -165,7 +165,8 @@ pub(super) fn rank_headings(slide: &mut Section) {
 /// A title that says something.
 pub(super) fn title(title: Option<String>) -> Option<String> {
     let title = title?.trim().to_owned();
-    (!title.is_empty()).then_some(title)
+    // What PowerPoint calls a file that nobody has named.
+    (!title.is_empty() && title != "PowerPoint Presentation").then_some(title)
 }
 
 pub(super) fn refused(what: &str, error: &undoc::Error) -> ConvertError {

@@ -22,7 +22,6 @@ pub(super) fn convert(
     warnings: &mut Vec<String>,
 ) -> Result<(), ConvertError> {
     let mut reader = Reader::from_str(content);
-    reader.config_mut().check_end_names = false;
     let mut sheet: Option<Sheet> = None;
     let mut state = Cell::default();
     // Elements within a cell whose text it does not show: comments, drawings.
@@ -33,6 +32,9 @@ pub(super) fn convert(
             .read_event()
             .map_err(|error| ConvertError::corrupt(WHAT, error))?;
         match event {
+            Event::Eof if sheet.is_some() => {
+                return Err(ConvertError::corrupt(WHAT, "it ends within a sheet"));
+            }
             Event::Eof => break,
             Event::Start(element) if aside > 0 || is_aside(&element) => aside += 1,
             Event::End(_) if aside > 0 => aside -= 1,

@@ -34,6 +34,7 @@ fn everything_that_a_reader_of_a_text_sees() {
     let document = converted("a.odt", &odf("text", STYLES, TEXT));
     insta::assert_snapshot!(document.markdown);
     assert_eq!(document.about.mime, "application/vnd.oasis.opendocument.text");
+    assert_eq!(document.about.title.as_deref(), Some("The title"));
 }
 
 const SLIDES: &str = "<draw:page><draw:frame presentation:class=\"outline\"><draw:text-box><text:list><text:list-item><text:p>point</text:p>\
@@ -170,6 +171,11 @@ fn encrypted_and_broken_files_say_so() {
     assert_eq!(code_of("a.odt", &encrypted), "password_protected");
     let empty = package(&[("mimetype", "application/vnd.oasis.opendocument.text")]);
     assert_eq!(code_of("a.odt", &empty), "corrupt");
+    let sheet = package(&[
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
+        ("content.xml", "<d><table:table table:name=\"a\">"),
+    ]);
+    assert_eq!(code_of("a.ods", &sheet), "corrupt");
     let broken = package(&[
         ("mimetype", "application/vnd.oasis.opendocument.text"),
         ("content.xml", "<a><b>"),
@@ -191,18 +197,7 @@ fn a_bomb_ends_at_the_allowance() {
 #[test]
 fn a_flat_file_is_the_same() {
     let content = odf_xml("document", STYLES, &format!("<office:text>{TEXT}</office:text>"));
-    let input = crate::Input {
-        name: "a.fodt",
-        bytes: content.as_bytes(),
-        content_type: None,
-    };
-    let options = Options::default();
-    let flat = super::run(
-        &input,
-        crate::format::Format::Odt,
-        &crate::context::Context::new(&options),
-    )
-    .unwrap();
+    let flat = converted("a.fodt", content.as_bytes());
     assert_eq!(
         flat.markdown,
         converted("a.odt", &odf("text", STYLES, TEXT)).markdown

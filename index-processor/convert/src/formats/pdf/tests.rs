@@ -145,12 +145,18 @@ fn a_scanned_page_needs_ocr_and_the_others_are_read() {
     let document = read(&pdf(&[
         Page::new().lines(72, 700, &PROSE),
         Page::new().picture(Picture::grey()),
-        Page::new().picture(Picture::grey()).text(300, 20, 8, "17"),
+        Page::new()
+            .picture(Picture::grey())
+            .text(300, 600, 8, "Received on 3 May"),
     ]))
     .unwrap();
     let codes: Vec<_> = pages(&document).into_iter().map(|(_, code)| code).collect();
     assert_eq!(codes, [None, Some("needs_ocr"), Some("needs_ocr")]);
     assert!(document.markdown.starts_with("The harbour keeps"));
+    assert!(
+        document.markdown.ends_with("Received on 3 May"),
+        "it is all there is until OCR says more"
+    );
 }
 
 #[test]

@@ -32,7 +32,10 @@ fn a_document_is_checked_before_it_is_believed() {
     assert!(accepted(Shape::Document(about(&[0, 1, 5])), text).is_ok());
     for parts in [&[2][..], &[6], &[3, 1]] {
         let refused = accepted(Shape::Document(about(parts)), text);
-        assert_eq!(refused, Err(WireError::Nonsense("its parts are not within the text")));
+        assert_eq!(
+            refused,
+            Err(WireError::Nonsense("its parts are not within the text"))
+        );
     }
     let refused = accepted(Shape::Document(about(&[])), b"\xff");
     assert_eq!(refused, Err(WireError::Nonsense("its text is not UTF-8")));

@@ -16,10 +16,11 @@ fn refused(status: u16, body: &str) -> Failure {
         body: body.as_bytes().to_vec(),
     };
     let texts = ["the quarterly report of the board".to_owned()];
-    refusal.to_failure(&Asked {
+    let asked = Asked {
         settings: &settings(),
         texts: &texts,
-    })
+    };
+    failure(&refusal, &asked)
 }
 
 #[test]
@@ -123,12 +124,11 @@ fn what_is_said_is_shown_without_what_was_sent() {
 fn encodings_are_blamed_by_name() {
     let blames = |status: u16, body: &str| {
         let status = StatusCode::from_u16(status).unwrap();
-        Refusal::Status {
+        blames_encoding(&Refusal::Status {
             status,
             retry_after: None,
             body: body.as_bytes().to_vec(),
-        }
-        .blames_encoding()
+        })
     };
     assert!(blames(400, r#"{"error":"Unsupported encoding_format"}"#));
     assert!(blames(422, "base64 not supported"));

@@ -24,6 +24,7 @@ fn version() -> Version {
         pipeline: "p1".into(),
         size: 1000,
         chunks: 7,
+        missing: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use qdrant_client::qdrant::{NamedVectorsOutput, VectorOutput, VectorsOutput, vectors_output};
 
 use super::*;
+use crate::place::Place;
 use crate::vectors::conformance;
 
 const TARGET: Target<'static> = Target {
@@ -16,14 +17,20 @@ fn any_payload() -> impl Strategy<Value = Payload> {
         (0..=i64::MAX.cast_unsigned(), 0..=i64::MAX.cast_unsigned()),
         any::<u32>(),
         any::<Option<u32>>(),
+        prop::option::of(".{0,10}"),
     )
-        .prop_map(|(text, heading_path, (start, end), ordinal, page)| {
+        .prop_map(|(text, heading_path, (start, end), ordinal, page, sheet)| {
             let sample = conformance::point("ä b/🚢.md", ClaimId::generate(), ordinal, &text, None);
             Payload {
                 heading_path,
                 start,
                 end,
-                page,
+                place: Place {
+                    page,
+                    attachment: sheet.clone(),
+                    slide: page,
+                    sheet,
+                },
                 etag: text,
                 ..sample.payload
             }

@@ -20,8 +20,7 @@ const ANY: &[i64] = &[
     libc::SYS_munmap,
     libc::SYS_mremap,
     libc::SYS_madvise,
-    // Threads. `sched_getaffinity` is left out on purpose: a parser that does not learn how many processors there are does not
-    // start a thread for each.
+    // Threads.
     libc::SYS_futex,
     libc::SYS_rseq,
     libc::SYS_set_robust_list,
@@ -60,6 +59,7 @@ pub(super) fn rules() -> Result<Rules, BackendError> {
     rules.insert(libc::SYS_poll, Vec::new());
     // Answered by the filter beside this one.
     rules.insert(libc::SYS_clone3, Vec::new());
+    rules.insert(libc::SYS_sched_getaffinity, Vec::new());
     // Threads are not processes.
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     rules.insert(libc::SYS_clone, vec![when(&[(0, MaskedEq(thread), thread)])?]);

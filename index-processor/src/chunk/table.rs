@@ -13,9 +13,42 @@ use super::Chunk;
 use super::leaf::{Grammar, Source};
 use super::pack::{content_key, pack};
 
-/// Cuts rows below their header.
-pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
-    let mut rows = rows(source.text);
+/// The tables in a stretch of Markdown, as the ranges of their lines; those in fenced code are none.
+pub(super) fn tables(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    let mut tables = Vec::new();
+    let mut fence: Option<&str> = None;
+    // The lines of the table that may be under way, and whether its second line made it one.
+    let mut open: Option<(Range<usize>, usize)> = None;
+    let mut start = range.start;
+    for line in text[range].split_inclusive('\n') {
+        let trimmed = line.trim();
+        let marker = ["```", "~~~"]
+            .into_iter()
+            .find(|marker| trimmed.starts_with(marker));
+        match (fence, marker) {
+            (Some(of), Some(marker)) if of == marker => fence = None,
+            (None, Some(marker)) => fence = Some(marker),
+            _ => {}
+        }
+        let end = start + line.trim_end().len();
+        let is_row = fence.is_none() && trimmed.starts_with('|');
+        open = match open.take() {
+            Some((table, 1)) if is_row && is_delimiter_row(trimmed) => Some((table.start..end, 2)),
+            Some((table, lines)) if is_row && lines >= 2 => Some((table.start..end, lines + 1)),
+            ended => {
+                tables.extend(ended.filter(|(_, lines)| *lines >= 3).map(|(table, _)| table));
+                is_row.then_some((start..end, 1))
+            }
+        };
+        start += line.len();
+    }
+    tables.extend(open.filter(|(_, lines)| *lines >= 3).map(|(table, _)| table));
+    tables
+}
+
+/// Cuts the rows of a table below their header.
+pub(super) fn chunks(source: &Source<'_>, table: Range<usize>, heading_path: &[String]) -> Vec<Chunk> {
+    let mut rows = rows(source.text, table);
     if rows.len() > 1 && is_delimiter_row(&source.text[rows[1].clone()]) {
         let header = rows[0].start..rows[1].end;
         rows.splice(0..2, [header]);
@@ -54,7 +87,7 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
         if source.sizer.of_other(&text) <= source.capacity {
             chunks.push(Chunk {
                 text,
-                heading_path: Vec::new(),
+                heading_path: heading_path.to_vec(),
                 range,
             });
         } else {
@@ -62,7 +95,7 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
                 source
                     .split(range, &Grammar::Text)
                     .into_iter()
-                    .map(|range| source.chunk(range, &[])),
+                    .map(|range| source.chunk(range, heading_path)),
             );
         }
     }
@@ -70,10 +103,10 @@ pub(super) fn chunks(source: &Source<'_>) -> Vec<Chunk> {
 }
 
 /// The lines that are not blank, without their line breaks.
-fn rows(text: &str) -> Vec<Range<usize>> {
+fn rows(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
+    let mut start = range.start;
+    for line in text[range].split_inclusive('\n') {
         let visible = line.trim_end();
         if !visible.is_empty() {
             rows.push(start..start + visible.len());

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// The wait in the reply's headers: `retry-after-ms` (Azure), `Retry-After` in seconds
+/// Longest wait that is believed. More would overflow clocks that it is added to.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The wait in the reply's headers, at most a day: `retry-after-ms` (Azure), `Retry-After` in seconds
 /// ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), or the reset time of whichever of OpenAI's
 /// budgets is used up (`x-ratelimit-reset-*`). A `Retry-After` that is a date is left out: it would need our clock to
 /// agree with theirs.
-pub(in super::super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+#[must_use]
+pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| {
         headers
             .get(name)
@@ -26,6 +30,7 @@ pub(in super::super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     millis()
         .or_else(after)
         .or_else(|| reset("requests").max(reset("tokens")))
+        .map(|wait| wait.min(MAX_WAIT))
 }
 
 fn seconds(value: &str) -> Option<Duration> {
@@ -79,6 +84,7 @@ mod tests {
         assert_eq!(wait(&[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")]), None);
         assert_eq!(wait(&[("retry-after", "-1")]), None);
         assert_eq!(wait(&[("retry-after", "1e300")]), None);
+        assert_eq!(wait(&[("retry-after", "1e18")]), Some(86_400_000));
         let budget = |left, reset| {
             wait(&[
                 ("x-ratelimit-remaining-tokens", left),

@@ -1,8 +1,8 @@
-//! What an endpoint says about a refusal, as far as it can be shown.
+//! What a service says about a refusal, as far as it can be shown.
 
 use serde_json::Value;
 
-use super::Asked;
+use crate::secret::Secret;
 
 /// Longest quote, in characters.
 const MAX_QUOTE: usize = 200;
@@ -10,8 +10,8 @@ const MAX_QUOTE: usize = 200;
 const TELLING: usize = 16;
 
 /// An error text in one of the usual shapes.
-#[derive(Debug, Default)]
-pub(super) struct Said {
+#[derive(Clone, Debug, Default)]
+pub struct Said {
     /// All of it in lower case, to look for words. Never shown.
     whole: String,
     /// What is meant for people.
@@ -21,10 +21,11 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Reads `{"error": {"message", "param"}}` (OpenAI, Azure, vLLM), `{"error": "…"}` (Ollama, TEI),
+    /// Reads `{"error": {"message", "param", "innererror"}}` (OpenAI, Azure, vLLM), `{"error": "…"}` (Ollama, TEI),
     /// `{"message": "…"}` and `{"detail": …}` (FastAPI, where a list also echoes what was sent). Anything else is kept
     /// to look for words in.
-    pub(super) fn read(body: &[u8]) -> Self {
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
         let whole = String::from_utf8_lossy(body).to_lowercase();
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return Self {
@@ -34,7 +35,8 @@ impl Said {
         };
         let error = json.get("error").unwrap_or(&json);
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let message = [Some(error), error.get("message"), error.get("detail")]
+        let inner = error.get("innererror").and_then(|inner| inner.get("message"));
+        let message = [inner, Some(error), error.get("message"), error.get("detail")]
             .into_iter()
             .map(text)
             .find(|text| !text.is_empty());
@@ -46,23 +48,32 @@ impl Said {
     }
 
     /// Whether any of these lower-case words occurs.
-    pub(super) fn mentions(&self, words: &[&str]) -> bool {
+    #[must_use]
+    pub fn mentions(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.whole.contains(word))
     }
 
     /// Whether one of these fields is named as the wrong one.
-    pub(super) fn is_about(&self, params: &[&str]) -> bool {
-        params.contains(&self.param.as_str()) || self.message.to_lowercase().contains("dimensions")
+    #[must_use]
+    pub fn is_about(&self, params: &[&str]) -> bool {
+        params.contains(&self.param.as_str())
+    }
+
+    /// Whether this lower-case word occurs in what is meant for people.
+    #[must_use]
+    pub fn message_mentions(&self, word: &str) -> bool {
+        self.message.to_lowercase().contains(word)
     }
 
     /// The message, as an addition to ours: one line, not long, without the key, and nothing at all when it quotes what
     /// was sent.
-    pub(super) fn quote(&self, asked: &Asked<'_>) -> String {
+    #[must_use]
+    pub fn quote(&self, key: Option<&Secret>, sent: &[String]) -> String {
         let mut line = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(key) = asked.settings.api_key.as_ref().filter(|key| !key.is_empty()) {
+        if let Some(key) = key.filter(|key| !key.is_empty()) {
             line = line.replace(key.expose(), "***");
         }
-        if line.is_empty() || asked.texts.iter().any(|text| quotes(&line, text)) {
+        if line.is_empty() || sent.iter().any(|text| quotes(&line, text)) {
             return String::new();
         }
         match line.char_indices().nth(MAX_QUOTE) {
