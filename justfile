@@ -38,3 +38,11 @@ simulate fleets="10000" seed="0":
 # Beside other tools, on a real corpus; see benches/README.md.
 bench *flags="":
     cargo run --release -p benches -- {{flags}}
+
+# Every fuzz target for a while (60 seconds all together, or SECONDS each); see docs/decisions/fuzzing.md.
+fuzz-smoke seconds="0":
+    index-processor/convert/fuzz/smoke.sh {{seconds}}
+
+# Conversion beside markitdown, the sandbox's overhead, and memory; see benches/README.md.
+bench-conversion *flags="":
+    cargo bench -p convert --bench conversion -- {{flags}}

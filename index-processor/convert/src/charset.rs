@@ -206,7 +206,7 @@ fn judge_replacements(text: &str, charset: &str, warnings: &mut Vec<String>) -> 
 }
 
 /// `\r\n` and lone `\r` become `\n`.
-fn unix_lines(text: Cow<'_, str>) -> String {
+pub(crate) fn unix_lines(text: Cow<'_, str>) -> String {
     if !text.contains('\r') {
         return text.into_owned();
     }

@@ -66,7 +66,6 @@ fn damaged_files_are_refused_or_converted() {
     let seed = given.map_or_else(rand_seed, |(_, seed)| seed.parse().unwrap());
     println!("LONGSHORE_TEST_SEED={seed}");
     let config = Config {
-        cases: Config::default().cases.min(1024),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         ..Config::default()

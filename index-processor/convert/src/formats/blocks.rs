@@ -1,5 +1,8 @@
 //! Blocks of Markdown: text set in so that it stays what it is, and one document's Markdown set into another's.
 
+use std::borrow::Cow;
+
+use crate::charset::unix_lines;
 use crate::formats::front_matter;
 
 /// Longest heading or label, in characters.
@@ -79,6 +82,8 @@ pub(super) fn push_fenced(out: &mut String, language: &str, text: &str) {
 /// quotations read the same in either.
 pub(super) fn push_plain(out: &mut String, text: &str) {
     push_gap(out);
+    // A lone carriage return ends a line too.
+    let text = unix_lines(Cow::Borrowed(text));
     let mut blank = true;
     for line in text.lines() {
         let line = line.trim_end();

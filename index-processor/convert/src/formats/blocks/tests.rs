@@ -127,3 +127,11 @@ proptest! {
         prop_assert_eq!(&markdown(&out, 3), &out);
     }
 }
+
+#[test]
+fn lines_of_plain_text_end_in_line_feeds_however_they_ended() {
+    let mut out = String::new();
+    push_plain(&mut out, "one\rtwo\r\n\rthree\u{0}\r");
+    assert!(!out.contains('\r'), "{out:?}");
+    assert_eq!(out, "one\ntwo\n\nthree\u{0}\n");
+}
