@@ -68,6 +68,7 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
 /// A running system.
 struct Up {
     embedded: Embedded,
+    conversion: Arc<Conversion>,
     pipeline: Arc<Pipeline>,
     worker: Arc<Worker>,
     dispatcher: Dispatcher,
@@ -95,7 +96,7 @@ impl Up {
                 embedder: embedded.embedder.clone(),
                 bm25: Arc::clone(&embedded.bm25),
             },
-            conversion,
+            Arc::clone(&conversion),
             PipelineSettings {
                 max_file_bytes: args.max_file_size << 20,
                 inline_bytes: 0,
@@ -170,6 +171,7 @@ impl Up {
         };
         Ok(Self {
             embedded,
+            conversion,
             pipeline,
             worker,
             dispatcher,
@@ -197,6 +199,7 @@ impl Up {
 
         let Self {
             embedded,
+            conversion,
             worker,
             dispatcher,
             reconciler,
@@ -249,6 +252,7 @@ impl Up {
         }
         drop(worker);
         drop(pipeline);
+        conversion.close().await;
         let closed = embedded.close().await;
         let code = code?;
         closed?;

@@ -78,7 +78,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let pipelines = FleetPipelines::new(
         Arc::clone(&ledger) as _,
         PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
-        conversion,
+        Arc::clone(&conversion),
         PipelineSettings {
             max_file_bytes: settings.work.max_file_size << 20,
             inline_bytes: 0,
@@ -117,6 +117,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     health.spawn(health::serve(listener, ready, registry, health.stopping()));
     tracing::info!("{owner} takes up to {} files at a time", settings.work.slots);
     worker.run(tasks.stopping()).await;
+    conversion.close().await;
     queue.close(LAST_TASKS).await;
     for ended in [&models, &health] {
         ended.drain(LAST_TASKS).await;

@@ -264,11 +264,9 @@ pub(super) async fn walk(chain: &[Link], links: &dyn Links) -> Walked {
 
 /// The pages that a later link could still read; `None` when there is nothing left that one could.
 fn pages_left(best: &Document) -> Option<Vec<u32>> {
-    if matches!(quality::sufficient(best), Verdict::Insufficient(_)) && best.unread().next().is_none() {
-        return Some(Vec::new());
-    }
     let pages = quality::unread_pages(best);
-    (!pages.is_empty()).then_some(pages)
+    let is_any_use = !pages.is_empty() || matches!(quality::sufficient(best), Verdict::Insufficient(_));
+    is_any_use.then_some(pages)
 }
 
 /// What is known while the links are tried.
@@ -321,8 +319,10 @@ impl State {
             }
             Answer::Read(Ok(document)) => {
                 let document = match self.best.take() {
-                    Some(best) => quality::merge(best, document),
-                    None => document,
+                    Some(best) if !quality::unread_pages(&best).is_empty() => quality::merge(best, document),
+                    // The whole file was read again; what is no better changes nothing.
+                    Some(best) if matches!(quality::sufficient(&document), Verdict::Insufficient(_)) => best,
+                    Some(_) | None => document,
                 };
                 let verdict = quality::sufficient(&document);
                 match &verdict {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use convert::sandbox::Sandbox;
-use convert::{ConvertError, Document, FileType, Request, Task};
+use convert::{ConvertError, Document, FileType, Request, Task, Unread};
 use futures::{StreamExt, stream};
 use shared::retry::Failure;
 
@@ -143,7 +143,10 @@ impl<'a> FileLinks<'a> {
         if self.conversion.tools.pdftotext.is_none() {
             return Answer::Absent("install poppler-utils".to_owned());
         }
-        self.text(Task::Poppler).await
+        match self.text(Task::Poppler).await {
+            Answer::Read(Ok(document)) => Answer::Read(Ok(unread_where_blank(document))),
+            other => other,
+        }
     }
 
     async fn ocr(&self, pages: &[u32]) -> Answer {
@@ -283,6 +286,28 @@ impl Links for FileLinks<'_> {
             Link::Vision => self.vision(pages).await,
         }
     }
+}
+
+/// A reader that sees no images does not know of a page without text whether there is any on it.
+fn unread_where_blank(mut document: Document) -> Document {
+    let ends: Vec<usize> = document
+        .about
+        .parts
+        .iter()
+        .skip(1)
+        .map(|part| part.start)
+        .chain([document.markdown.len()])
+        .collect();
+    for (part, end) in document.about.parts.iter_mut().zip(ends) {
+        let text = document.markdown.get(part.start..end).unwrap_or_default();
+        if text.trim().is_empty() && part.unread.is_none() {
+            part.unread = Some(Unread {
+                code: "needs_ocr".to_owned(),
+                reason: "no text was found on the page; if it shows any, OCR can read it".to_owned(),
+            });
+        }
+    }
+    document
 }
 
 /// What a service's failure means for the chain.

@@ -20,7 +20,15 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
     println!("\nspeed: one thread, medians of {rounds} rounds, taking turns file by file\n");
     let mut peer = python.map(Markitdown::start).transpose()?;
     let mut table = Table::new(&[
-        "format", "files", "MB", "files/s", "MB/s", "markitdown files/s", "MB/s", "ratio", "median of the files' ratios",
+        "format",
+        "files",
+        "MB",
+        "files/s",
+        "MB/s",
+        "markitdown files/s",
+        "MB/s",
+        "ratio",
+        "median of the files' ratios",
         "not converted: by us, by markitdown",
     ]);
     for (format, files) in &documents.formats {
@@ -37,7 +45,8 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
                 bytes += file.bytes.len();
             }
         }
-        let of = |which: fn(&Measured) -> Duration| measured.iter().map(which).sum::<Duration>().as_secs_f64();
+        let of =
+            |which: fn(&Measured) -> Duration| measured.iter().map(which).sum::<Duration>().as_secs_f64();
         let (ours, theirs) = (of(|one| one.ours), of(|one| one.theirs));
         let mut ratios: Vec<f64> = measured
             .iter()
@@ -55,7 +64,10 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
             peers(format!("{:.1}", count / theirs)),
             peers(format!("{:.3}", mb / theirs)),
             peers(format!("{:.1}", theirs / ours)),
-            peers(format!("{:.1}", ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN))),
+            peers(format!(
+                "{:.1}",
+                ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+            )),
             format!("{}, {}", failed.0, peers(failed.1.to_string())),
         ]);
     }

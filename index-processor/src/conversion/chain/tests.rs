@@ -133,6 +133,25 @@ async fn later_links_read_only_the_pages_that_are_missing() {
 }
 
 #[tokio::test]
+async fn rubbish_is_replaced_by_what_reads_the_whole_file() {
+    let rubbish = "\u{FFFD}\u{E000}\u{FFFD}".repeat(50);
+    let (document, asked, _) = run(vec![
+        (Link::Native, read(pages("pdf", &[(1, &rubbish)]))),
+        (Link::Poppler, read(pages("poppler", &[(1, &rubbish)]))),
+        (Link::Ocr, read(pages("tesseract", &[(1, SENTENCE)]))),
+    ])
+    .await;
+    let document = document.unwrap();
+    assert_eq!(document.about.converter, "tesseract");
+    assert!(document.markdown.contains(SENTENCE));
+    assert_eq!(
+        asked.last(),
+        Some(&(Link::Ocr, vec![])),
+        "all of it, as no page is known to be good"
+    );
+}
+
+#[tokio::test]
 async fn what_nothing_could_read_stays_missing() {
     let (document, _, _) = run(vec![
         (Link::Native, read(pages("pdf", &[(1, SENTENCE), (2, "")]))),
