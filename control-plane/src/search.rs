@@ -70,7 +70,7 @@ pub struct SearchHit {
     pub ordinal: u32,
     /// Where the chunk is in the file's Markdown, in bytes.
     pub range: Range<u64>,
-    /// The page, slide, sheet or attachment that it starts in, where there are such.
+    /// The page, slide, sheet or attachment that it is in, where there are such.
     #[serde(flatten)]
     pub place: Place,
     /// The blob's type.

@@ -4,15 +4,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where in its file a chunk begins. A page of an attachment has both; a file without parts has none.
+/// Where in its file a chunk is. A page of an attachment has both; a file without parts has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// Path of the attachment or archive member, outermost first, joined by `/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachment: Option<String>,
-    /// Page, from 1.
+    /// The page that it begins on, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
+    /// The page that it ends on, when that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_end: Option<u32>,
     /// Slide, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slide: Option<u32>,
@@ -25,7 +28,10 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = [
             self.attachment.clone(),
-            self.page.map(|page| format!("page {page}")),
+            match (self.page, self.page_end) {
+                (Some(first), Some(last)) => Some(format!("pages {first}-{last}")),
+                (page, _) => page.map(|page| format!("page {page}")),
+            },
             self.slide.map(|slide| format!("slide {slide}")),
             self.sheet.as_ref().map(|sheet| format!("sheet {sheet}")),
         ];

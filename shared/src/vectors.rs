@@ -74,7 +74,7 @@ pub struct Payload {
     pub start: u64,
     /// Where it ends, in bytes, exclusive.
     pub end: u64,
-    /// The page, slide, sheet or attachment that it starts in.
+    /// The page, slide, sheet or attachment that it is in.
     #[serde(flatten)]
     pub place: Place,
     /// The blob's type.

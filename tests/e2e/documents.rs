@@ -23,7 +23,7 @@ fn hit(longshore: &Longshore, word: &str, path: &str) -> anyhow::Result<Value> {
 
 /// Where a hit is: the fields of its place, those that are there.
 fn place(hit: &Value) -> String {
-    let fields = ["attachment", "page", "slide", "sheet"];
+    let fields = ["attachment", "page", "page_end", "slide", "sheet"];
     let words = fields.iter().filter(|name| !hit[**name].is_null());
     words
         .map(|name| format!("{name} {}", hit[*name]))
@@ -83,11 +83,11 @@ fn every_format_is_found_with_its_place() -> anyhow::Result<()> {
         );
     }
     for (name, word, expected) in [
-        ("report.pdf", &*word, "page 1"),
-        ("report.pdf", "canvas", "page 2"),
+        ("report.pdf", &*word, "page 1, page_end 3"),
+        ("report.pdf", "canvas", "page 1, page_end 3"),
         ("scanned.pdf", IN_PICTURES, "page 1"),
-        ("report.pptx", &*word, "slide 2"),
-        ("report.odp", &*word, "slide 2"),
+        ("report.pptx", &*word, "slide 1"),
+        ("report.odp", "Cormorant", "slide 5"),
     ] {
         let found = place(&hit(&longshore, word, name)?);
         ensure!(

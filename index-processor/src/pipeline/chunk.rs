@@ -1,5 +1,6 @@
 //! Step 3: chunks, with everything about them that only needs computing.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use convert::Document;
@@ -95,8 +96,9 @@ fn cut(document: Document, settings: &ChunkSettings, bm25: &Bm25, has_model: boo
     let chunks = if by_meaning {
         Vec::new()
     } else {
-        chunk::chunk(&document.markdown, document.about.kind, settings)
+        stretches(&document)
             .into_iter()
+            .flat_map(|stretch| chunks_of(&document, stretch, settings))
             .map(|chunk| prepare(chunk, &document, bm25))
             .collect()
     };
@@ -108,6 +110,42 @@ fn cut(document: Document, settings: &ChunkSettings, bm25: &Bm25, has_model: boo
     }
 }
 
+/// The document between its slides, sheets and attachments, which no chunk spans: one could not say where it is from. Pages
+/// are no such bounds, because sentences go on across them.
+fn stretches(document: &Document) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    let (mut start, mut of) = (0, None);
+    for part in &document.about.parts {
+        let place = &part.place;
+        let key = Some((&place.attachment, place.slide, &place.sheet));
+        if key != of && part.start > start {
+            stretches.push(start..part.start);
+            start = part.start;
+        }
+        of = key;
+    }
+    stretches.push(start..document.markdown.len());
+    stretches
+}
+
+/// The chunks of a stretch, with their ranges in the document. Those of an attachment stand below the title of what it is
+/// attached to.
+fn chunks_of(document: &Document, stretch: Range<usize>, settings: &ChunkSettings) -> Vec<Chunk> {
+    let title = document
+        .about
+        .title
+        .as_ref()
+        .filter(|_| document.place_at(stretch.start).attachment.is_some());
+    let mut chunks = chunk::chunk(&document.markdown[stretch.clone()], document.about.kind, settings);
+    for chunk in &mut chunks {
+        chunk.range = stretch.start + chunk.range.start..stretch.start + chunk.range.end;
+        if let Some(title) = title {
+            chunk.heading_path.insert(0, title.clone());
+        }
+    }
+    chunks
+}
+
 fn prepare(chunk: Chunk, document: &Document, bm25: &Bm25) -> Prepared {
     let input = if chunk.heading_path.is_empty() {
         chunk.text.clone()
@@ -117,8 +155,11 @@ fn prepare(chunk: Chunk, document: &Document, bm25: &Bm25) -> Prepared {
     Prepared {
         hash: ChunkHash::of(&input),
         bm25: bm25.document(&input),
-        place: place_of(document.place_at(chunk.range.start)),
+        place: place_of(document, &chunk.range),
         chunk,
         input,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Step 2: the blob as Markdown.
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -197,17 +198,21 @@ fn ranges(mut numbers: Vec<u32>) -> String {
     words.join(", ")
 }
 
-/// The same place in the words of the vector store.
-pub(super) fn place_of(place: DocumentPlace) -> Place {
+/// Where a stretch of the text is, in the words of the vector store. Only pages flow into each other, so only they have an end.
+pub(super) fn place_of(document: &Document, range: &Range<usize>) -> Place {
+    let last = document
+        .place_at(range.end.saturating_sub(1).max(range.start))
+        .page;
     let DocumentPlace {
         attachment,
         page,
         slide,
         sheet,
-    } = place;
+    } = document.place_at(range.start);
     Place {
         attachment,
         page,
+        page_end: last.filter(|last| page.is_some_and(|first| *last > first)),
         slide,
         sheet,
     }

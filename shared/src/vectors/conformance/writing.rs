@@ -144,6 +144,7 @@ pub(super) async fn odd_payloads_survive(vectors: &dyn Vectors) {
     odd.payload.place = Place {
         attachment: Some("a/b.zip".to_owned()),
         page: Some(u32::MAX),
+        page_end: Some(0),
         slide: Some(0),
         sheet: Some("é \"".to_owned()),
     };

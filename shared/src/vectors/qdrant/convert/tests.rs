@@ -28,6 +28,7 @@ fn any_payload() -> impl Strategy<Value = Payload> {
                 place: Place {
                     page,
                     attachment: sheet.clone(),
+                    page_end: page,
                     slide: page,
                     sheet,
                 },
