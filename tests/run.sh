@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ and npm from Debian; Azurite and
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler and tesseract from Debian; Azurite and
 # cargo-deny into target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,6 +18,8 @@ missing=()
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 [ -e /usr/lib/rabbitmq/bin/rabbitmq-env ] || missing+=(rabbitmq-server)
 have npm || missing+=(nodejs npm)
+{ have pdftotext && have pdftoppm; } || missing+=(poppler-utils)
+have tesseract || missing+=(tesseract-ocr)
 if [ ${#missing[@]} -gt 0 ]; then
   step "packages: ${missing[*]}"
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo

@@ -70,6 +70,13 @@ impl Longshore {
         self
     }
 
+    /// The same data folder with other flags.
+    #[must_use]
+    pub fn with_flags(mut self, flags: &[&str]) -> Self {
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self
+    }
+
     /// The data folder.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
@@ -91,6 +98,11 @@ impl Longshore {
                 "DATABASE_",
                 "AMQP_",
                 "QDRANT_",
+                "CONVERTER_",
+                "OCR_",
+                "ARTIFACT_",
+                "REMOTE_CONVERTER",
+                "VISION_",
             ]
             .iter()
             .any(|p| name.starts_with(p))

@@ -104,7 +104,8 @@ async fn a_program_does_not_outlive_a_child_that_hangs_or_crashes() {
         probe(&sandbox, Profile::Tools, "program").await,
         "converter_timeout"
     );
-    assert!(group(id).is_empty());
+    // Killed already; somebody else reaps it.
+    until("the program is gone", || group(id).is_empty()).await;
 }
 
 #[tokio::test]
