@@ -1,5 +1,7 @@
 //! Whatever happens to a file on its way, conversion returns, keeps its promises, and does the same again.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
@@ -35,7 +37,9 @@ fn outcome(name: &str, bytes: &[u8]) -> Option<Result<Document, ConvertError>> {
             };
             catch_unwind(AssertUnwindSafe(|| convert(&input, &options()))).ok()
         };
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
         thread.unwrap().join().unwrap()
     })
 }
@@ -46,7 +50,10 @@ fn check(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
         let broken = promises::broken(result, &options());
         prop_assert!(broken.is_none(), "{name}: {}", broken.unwrap_or_default());
     }
-    prop_assert!(first == outcome(name, bytes), "{name}: not the same the second time");
+    prop_assert!(
+        first == outcome(name, bytes),
+        "{name}: not the same the second time"
+    );
     Ok(())
 }
 
@@ -96,7 +103,10 @@ fn starts_and_wrong_names_are_refused_or_converted() {
         for length in (0..64).chain((64..2048).step_by(97)) {
             check(fixture.name, &fixture.bytes[..length.min(fixture.bytes.len())])?;
         }
-        FIXTURES.iter().step_by(3).try_for_each(|other| check(other.name, &fixture.bytes))
+        FIXTURES
+            .iter()
+            .step_by(3)
+            .try_for_each(|other| check(other.name, &fixture.bytes))
     });
     drop(std::panic::take_hook());
     checked.unwrap();

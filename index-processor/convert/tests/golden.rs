@@ -1,5 +1,7 @@
 //! What every format becomes. After a change of a converter: read the difference, then `cargo insta accept`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 
 use convert::fixtures::{self, Text};
@@ -25,8 +27,18 @@ fn describe(document: &Document) -> String {
         writeln!(out, "warning: {warning}").unwrap();
     }
     for part in &about.parts {
-        let unread = part.unread.as_ref().map(|unread| format!(", unread: {} ({})", unread.code, unread.reason));
-        writeln!(out, "from {}: {}{}", part.start, part.place, unread.unwrap_or_default()).unwrap();
+        let unread = part
+            .unread
+            .as_ref()
+            .map(|unread| format!(", unread: {} ({})", unread.code, unread.reason));
+        writeln!(
+            out,
+            "from {}: {}{}",
+            part.start,
+            part.place,
+            unread.unwrap_or_default()
+        )
+        .unwrap();
     }
     out + "\n" + &document.markdown
 }
@@ -72,8 +84,17 @@ fn the_word_is_found_in_every_format() {
 #[test]
 fn content_decides_when_the_name_says_nothing_or_lies() {
     // What has no mark of its own is told apart by name.
-    let by_name = ["report.csv", "report.md", "report.rs", "report.txt", "windows-1252.txt"];
-    for fixture in fixtures::all().into_iter().filter(|fixture| !by_name.contains(&fixture.name)) {
+    let by_name = [
+        "report.csv",
+        "report.md",
+        "report.rs",
+        "report.txt",
+        "windows-1252.txt",
+    ];
+    for fixture in fixtures::all()
+        .into_iter()
+        .filter(|fixture| !by_name.contains(&fixture.name))
+    {
         let of = |name| {
             let input = Input {
                 name,

@@ -1,5 +1,7 @@
 //! Files made to harm end with a reason, within the limits, and the next document does not notice.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -96,7 +98,12 @@ async fn harmless(sandbox: &Sandbox, file: &Fixture, good: &[u8]) -> String {
     let begun = Instant::now();
     let reply = send(sandbox, "good.docx", good).await;
     assert_eq!(ending("good.docx", &reply), "converted", "after {}", file.name);
-    assert!(begun.elapsed() < SLACK, "after {}: {:?}", file.name, begun.elapsed());
+    assert!(
+        begun.elapsed() < SLACK,
+        "after {}: {:?}",
+        file.name,
+        begun.elapsed()
+    );
     code
 }
 
@@ -126,7 +133,12 @@ async fn large(name: &'static str, bytes: Vec<u8>, endings: &[&str]) {
 
 #[test]
 fn a_sheet_of_a_million_rows_ends_with_a_reason() {
-    let endings = ["too_large_unpacked", "output_too_large", "converter_out_of_memory", "converter_timeout"];
+    let endings = [
+        "too_large_unpacked",
+        "output_too_large",
+        "converter_out_of_memory",
+        "converter_timeout",
+    ];
     run(large("tall.xlsx", hostile::tall_xlsx(1_000_000), &endings));
 }
 

@@ -37,7 +37,8 @@ impl Documents {
                     folders.push(path);
                     continue;
                 }
-                let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+                let text =
+                    |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
                 let (Some(name), Some(extension)) = (text(path.file_name()), text(path.extension())) else {
                     continue;
                 };

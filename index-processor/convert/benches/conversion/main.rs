@@ -43,11 +43,19 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&cache)?;
     let cache = cache.canonicalize()?;
     let needs_python = arguments.with_peer || arguments.files.is_none();
-    let python = if needs_python { Some(peer::python(&cache)?) } else { None };
+    let python = if needs_python {
+        Some(peer::python(&cache)?)
+    } else {
+        None
+    };
     let documents = Documents::find(arguments.files.as_deref(), &cache, python.as_deref())?;
     for part in &arguments.parts {
         match part.as_str() {
-            "speed" => speed::measure(&documents, python.as_deref().filter(|_| arguments.with_peer), arguments.rounds)?,
+            "speed" => speed::measure(
+                &documents,
+                python.as_deref().filter(|_| arguments.with_peer),
+                arguments.rounds,
+            )?,
             "overhead" => overhead::measure(&documents, arguments.rounds)?,
             _ => memory::measure(&documents)?,
         }
@@ -72,7 +80,9 @@ fn arguments() -> Result<Arguments> {
             // Cargo says so.
             "--bench" => {}
             part if PARTS.contains(&part) => arguments.parts.push(part.to_owned()),
-            other => return Err(format!("{other:?} is neither a flag nor one of {}", PARTS.join(", ")).into()),
+            other => {
+                return Err(format!("{other:?} is neither a flag nor one of {}", PARTS.join(", ")).into());
+            }
         }
     }
     if arguments.parts.is_empty() {

@@ -6,15 +6,18 @@ use bytes::Bytes;
 use convert::Profile;
 
 use crate::documents::{Documents, File};
-use crate::table::Table;
-use crate::{Result, request, sandbox};
+use crate::{Result, request, sandbox, table};
 
 const DOCUMENTS: usize = 10_000;
 const STEP: usize = 1_000;
 
 pub(crate) fn measure(documents: &Documents) -> Result<()> {
     let files: Vec<&File> = documents.all().collect();
-    let largest = files.iter().map(|file| file.bytes.len()).max().unwrap_or_default();
+    let largest = files
+        .iter()
+        .map(|file| file.bytes.len())
+        .max()
+        .unwrap_or_default();
     println!(
         "\nmemory: {} files again and again, the largest of {:.1} MB; resident sets\n",
         files.len(),
@@ -29,8 +32,12 @@ pub(crate) fn measure(documents: &Documents) -> Result<()> {
                 settings.recycle_above_percent = 100;
             }
         });
-        let title = if kept { "one child for all" } else { "children replaced as in production" };
-        let mut table = Table::new(&[title, "worker, MiB", "child, MiB"]);
+        let title = if kept {
+            "one child for all"
+        } else {
+            "children replaced as in production"
+        };
+        table::head(&[title, "worker, MiB", "child, MiB"]);
         for number in 1..=DOCUMENTS {
             let Some(file) = files.get(number * 7919 % files.len()) else {
                 return Err("no documents".into());
@@ -39,11 +46,14 @@ pub(crate) fn measure(documents: &Documents) -> Result<()> {
             runtime.block_on(sandbox.run(Profile::Parser, &request(&file.name), bytes))?;
             if number % STEP == 0 || number == 100 {
                 let mib = |kib: u64| format!("{:.1}", kib as f64 / 1024.0);
-                table.row([number.to_string(), mib(resident(Path::new("/proc/self"))?), mib(children()?)]);
+                table::row(&[
+                    number.to_string(),
+                    mib(resident(Path::new("/proc/self"))?),
+                    mib(children()?),
+                ]);
             }
         }
         runtime.block_on(sandbox.close());
-        table.print();
     }
     Ok(())
 }
@@ -52,7 +62,9 @@ pub(crate) fn measure(documents: &Documents) -> Result<()> {
 fn resident(process: &Path) -> Result<u64> {
     let status = std::fs::read_to_string(process.join("status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?;
+    let kib = line
+        .and_then(|line| line.split_whitespace().next())
+        .ok_or("no VmRSS")?;
     Ok(kib.parse()?)
 }
 

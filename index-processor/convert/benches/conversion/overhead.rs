@@ -7,8 +7,7 @@ use bytes::Bytes;
 use convert::{Outcome, Profile, convert};
 
 use crate::documents::Documents;
-use crate::table::Table;
-use crate::{Result, input, median, options, request, sandbox};
+use crate::{Result, input, median, options, request, sandbox, table};
 
 /// Upper ends of the size classes, in bytes.
 const CLASSES: [(&str, usize); 4] = [
@@ -19,7 +18,9 @@ const CLASSES: [(&str, usize); 4] = [
 ];
 
 pub(crate) fn measure(documents: &Documents, rounds: usize) -> Result<()> {
-    println!("\noverhead of the sandbox: one warm child, medians of {rounds} rounds, taking turns file by file\n");
+    println!(
+        "\noverhead of the sandbox: one warm child, medians of {rounds} rounds, taking turns file by file\n"
+    );
     let runtime = tokio::runtime::Runtime::new()?;
     let sandbox = sandbox(|_| {});
     runtime.block_on(sandbox.warm(Profile::Parser, 1))?;
@@ -35,14 +36,18 @@ pub(crate) fn measure(documents: &Documents, rounds: usize) -> Result<()> {
                 let document = convert(&input(&file.name, &bytes), &options());
                 direct.push(started.elapsed());
                 let started = Instant::now();
-                let reply = runtime.block_on(sandbox.run(Profile::Parser, &request(&file.name), bytes.clone()))?;
+                let reply =
+                    runtime.block_on(sandbox.run(Profile::Parser, &request(&file.name), bytes.clone()))?;
                 sandboxed.push(started.elapsed());
                 converted &= document.is_ok() && matches!(reply.outcome, Outcome::Document(_));
             }
             if !converted {
                 continue;
             }
-            let class = CLASSES.iter().position(|(_, most)| bytes.len() <= *most).unwrap_or_default();
+            let class = CLASSES
+                .iter()
+                .position(|(_, most)| bytes.len() <= *most)
+                .unwrap_or_default();
             let (direct, sandboxed) = (median(direct), median(sandboxed));
             let mut keys = vec![(class, "all")];
             if bytes.len() > 50_000 {
@@ -54,20 +59,33 @@ pub(crate) fn measure(documents: &Documents, rounds: usize) -> Result<()> {
         }
     }
     runtime.block_on(sandbox.close());
-    let mut table = Table::new(&["size", "format", "files", "direct, ms", "sandboxed, ms", "added a file, ms", "overhead"]);
+    table::head(&[
+        "size",
+        "format",
+        "files",
+        "direct, ms",
+        "sandboxed, ms",
+        "added a file, ms",
+        "overhead",
+    ]);
     for ((class, format), sum) in sums {
         let class = CLASSES.get(class).map_or("above 50 kB", |(name, _)| name);
-        table.row([
+        table::row(&[
             class.to_owned(),
             format.to_owned(),
             sum.files.to_string(),
             format!("{:.2}", sum.direct.as_secs_f64() * 1e3),
             format!("{:.2}", sum.sandboxed.as_secs_f64() * 1e3),
-            format!("{:.3}", (sum.sandboxed.as_secs_f64() - sum.direct.as_secs_f64()) * 1e3 / f64::from(sum.files)),
-            format!("{:.1} %", (sum.sandboxed.as_secs_f64() / sum.direct.as_secs_f64() - 1.0) * 100.0),
+            format!(
+                "{:.3}",
+                (sum.sandboxed.as_secs_f64() - sum.direct.as_secs_f64()) * 1e3 / f64::from(sum.files)
+            ),
+            format!(
+                "{:.1} %",
+                (sum.sandboxed.as_secs_f64() / sum.direct.as_secs_f64() - 1.0) * 100.0
+            ),
         ]);
     }
-    table.print();
     Ok(())
 }
 

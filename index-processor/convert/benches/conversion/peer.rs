@@ -59,12 +59,17 @@ impl Markitdown {
 
 /// A file beside those of the other benchmarks.
 pub(crate) fn own_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/peers").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../benches/peers")
+        .join(name)
 }
 
 /// A virtual environment with the pinned packages.
 pub(crate) fn python(cache: &Path) -> Result<PathBuf> {
-    let (folder, requirements) = (cache.join("venv-conversion"), own_file("requirements-conversion.txt"));
+    let (folder, requirements) = (
+        cache.join("venv-conversion"),
+        own_file("requirements-conversion.txt"),
+    );
     let (python, installed) = (folder.join("bin/python"), folder.join("requirements.txt"));
     let wanted = std::fs::read(&requirements)?;
     if std::fs::read(&installed).is_ok_and(|has| has == wanted) {

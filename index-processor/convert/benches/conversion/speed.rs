@@ -7,8 +7,7 @@ use convert::convert;
 
 use crate::documents::{Documents, File};
 use crate::peer::Markitdown;
-use crate::table::Table;
-use crate::{Result, input, median, options};
+use crate::{Result, input, median, options, table};
 
 /// A file's medians.
 struct Measured {
@@ -19,8 +18,16 @@ struct Measured {
 pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usize) -> Result<()> {
     println!("\nspeed: one thread, medians of {rounds} rounds, taking turns file by file\n");
     let mut peer = python.map(Markitdown::start).transpose()?;
-    let mut table = Table::new(&[
-        "format", "files", "MB", "files/s", "MB/s", "markitdown files/s", "MB/s", "ratio", "median of the files' ratios",
+    table::head(&[
+        "format",
+        "files",
+        "MB",
+        "files/s",
+        "MB/s",
+        "markitdown files/s",
+        "MB/s",
+        "ratio",
+        "median of the files' ratios",
         "not converted: by us, by markitdown",
     ]);
     for (format, files) in &documents.formats {
@@ -37,7 +44,8 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
                 bytes += file.bytes.len();
             }
         }
-        let of = |which: fn(&Measured) -> Duration| measured.iter().map(which).sum::<Duration>().as_secs_f64();
+        let of =
+            |which: fn(&Measured) -> Duration| measured.iter().map(which).sum::<Duration>().as_secs_f64();
         let (ours, theirs) = (of(|one| one.ours), of(|one| one.theirs));
         let mut ratios: Vec<f64> = measured
             .iter()
@@ -46,7 +54,7 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
         ratios.sort_by(f64::total_cmp);
         let (count, mb) = (measured.len() as f64, bytes as f64 / 1e6);
         let peers = |value: String| if peer.is_some() { value } else { "–".to_owned() };
-        table.row([
+        table::row(&[
             format.clone(),
             format!("{count}"),
             format!("{mb:.2}"),
@@ -55,11 +63,13 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
             peers(format!("{:.1}", count / theirs)),
             peers(format!("{:.3}", mb / theirs)),
             peers(format!("{:.1}", theirs / ours)),
-            peers(format!("{:.1}", ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN))),
+            peers(format!(
+                "{:.1}",
+                ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+            )),
             format!("{}, {}", failed.0, peers(failed.1.to_string())),
         ]);
     }
-    table.print();
     if let Some(peer) = peer {
         peer.end()?;
     }
