@@ -10,7 +10,7 @@ target_dir=${FUZZ_TARGET_DIR:-target}
 # No sanitizer: those need a nightly compiler, and there is no unsafe code of ours to look into.
 cargo fuzz build --sanitizer none --target-dir "$target_dir"
 host=$(rustc -vV | sed -n 's/^host: //p')
-cargo run --quiet --release --bin seeds --target "$host" --target-dir "$target_dir" -- ${FUZZ_SEEDS:+"$FUZZ_SEEDS"}
+"$target_dir/$host/release/seeds" ${FUZZ_SEEDS:+"$FUZZ_SEEDS"}
 
 targets=("$@")
 if [ ${#targets[@]} = 0 ]; then

@@ -50,11 +50,14 @@ pub struct Fixture {
     pub bytes: Vec<u8>,
 }
 
+/// Writes a text in one format.
+type Writer = fn(&Text) -> Vec<u8>;
+
 /// The known text in every format. Each holds [`Text::known`]'s word, those that need OCR for it included.
 #[must_use]
 pub fn all() -> Vec<Fixture> {
     let text = Text::known();
-    let writers: [(&'static str, fn(&Text) -> Vec<u8>); 28] = [
+    let writers: [(&'static str, Writer); 28] = [
         ("report.pdf", pdf),
         ("scanned.pdf", scanned_pdf),
         ("mixed.pdf", mixed_pdf),

@@ -1,5 +1,7 @@
 //! Whatever happens to a file on its way, conversion returns, keeps its promises, and does the same again.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 

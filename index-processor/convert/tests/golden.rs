@@ -1,5 +1,7 @@
 //! What every format becomes. After a change of a converter: read the difference, then `cargo insta accept`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 
 use convert::fixtures::{self, Text};

@@ -1,5 +1,7 @@
 //! Files made to harm end with a reason, within the limits, and the next document does not notice.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

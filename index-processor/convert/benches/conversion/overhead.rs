@@ -7,8 +7,7 @@ use bytes::Bytes;
 use convert::{Outcome, Profile, convert};
 
 use crate::documents::Documents;
-use crate::table::Table;
-use crate::{Result, input, median, options, request, sandbox};
+use crate::{Result, input, median, options, request, sandbox, table};
 
 /// Upper ends of the size classes, in bytes.
 const CLASSES: [(&str, usize); 4] = [
@@ -60,7 +59,7 @@ pub(crate) fn measure(documents: &Documents, rounds: usize) -> Result<()> {
         }
     }
     runtime.block_on(sandbox.close());
-    let mut table = Table::new(&[
+    table::head(&[
         "size",
         "format",
         "files",
@@ -71,7 +70,7 @@ pub(crate) fn measure(documents: &Documents, rounds: usize) -> Result<()> {
     ]);
     for ((class, format), sum) in sums {
         let class = CLASSES.get(class).map_or("above 50 kB", |(name, _)| name);
-        table.row([
+        table::row(&[
             class.to_owned(),
             format.to_owned(),
             sum.files.to_string(),
@@ -87,7 +86,6 @@ pub(crate) fn measure(documents: &Documents, rounds: usize) -> Result<()> {
             ),
         ]);
     }
-    table.print();
     Ok(())
 }
 

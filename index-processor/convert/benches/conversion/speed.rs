@@ -7,8 +7,7 @@ use convert::convert;
 
 use crate::documents::{Documents, File};
 use crate::peer::Markitdown;
-use crate::table::Table;
-use crate::{Result, input, median, options};
+use crate::{Result, input, median, options, table};
 
 /// A file's medians.
 struct Measured {
@@ -19,7 +18,7 @@ struct Measured {
 pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usize) -> Result<()> {
     println!("\nspeed: one thread, medians of {rounds} rounds, taking turns file by file\n");
     let mut peer = python.map(Markitdown::start).transpose()?;
-    let mut table = Table::new(&[
+    table::head(&[
         "format",
         "files",
         "MB",
@@ -55,7 +54,7 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
         ratios.sort_by(f64::total_cmp);
         let (count, mb) = (measured.len() as f64, bytes as f64 / 1e6);
         let peers = |value: String| if peer.is_some() { value } else { "–".to_owned() };
-        table.row([
+        table::row(&[
             format.clone(),
             format!("{count}"),
             format!("{mb:.2}"),
@@ -71,7 +70,6 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
             format!("{}, {}", failed.0, peers(failed.1.to_string())),
         ]);
     }
-    table.print();
     if let Some(peer) = peer {
         peer.end()?;
     }

@@ -1,27 +1,12 @@
-//! Markdown tables.
+//! Markdown tables, printed row by row: a run takes minutes, and what is measured is seen at once.
 
-/// A table that is being filled.
-pub(crate) struct Table {
-    rows: Vec<Vec<String>>,
+/// Prints the head of a table.
+pub(crate) fn head(cells: &[&str]) {
+    println!("| {} |", cells.join(" | "));
+    println!("|---{}|", "|---:".repeat(cells.len().saturating_sub(1)));
 }
 
-impl Table {
-    pub(crate) fn new(head: &[&str]) -> Self {
-        Self {
-            rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()],
-        }
-    }
-
-    pub(crate) fn row(&mut self, cells: impl Into<Vec<String>>) {
-        self.rows.push(cells.into());
-    }
-
-    pub(crate) fn print(&self) {
-        for (index, row) in self.rows.iter().enumerate() {
-            println!("| {} |", row.join(" | "));
-            if index == 0 {
-                println!("|---{}|", "|---:".repeat(row.len() - 1));
-            }
-        }
-    }
+/// Prints a row of it.
+pub(crate) fn row(cells: &[String]) {
+    println!("| {} |", cells.join(" | "));
 }
