@@ -86,7 +86,7 @@ fn a_folder_becomes_a_searchable_index() -> anyhow::Result<()> {
 fn commands_print_for_people_and_for_programs() -> anyhow::Result<()> {
     let docs = Docs::new()?;
     docs.write("guide.md", "# Guide\n\n## Mooring\n\nTie the bow line first.\n")?;
-    docs.write("bad.pdf", b"%PDF-1.7 not text")?;
+    docs.write("bad.exe", b"MZ\0\0not text\0")?;
     let longshore = Longshore::new(&["--name", "harbour"])?;
     longshore.once_ok(&docs)?;
 
@@ -106,7 +106,7 @@ fn commands_print_for_people_and_for_programs() -> anyhow::Result<()> {
 
     let files = longshore.run(&["files", "--status", "SKIPPED"])?;
     ensure!(
-        files.stdout.contains("bad.pdf") && !files.stdout.contains("guide.md"),
+        files.stdout.contains("bad.exe") && !files.stdout.contains("guide.md"),
         "{}",
         files.stdout
     );

@@ -153,7 +153,7 @@ fn a_service_that_is_down_leaves_the_file_pending() -> anyhow::Result<()> {
         "5",
     ])?;
     let ran = longshore.once(&docs)?;
-    ensure!(ran.code() == 1, "ended with {}: {}", ran.code(), ran.stderr);
+    ensure!(ran.code() == 3, "ended with {}: {}", ran.code(), ran.stderr);
     let files = longshore.files()?;
     ensure!(files.contains(&"INDEXED - report.docx".to_owned()), "{files:?}");
     ensure!(

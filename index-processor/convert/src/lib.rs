@@ -118,7 +118,7 @@ fn run(format: Format, input: &Input<'_>, context: &Context<'_>) -> Result<Docum
         ));
     }
     context.output(converted.markdown.len())?;
-    Ok(Document {
+    let document = Document {
         markdown: converted.markdown,
         about: About {
             kind: converted.kind,
@@ -128,7 +128,8 @@ fn run(format: Format, input: &Input<'_>, context: &Context<'_>) -> Result<Docum
             warnings: converted.warnings,
             parts: converted.parts,
         },
-    })
+    };
+    Ok(document.tidied())
 }
 
 /// The version of the conversion of one type; that of a type with files of any other inside names all of them.

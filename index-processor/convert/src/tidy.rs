@@ -6,7 +6,7 @@
 
 mod characters;
 
-use crate::{ConvertError, Document, Part, Place, Unread};
+use crate::{ConvertError, Document, DocumentKind, Part, Place, Unread};
 
 /// Puts a document together from blocks and remembers where its parts start.
 ///
@@ -56,18 +56,6 @@ impl Builder {
         self.end_block();
     }
 
-    /// Appends a document that was inside this one as the part `attachment`, its own parts within.
-    pub(crate) fn document(&mut self, attachment: &str, document: &Document) {
-        self.part(Place::default().inside(attachment));
-        let shift = self.markdown.len();
-        self.parts.extend(document.about.parts.iter().map(|part| Part {
-            start: part.start + shift,
-            place: part.place.clone().inside(attachment),
-            unread: part.unread.clone(),
-        }));
-        self.block(&document.markdown);
-    }
-
     /// The text so far, in bytes.
     pub(crate) fn len(&self) -> usize {
         self.markdown.len()
@@ -83,6 +71,17 @@ impl Builder {
         if !self.markdown.is_empty() {
             self.markdown.push_str("\n\n");
         }
+    }
+}
+
+impl Document {
+    /// The same document with tidy Markdown, if it is Markdown that a converter wrote: what people wrote is left as it is.
+    #[must_use]
+    pub fn tidied(mut self) -> Self {
+        if self.about.kind == DocumentKind::Office {
+            self.markdown = tidy(&self.markdown, &mut self.about.parts);
+        }
+        self
     }
 }
 

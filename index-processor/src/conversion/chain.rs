@@ -269,6 +269,21 @@ fn pages_left(best: &Document) -> Option<Vec<u32>> {
     is_any_use.then_some(pages)
 }
 
+/// The best of two readings. Pages fill each other's gaps; a reading that names no pages is taken whole when the other one is
+/// of no use.
+fn together(best: Document, document: Document) -> Document {
+    let is_useless = |document: &Document| matches!(quality::sufficient(document), Verdict::Insufficient(_));
+    if is_useless(&document) && quality::unread_pages(&best).is_empty() {
+        return best;
+    }
+    let merged = quality::merge(best, document.clone());
+    if is_useless(&merged) && !is_useless(&document) {
+        document
+    } else {
+        merged
+    }
+}
+
 /// What is known while the links are tried.
 #[derive(Default)]
 struct State {
@@ -319,10 +334,8 @@ impl State {
             }
             Answer::Read(Ok(document)) => {
                 let document = match self.best.take() {
-                    Some(best) if !quality::unread_pages(&best).is_empty() => quality::merge(best, document),
-                    // The whole file was read again; what is no better changes nothing.
-                    Some(best) if matches!(quality::sufficient(&document), Verdict::Insufficient(_)) => best,
-                    Some(_) | None => document,
+                    Some(best) => together(best, document),
+                    None => document,
                 };
                 let verdict = quality::sufficient(&document);
                 match &verdict {

@@ -204,7 +204,7 @@ impl<'a> FileLinks<'a> {
             pages,
         };
         match remote.convert(&request).await {
-            Ok(document) => Answer::Read(Ok(document)),
+            Ok(document) => Answer::Read(Ok(document.tidied())),
             Err(error) => refusal(error),
         }
     }

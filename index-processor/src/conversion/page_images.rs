@@ -52,7 +52,7 @@ impl Pages {
     }
 
     pub(super) fn into_document(self, mime: &str) -> Document {
-        Document {
+        let document = Document {
             markdown: self.markdown,
             about: About {
                 kind: DocumentKind::Office,
@@ -62,6 +62,7 @@ impl Pages {
                 warnings: self.warnings,
                 parts: self.parts,
             },
-        }
+        };
+        document.tidied()
     }
 }

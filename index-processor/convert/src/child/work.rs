@@ -57,10 +57,10 @@ fn with_tools(request: &Request, input: &Input<'_>, deadline: Instant) -> Answer
         Task::Native { .. } => Ok(Outcome::TypeOnly),
         Task::Poppler => tools
             .pdftotext(input, &request.options, deadline)
-            .map(Outcome::Document),
+            .map(|document| Outcome::Document(document.tidied())),
         Task::Ocr { pages, languages } => tools
             .ocr(input, file_type, pages, languages, deadline)
-            .map(Outcome::Document),
+            .map(|document| Outcome::Document(document.tidied())),
         Task::Render { page, max_edge } => tools
             .render(input, *page, *max_edge, deadline)
             .map(Outcome::Image),

@@ -72,49 +72,6 @@ fn a_part_may_start_within_a_line() {
     assert_eq!(starts, [0, 5, 5, markdown.len()]);
 }
 
-#[test]
-fn parts_of_a_document_inside_keep_their_places() {
-    let inner = Document {
-        markdown: "x\n\ny\n".to_owned(),
-        about: crate::About {
-            kind: crate::DocumentKind::Office,
-            mime: String::new(),
-            title: None,
-            converter: String::new(),
-            warnings: Vec::new(),
-            parts: vec![
-                Part {
-                    start: 0,
-                    place: Place::page(1),
-                    unread: None,
-                },
-                Part {
-                    start: 3,
-                    place: Place::page(2),
-                    unread: None,
-                },
-            ],
-        },
-    };
-    let mut builder = Builder::new();
-    builder.block("mail");
-    builder.document("a.pdf", &inner);
-    let (markdown, parts) = builder.finish();
-    assert_eq!(markdown, "mail\n\nx\n\ny\n");
-    let found: Vec<_> = parts
-        .iter()
-        .map(|part| (part.start, part.place.to_string()))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            (6, "a.pdf".to_owned()),
-            (6, "a.pdf, page 1".to_owned()),
-            (9, "a.pdf, page 2".to_owned())
-        ]
-    );
-}
-
 proptest! {
     #[test]
     fn tidying_is_bounded_and_done_once(text in "(\\PC|[ \t\r\n\u{C}\u{301}\u{327}\u{A0}\u{AD}\u{200B}e]){0,80}", starts in prop::collection::vec(0usize..300, 0..5)) {

@@ -270,9 +270,7 @@ fn files_that_cannot_be_read_say_why() {
     assert_eq!(code_of("a.xlsx", &package(&[("xl/nothing.xml", "")])), "corrupt");
     assert_eq!(code_of("a.pptx", &package(&[("ppt/nothing.xml", "")])), "corrupt");
     // The container of encrypted documents.
-    let mut encrypted = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
-    encrypted.resize(2048, 0);
-    encrypted.extend("EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes));
+    let encrypted = crate::testing::compound(&[("EncryptedPackage", "x")]);
     assert_eq!(code_of("a.docx", &encrypted), "password_protected");
     let mut old = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
     old.resize(4096, 0);

@@ -197,6 +197,8 @@ fn a_bomb_ends_at_the_allowance() {
 #[test]
 fn a_flat_file_is_the_same() {
     let content = odf_xml("document", STYLES, &format!("<office:text>{TEXT}</office:text>"));
+    let typed = "<office:document office:mimetype=\"application/vnd.oasis.opendocument.text\"";
+    let content = content.replacen("<office:document", typed, 1);
     let flat = converted("a.fodt", content.as_bytes());
     assert_eq!(
         flat.markdown,

@@ -112,7 +112,7 @@ fn every_page_is_a_part() {
             ("", None)
         ]
     );
-    assert_eq!(document.markdown, "First page.\n\nThird page.");
+    assert_eq!(document.markdown, "First page.\n\nThird page.\n");
     let numbers: Vec<_> = document.about.parts.iter().map(|part| part.place.page).collect();
     assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
 }
@@ -154,7 +154,7 @@ fn a_scanned_page_needs_ocr_and_the_others_are_read() {
     assert_eq!(codes, [None, Some("needs_ocr"), Some("needs_ocr")]);
     assert!(document.markdown.starts_with("The harbour keeps"));
     assert!(
-        document.markdown.ends_with("Received on 3 May"),
+        document.markdown.ends_with("Received on 3 May\n"),
         "it is all there is until OCR says more"
     );
 }
@@ -230,7 +230,7 @@ fn what_is_filled_into_a_form_is_read() {
         dictionary! { "Fields" => vec![field.into(), empty.into()] },
     );
     let document = read(&bytes(document)).unwrap();
-    assert_eq!(document.markdown, "Application\n\n- First Name: Grace");
+    assert_eq!(document.markdown, "Application\n\n- First Name: Grace\n");
     assert_eq!(
         document.place_at(document.markdown.len() - 1),
         crate::Place::default()
@@ -259,7 +259,7 @@ fn a_password_is_needed_or_not() {
         read(&encrypted("secret")).unwrap_err().code(),
         "password_protected"
     );
-    assert_eq!(read(&encrypted("")).unwrap().markdown, "For your eyes only.");
+    assert_eq!(read(&encrypted("")).unwrap().markdown, "For your eyes only.\n");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_page_tree_that_goes_in_circles_ends() {
         .unwrap();
     kids.as_array_mut().unwrap().push(tree.into());
     match read(&bytes(document)) {
-        Ok(document) => assert_eq!(document.markdown, "Once."),
+        Ok(document) => assert_eq!(document.markdown, "Once.\n"),
         Err(error) => assert_eq!(error.code(), "corrupt"),
     }
 }

@@ -58,7 +58,7 @@ fn a_member_that_cannot_be_read_is_an_unread_part() {
             ("c.zip".to_owned(), "corrupt")
         ]
     );
-    assert_eq!(document.markdown, "# a.txt\n\nfirst\n\n# b.zip\n\n# c.zip\n\n");
+    assert_eq!(document.markdown, "# a.txt\n\nfirst\n\n# b.zip\n\n# c.zip\n");
 }
 
 #[test]
