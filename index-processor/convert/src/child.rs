@@ -1,6 +1,6 @@
 //! The process that conversion runs in.
 //!
-//! It is this very program, started with [`ARGUMENT`]: it gives up everything that converting does not need ([`confine`]), and
+//! It is this very program, started with [`ARGUMENT`]: it gives up everything that converting does not need (`confine`), and
 //! only then reads its first document. It may crash, hang or run out of memory; its parent ([`crate::sandbox`]) sees to that.
 
 mod confine;

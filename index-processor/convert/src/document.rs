@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A converted file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// The text: Markdown, or what [`kind`](Self::kind) says. Lines end in `\n`, and there is no byte order mark.
+    /// The text: Markdown, or what [`kind`](About::kind) says. Lines end in `\n`, and there is no byte order mark.
     pub markdown: String,
     /// Everything else.
     pub about: About,

@@ -21,8 +21,8 @@ pub struct RemoteArgs {
     #[arg(long, env = "REMOTE_CONVERTER", value_enum)]
     pub remote_converter: Option<RemoteKind>,
 
-    /// Its address: http://localhost:5001 (Docling), https://api.unstructuredapp.io or
-    /// https://NAME.cognitiveservices.azure.com.
+    /// Its address, such as `http://localhost:5001` (Docling), `https://api.unstructuredapp.io` or
+    /// `https://NAME.cognitiveservices.azure.com`.
     #[arg(long, env = "REMOTE_CONVERTER_URL", value_name = "URL")]
     pub remote_converter_url: Option<String>,
 

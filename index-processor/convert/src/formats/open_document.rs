@@ -1,6 +1,6 @@
 //! OpenDocument: texts, presentations and spreadsheets, packed or as one flat XML file.
 //!
-//! Texts and presentations are read as a tree, whose depth is bounded ([`text`]); spreadsheets, which may be of any length, as
+//! Texts and presentations are read as a tree, whose depth is bounded ([`mod@text`]); spreadsheets, which may be of any length, as
 //! a stream of cells ([`spreadsheet`]).
 
 mod presentation;
