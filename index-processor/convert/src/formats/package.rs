@@ -76,6 +76,52 @@ impl<'a> Package<'a> {
         Ok(written.into_inner())
     }
 
+    /// The package for a library that unpacks the same parts again and again: its XML is not packed, and its pictures, sounds and
+    /// fonts are empty. `change` gets each part of XML, or nothing when it cannot be unpacked, and gives what takes its place;
+    /// what it gives nothing for stays as it is.
+    pub(super) fn unpacked(
+        &mut self,
+        context: &Context<'_>,
+        mut change: impl FnMut(&str, Option<Vec<u8>>) -> Option<Vec<u8>>,
+    ) -> Result<Vec<u8>, ConvertError> {
+        let plain = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let what = self.what;
+        let names: Vec<String> = self
+            .archive
+            .file_names()
+            .filter_map(|name| Some(name.ok()?.into_owned()))
+            .collect();
+        for name in names {
+            let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
+            let content = if is_xml {
+                // A part that is damaged may be one that nobody needs.
+                let read = match self.read(&name, context) {
+                    Err(error) if error.code() != "corrupt" => return Err(error),
+                    read => read.ok().flatten(),
+                };
+                change(&name, read)
+            } else {
+                Some(Vec::new())
+            };
+            let written = match content {
+                Some(content) => writer
+                    .start_file(&*name, plain)
+                    .and_then(|()| Ok(writer.write_all(&content)?)),
+                None => match self.archive.index_for_name(&name) {
+                    Some(at) => self
+                        .archive
+                        .by_index_raw(at)
+                        .and_then(|part| writer.raw_copy_file(part)),
+                    None => Ok(()),
+                },
+            };
+            written.map_err(|error| refused(what, &error))?;
+        }
+        let written = writer.finish().map_err(|error| refused(what, &error))?;
+        Ok(written.into_inner())
+    }
+
     /// Counts what all parts unpack to, for libraries that unpack by themselves. The sizes that the package states may lie,
     /// so parts that could be more than what is left are unpacked to see.
     pub(super) fn count_all(&mut self, context: &Context<'_>) -> Result<(), ConvertError> {

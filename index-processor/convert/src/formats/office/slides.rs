@@ -19,14 +19,7 @@ const EMPTY_SLIDE: &str = "<p:sld xmlns:p=\"http://schemas.openxmlformats.org/pr
 pub(super) fn convert(bytes: &[u8], context: &Context<'_>, made: &mut Made) -> Result<(), ConvertError> {
     let what = made.what;
     let mut slides = Slides::open(bytes, what, context)?;
-    // `undoc` looks through all slides before it reads any, and gives up when one of them is broken.
-    let broken = slides.broken(context)?;
-    let changes: Vec<_> = broken.iter().map(|path| (path.as_str(), EMPTY_SLIDE)).collect();
-    let file = if broken.is_empty() {
-        bytes.to_vec()
-    } else {
-        slides.package.with(&changes)?
-    };
+    let (file, broken) = slides.for_undoc(context)?;
     let mut parser = PptxParser::from_bytes(file).map_err(|error| word::refused(what, &error))?;
     let options = SectionStreamOptions {
         lenient: true,
@@ -132,21 +125,28 @@ impl<'a> Slides<'a> {
         Ok(Self { package, paths })
     }
 
-    /// The slides that are no XML.
-    fn broken(&mut self, context: &Context<'_>) -> Result<HashSet<String>, ConvertError> {
+    /// The package as `undoc` is given it, and the slides that are no XML. It looks through all slides before it reads any, and
+    /// gives up when one of them is broken. For each slide it also reads layout and master, several times, for pictures of bullets
+    /// and for what stands in empty boxes while a slide is edited; nobody is shown that, so these are empty.
+    fn for_undoc(&mut self, context: &Context<'_>) -> Result<(Vec<u8>, HashSet<String>), ConvertError> {
+        let slides: HashSet<&String> = self.paths.iter().collect();
         let mut broken = HashSet::new();
-        for path in &self.paths {
-            // A part that cannot be unpacked is as broken as one that cannot be parsed.
-            let is_broken = match text(&mut self.package, path, context) {
-                Ok(xml) => xml.is_some_and(|xml| Xml::parse(&xml).is_err()),
-                Err(error) if error.code() == "corrupt" => true,
-                Err(error) => return Err(error),
-            };
-            if is_broken {
-                broken.insert(path.clone());
+        let file = self.package.unpacked(context, |name, bytes| {
+            let name = name.to_owned();
+            if slides.contains(&name) {
+                let text = bytes.as_deref().map(String::from_utf8_lossy);
+                if text.is_none_or(|xml| Xml::parse(&xml).is_err()) {
+                    broken.insert(name);
+                    return Some(EMPTY_SLIDE.as_bytes().to_vec());
+                }
+                bytes
+            } else if is_pattern(&name) {
+                Some(EMPTY_SLIDE.as_bytes().to_vec())
+            } else {
+                bytes
             }
-        }
-        Ok(broken)
+        })?;
+        Ok((file, broken))
     }
 
     /// The paragraphs of the speaker notes.
@@ -177,6 +177,12 @@ impl<'a> Slides<'a> {
             .filter(|text| !text.trim().is_empty())
             .collect())
     }
+}
+
+/// Is it a layout or a master, or what one of them refers to?
+fn is_pattern(name: &str) -> bool {
+    let folders = ["ppt/slideLayouts/", "ppt/slideMasters/"];
+    folders.iter().any(|folder| name.starts_with(folder)) && name.ends_with(".xml")
 }
 
 fn paragraph(node: roxmltree::Node<'_, '_>) -> String {
