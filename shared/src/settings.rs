@@ -171,16 +171,26 @@ fn setting(
     else {
         return Err(wrong("there is no such setting; --help lists them".to_owned()));
     };
-    let value = match value {
-        toml::Value::String(text) => text.clone(),
-        toml::Value::Integer(number) => number.to_string(),
-        toml::Value::Float(number) => number.to_string(),
-        toml::Value::Boolean(flag) => flag.to_string(),
-        toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-            return Err(wrong("a text, a number or a truth value is expected".to_owned()));
+    let value = match (value, arg.get_value_delimiter()) {
+        (toml::Value::Array(items), Some(delimiter)) => {
+            let items: Option<Vec<String>> = items.iter().map(scalar).collect();
+            items.map(|items| items.join(&delimiter.to_string()))
         }
+        (value, _) => scalar(value),
     };
+    let value = value.ok_or_else(|| wrong("a text, a number or a truth value is expected".to_owned()))?;
     Ok((arg.get_id().as_str().to_owned(), value))
+}
+
+/// A value as it would be on a command line.
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => None,
+    }
 }
 
 fn source_options(path: &Path, value: toml::Value) -> Result<SourceOptions, SettingsError> {

@@ -11,6 +11,7 @@ mod tesseract;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -50,21 +51,28 @@ impl Tools {
     #[must_use]
     pub fn find() -> Self {
         let path = env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
-        let find = |name, ask| {
+        let find = &|name: &str, ask| {
             let path = env::split_paths(&path)
                 .filter(|directory| directory.is_absolute())
                 .map(|directory| directory.join(name))
                 .find(|path| path.is_file())?;
             Program::ask(path, ask)
         };
-        let tesseract = find("tesseract", "--version");
-        Self {
-            languages: tesseract.as_ref().map(tesseract::languages).unwrap_or_default(),
-            tesseract,
-            pdftotext: find("pdftotext", "-v"),
-            pdftoppm: find("pdftoppm", "-v"),
-            pdfinfo: find("pdfinfo", "-v"),
-        }
+        // All at once: every start of a process that converts waits for this.
+        thread::scope(|scope| {
+            let poppler =
+                ["pdftotext", "pdftoppm", "pdfinfo"].map(|name| scope.spawn(move || find(name, "-v")));
+            let tesseract = find("tesseract", "--version");
+            let languages = tesseract.as_ref().map(tesseract::languages).unwrap_or_default();
+            let [pdftotext, pdftoppm, pdfinfo] = poppler.map(|asked| asked.join().ok().flatten());
+            Self {
+                languages,
+                tesseract,
+                pdftotext,
+                pdftoppm,
+                pdfinfo,
+            }
+        })
     }
 
     /// The programs and their versions: files converted with others are converted again.

@@ -20,7 +20,7 @@ use crate::vision::VisionArgs;
 #[command(next_help_heading = "Conversion")]
 pub struct ConvertArgs {
     /// Converters of a type, in the order in which they are tried, as TYPE=CONVERTER,CONVERTER; may be given several times
-    /// (in the variable and the file separated by ";"). Converters are native, poppler, ocr, remote, vision; the types are those
+    /// (in the variable separated by ";", in the file as a list). Converters are native, poppler, ocr, remote, vision; the types are those
     /// that `longshore convert --json` names. Unless said otherwise, all that there are, in this order.
     #[arg(
         long = "converters",

@@ -14,6 +14,8 @@ struct Settings {
     slots: u16,
     #[arg(long)]
     required: String,
+    #[arg(long, value_delimiter = ';')]
+    chains: Vec<String>,
 }
 
 fn parse(file: &str, flags: &[&str]) -> Result<Loaded<Settings>, SettingsError> {
@@ -48,6 +50,20 @@ fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
     );
     assert_eq!(loaded.args.ledger.database_pool_size, 16);
     assert!(!loaded.args.service.check_config);
+}
+
+#[test]
+fn a_setting_with_several_values_is_a_list_in_the_file() {
+    let several = ["pdf=native,ocr", "image=ocr"];
+    let list = parse(
+        "required = \"x\"\nchains = [\"pdf=native,ocr\", \"image=ocr\"]",
+        &[],
+    )
+    .unwrap();
+    assert_eq!(list.args.chains, several);
+    let text = parse("required = \"x\"\nchains = \"pdf=native,ocr;image=ocr\"", &[]).unwrap();
+    assert_eq!(text.args.chains, several);
+    assert!(refusal("required = \"x\"\nchains = [[1]]", &[]).contains("a number"));
 }
 
 #[test]
