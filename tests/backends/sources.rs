@@ -27,7 +27,7 @@ async fn azure_conforms() -> anyhow::Result<()> {
     let blobs = open(&source, &options)?;
     let write = async |path: &BlobPath, text: Option<&str>| {
         let done = match text {
-            Some(text) => container.put(path.as_str(), text).await,
+            Some(text) => container.put(path.as_str(), text.to_owned()).await,
             None => container.remove(path.as_str()).await,
         };
         done.expect("the emulator takes it");

@@ -1,6 +1,7 @@
 //! Whatever comes in: a clear answer, nothing lost, nothing that loops.
 
 use anyhow::{Context, ensure};
+use convert::fixtures::{self, Text};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use reqwest::Method;
@@ -48,8 +49,12 @@ fn events_that_make_no_sense_are_refused_or_kept_aside() -> anyhow::Result<()> {
         json!("https://devstoreaccount1.blob.core.windows.net/container-one/a/%2e%2e/x.md");
     fleet.write("good.md", &text("good.md", 0))?;
     let good = fleet.event("BlobCreated", "good.md");
-    let answer = fleet.post("/events/azure", &json!([elsewhere, climbing, good]))?;
-    says(&answer, 200, "\"accepted\":1")?;
+    // Processors convert in children of their own binary.
+    let document = fixtures::docx(&Text::new("Fastnetrock"));
+    fleet.write_document("report.docx", document, "Fastnetrock")?;
+    let report = fleet.event("BlobCreated", "report.docx");
+    let answer = fleet.post("/events/azure", &json!([elsewhere, climbing, good, report]))?;
+    says(&answer, 200, "\"accepted\":2")?;
     says(&answer, 200, "\"unowned\":1")?;
     says(&answer, 200, "\"refused\":1")?;
     fleet.settle()?;

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
@@ -147,9 +148,9 @@ impl Container {
     ///
     /// # Errors
     /// When the emulator refuses.
-    pub async fn put(&self, path: &str, text: impl Into<String>) -> anyhow::Result<()> {
+    pub async fn put(&self, path: &str, content: impl Into<Bytes>) -> anyhow::Result<()> {
         self.store
-            .put(&Path::parse(path)?, PutPayload::from(text.into()))
+            .put(&Path::parse(path)?, PutPayload::from(content.into()))
             .await?;
         Ok(())
     }

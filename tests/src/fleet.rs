@@ -300,8 +300,18 @@ impl Fleet {
     /// # Errors
     /// When the emulator refuses.
     pub fn write(&mut self, path: &str, text: &str) -> anyhow::Result<()> {
-        self.runtime.block_on(self.container.put(path, text))?;
+        self.runtime.block_on(self.container.put(path, text.to_owned()))?;
         self.truth.insert(path.to_owned(), text.to_owned());
+        Ok(())
+    }
+
+    /// Writes a blob that is no text, without telling anybody. `word` is in it, and in no other one.
+    ///
+    /// # Errors
+    /// When the emulator refuses.
+    pub fn write_document(&mut self, path: &str, content: Vec<u8>, word: &str) -> anyhow::Result<()> {
+        self.runtime.block_on(self.container.put(path, content))?;
+        self.truth.insert(path.to_owned(), format!("# {word} {word}"));
         Ok(())
     }
 
