@@ -53,13 +53,15 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
             .collect();
         ratios.sort_by(f64::total_cmp);
         let (count, mb) = (measured.len() as f64, bytes as f64 / 1e6);
-        let peers = |value: String| if peer.is_some() { value } else { "–".to_owned() };
+        let known = |is_known: bool, value: String| if is_known { value } else { "–".to_owned() };
+        let any = |value| known(!measured.is_empty(), value);
+        let peers = |value| known(!measured.is_empty() && peer.is_some(), value);
         table::row(&[
             format.clone(),
             format!("{count}"),
             format!("{mb:.2}"),
-            format!("{:.0}", count / ours),
-            format!("{:.2}", mb / ours),
+            any(format!("{:.0}", count / ours)),
+            any(format!("{:.2}", mb / ours)),
             peers(format!("{:.1}", count / theirs)),
             peers(format!("{:.3}", mb / theirs)),
             peers(format!("{:.1}", theirs / ours)),
@@ -67,7 +69,7 @@ pub(crate) fn measure(documents: &Documents, python: Option<&Path>, rounds: usiz
                 "{:.1}",
                 ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
             )),
-            format!("{}, {}", failed.0, peers(failed.1.to_string())),
+            format!("{}, {}", failed.0, known(peer.is_some(), failed.1.to_string())),
         ]);
     }
     if let Some(peer) = peer {
