@@ -6,6 +6,8 @@
 
 mod characters;
 
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
 use crate::{ConvertError, Document, DocumentKind, Part, Place, Unread};
 
 /// Puts a document together from blocks and remembers where its parts start.
@@ -75,11 +77,16 @@ impl Builder {
 }
 
 impl Document {
-    /// The same document with tidy Markdown, if it is Markdown that a converter wrote: what people wrote is left as it is.
+    /// The same document with tidy Markdown, if it is Markdown that a converter wrote: what people wrote is left as it is. Of web
+    /// pages only the Unicode is composed (NFC), since white space at the end of a line is a line break there.
     #[must_use]
     pub fn tidied(mut self) -> Self {
-        if self.about.kind == DocumentKind::Office {
-            self.markdown = tidy(&self.markdown, &mut self.about.parts);
+        match self.about.kind {
+            DocumentKind::Office => self.markdown = tidy(&self.markdown, &mut self.about.parts),
+            DocumentKind::Html if self.about.parts.is_empty() && !is_nfc(&self.markdown) => {
+                self.markdown = self.markdown.nfc().collect();
+            }
+            _ => {}
         }
         self
     }

@@ -14,6 +14,12 @@ fn run(html: impl AsRef<[u8]>) -> Document {
 }
 
 #[test]
+fn letters_in_two_parts_are_composed() {
+    let document = run("<p>cafe\u{301} <b>Z\u{fc}rich</b>");
+    assert_eq!(document.markdown.trim(), "caf\u{e9} **Z\u{fc}rich**");
+}
+
+#[test]
 fn every_element() {
     let document = run(include_str!("every_element.html"));
     assert_eq!(document.about.title.as_deref(), Some("All & sundry"));
