@@ -159,11 +159,11 @@ impl Conversion {
             Err(outcome) => return outcome,
         };
         let file_type = links.file_type();
-        let fingerprint = self.fingerprint_of(file_type);
+        let fingerprint = self.artifacts.as_ref().map(|_| self.fingerprint_of(file_type));
         let key = Key {
             content_hash: &file.content_hash,
             file_type,
-            fingerprint: &fingerprint,
+            fingerprint: fingerprint.as_deref().unwrap_or_default(),
         };
         if let Some(artifacts) = &self.artifacts
             && let Some(document) = artifacts.get(&key).await
