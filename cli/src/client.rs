@@ -157,7 +157,7 @@ impl Client {
         };
         if !ok {
             let told: Option<Value> = serde_json::from_slice(&bytes).ok();
-            match told.as_ref().and_then(|told| told["error"]["message"].as_str()) {
+            match told.as_ref().and_then(|told| told["detail"].as_str()) {
                 Some(message) => bail!("{message}"),
                 None => bail!("the request failed: {}", String::from_utf8_lossy(&bytes)),
             }

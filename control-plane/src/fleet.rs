@@ -120,10 +120,9 @@ impl Opener for FleetOpener {
             Some(_) | None => None,
         };
         Ok(IndexSettings {
-            source: wanted.source.clone(),
             prefix: wanted.prefix.clone(),
-            language: wanted.language.clone(),
             embedding,
+            ..IndexSettings::new(wanted.source.clone(), &wanted.language)
         })
     }
 

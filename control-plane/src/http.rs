@@ -1,26 +1,31 @@
 //! The HTTP interface: one route table, one file per resource.
 
+pub mod access;
 pub mod backlog;
 pub mod dead_letters;
 pub mod errors;
 pub mod events;
+mod extract;
 pub mod files;
 pub mod health;
 pub mod indexes;
+mod openapi;
 pub mod runs;
 pub mod search;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
+use axum::{Extension, Router};
 use prometheus::Registry;
 use shared::clock::Clock;
 use shared::ledger::ControlLedger;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use self::access::Caller;
 use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 
@@ -40,31 +45,43 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
 }
 
-/// The routes.
+/// The routes. Every one is registered together with its description, so that the OpenAPI document, the access that it
+/// asks for and the router cannot differ.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/backlog", get(backlog::all))
-        .route("/dead-letters", get(dead_letters::list))
-        .route("/indexes", get(indexes::list).post(indexes::create))
-        .route("/indexes/{index}", get(indexes::one).delete(indexes::delete))
-        .route("/indexes/{index}/pause", post(indexes::pause))
-        .route("/indexes/{index}/resume", post(indexes::resume))
-        .route("/indexes/{index}/backlog", get(backlog::of_index))
-        .route(
-            "/indexes/{index}/search",
-            get(search::by_url).post(search::by_body),
-        )
-        .route("/indexes/{index}/files", get(files::list))
-        .route("/indexes/{index}/files/{*path}", get(files::one))
-        .route("/indexes/{index}/run", post(runs::start))
-        .route("/indexes/{index}/runs", get(runs::list))
-        .route("/indexes/{index}/approvals", post(runs::decide))
-        .route("/runs/{run}", get(runs::one))
-        .fallback(errors::no_route)
+    let (router, document) = describe().split_for_parts();
+    let document = Arc::new(openapi::finish(document));
+    let (description, _) = OpenApiRouter::new()
+        .routes(routes!(openapi::document))
+        .with_state(document)
+        .split_for_parts();
+    router
         .with_state(api)
+        .merge(description)
+        .fallback(errors::no_route)
+        .method_not_allowed_fallback(errors::no_method)
+        .layer(Extension(Caller::local()))
+}
+
+/// The operations with their descriptions.
+fn describe() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(backlog::all))
+        .routes(routes!(backlog::of_index))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(indexes::list, indexes::create))
+        .routes(routes!(indexes::one, indexes::delete))
+        .routes(routes!(indexes::pause))
+        .routes(routes!(indexes::resume))
+        .routes(routes!(search::by_url, search::by_body))
+        .routes(routes!(files::list))
+        .routes(routes!(files::one))
+        .routes(routes!(runs::start))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::one))
+        .routes(routes!(runs::decide))
 }
 
 /// Serves until told to stop; open requests are finished.

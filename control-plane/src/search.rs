@@ -19,6 +19,7 @@ use shared::place::Place;
 use shared::retry::Failure;
 use shared::vectors::{Hit, Query, SearchMode, SearchRequest, Vectors, VectorsError};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::metrics::Metrics;
 
@@ -34,7 +35,7 @@ const MAX_REPEATS: usize = 3;
 const SNIPPET_CHARS: usize = 320;
 
 /// A search as asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchQuery {
     /// What to look for.
@@ -52,7 +53,7 @@ fn default_limit() -> usize {
 }
 
 /// A chunk of a live version that matches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchHit {
     /// The blob.
     pub path: BlobPath,
@@ -63,12 +64,14 @@ pub struct SearchHit {
     /// The part of the chunk around the first matching words.
     pub snippet: String,
     /// Matching words in the snippet, as byte ranges.
+    #[schema(value_type = Vec<Span>)]
     pub highlights: Vec<Range<usize>>,
     /// The whole chunk.
     pub text: String,
     /// The chunk's place in the file, from 0.
     pub ordinal: u32,
     /// Where the chunk is in the file's Markdown, in bytes.
+    #[schema(value_type = Span)]
     pub range: Range<u64>,
     /// The page, slide, sheet or attachment that it is in, where there are such.
     #[serde(flatten)]
@@ -85,8 +88,18 @@ pub struct SearchHit {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// A range of bytes, for the description of the interface.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "stands for `Range` in the OpenAPI document")]
+struct Span {
+    /// The first byte.
+    start: u64,
+    /// The byte after the last.
+    end: u64,
+}
+
 /// The answer to a search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchAnswer {
     /// How it was searched.
     pub mode: SearchMode,

@@ -30,6 +30,12 @@ pub enum InvalidBlobPath {
     Nul,
 }
 
+crate::schema::text_schema!(
+    BlobPath,
+    "A path inside the source, with `/` between segments",
+    "guides/intro.md"
+);
+
 impl BlobPath {
     /// Checks and wraps a path.
     ///

@@ -19,7 +19,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Where a file is in its life. The text form is what users see, in upper case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FileState {
     /// Work is wanted; nobody holds the file.
@@ -116,7 +118,7 @@ impl FromStr for FileState {
 }
 
 /// What a committed version turned out to be; the state that its release leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {
     /// Indexed, or found unchanged.

@@ -78,6 +78,12 @@ impl IndexId {
     }
 }
 
+crate::schema::text_schema!(
+    IndexId,
+    "A name: 1 to 63 lower-case letters, digits and inner hyphens",
+    "team-docs"
+);
+
 impl TryFrom<String> for IndexId {
     type Error = InvalidIndexId;
     fn try_from(name: String) -> Result<Self, Self::Error> {
@@ -111,6 +117,8 @@ macro_rules! uuid_id {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
+
+        crate::schema::text_schema!($name, "A UUID", "0198c0de-7a11-7000-8000-000000000001");
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,22 @@
 //! What an index is made from and with; kept with its record in the ledger.
 
+mod approval;
+mod budget;
+mod chunking;
+mod files;
+mod retry;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::approval::ApprovalSettings;
+pub use self::budget::Budget;
+pub use self::chunking::Chunking;
+pub use self::files::FileRules;
+pub use self::retry::RetrySettings;
 use crate::blobs::source::Source;
 
 /// Settings of an index. Both services read them, so they hold names and sizes, never keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IndexSettings {
     /// Where its documents are.
     pub source: Source,
@@ -16,10 +27,25 @@ pub struct IndexSettings {
     pub language: String,
     /// The model of its dense vectors, if it has them.
     pub embedding: Option<ModelSettings>,
+    /// Which files of the source belong to it.
+    #[serde(default)]
+    pub files: FileRules,
+    /// How documents are cut.
+    #[serde(default)]
+    pub chunking: Chunking,
+    /// When removals wait for approval, and for how long.
+    #[serde(default)]
+    pub approval: ApprovalSettings,
+    /// What embedding may cost.
+    #[serde(default)]
+    pub budget: Budget,
+    /// How failures are tried again.
+    #[serde(default)]
+    pub retry: RetrySettings,
 }
 
 /// A model and its endpoint, without the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ModelSettings {
     /// The address in front of `/embeddings`.
     pub url: String,
@@ -41,6 +67,22 @@ pub struct UnreadableSettings {
 }
 
 impl IndexSettings {
+    /// Everything else by default: the whole source, words only.
+    #[must_use]
+    pub fn new(source: Source, language: &str) -> Self {
+        Self {
+            source,
+            prefix: String::new(),
+            language: language.to_owned(),
+            embedding: None,
+            files: FileRules::default(),
+            chunking: Chunking::default(),
+            approval: ApprovalSettings::default(),
+            budget: Budget::default(),
+            retry: RetrySettings::default(),
+        }
+    }
+
     /// The settings that a record holds.
     ///
     /// # Errors

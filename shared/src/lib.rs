@@ -21,6 +21,7 @@ pub mod outbound;
 pub mod place;
 pub mod queue;
 pub mod retry;
+mod schema;
 pub mod secret;
 pub mod service;
 pub mod settings;

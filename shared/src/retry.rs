@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What a failure says about trying again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
     /// The same content will fail again: FAILED at once.
@@ -26,7 +26,7 @@ pub enum FailureClass {
 }
 
 /// A failure of one step, as it is stored and shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
 #[error("{code}: {message}")]
 pub struct Failure {
     /// Stable name for metrics and filters, in snake case: `too_large`, `embedder_unavailable`.
@@ -36,6 +36,7 @@ pub struct Failure {
     /// Whether to try again.
     pub class: FailureClass,
     /// How long the dependency asked us to wait, if it did.
+    #[schema(value_type = Option<Object>)]
     pub retry_after: Option<Duration>,
 }
 

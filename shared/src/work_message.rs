@@ -10,7 +10,9 @@ use crate::ids::{FileId, IndexId};
 pub const WORK_MESSAGE_VERSION: u32 = 1;
 
 /// Which queue a wake-up travels on, so that a backfill never delays a fresh upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// Live events.
@@ -34,7 +36,7 @@ impl Lane {
 }
 
 /// Body of `file.wake.v1`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WorkMessage {
     /// Wire version, [`WORK_MESSAGE_VERSION`].
     pub v: u32,

@@ -79,10 +79,8 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
                 None => None,
             };
             let settings = IndexSettings {
-                source: Source::Folder(root.to_path_buf()),
-                prefix: String::new(),
-                language: args.language.clone(),
                 embedding,
+                ..IndexSettings::new(Source::Folder(root.to_path_buf()), &args.language)
             };
             // Refuse a language that is not known before anything is written.
             shared::embedder::bm25::Bm25::new(&settings.language)?;

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::ids::IndexId;
 use shared::ledger::Backlog;
+use utoipa::ToSchema;
 
 use super::Api;
-use super::errors::ApiError;
+use super::access::Caller;
+use super::errors::{ApiError, Problem};
+use super::extract::Path;
 
 /// Files to be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BacklogReport {
     /// PENDING and running files: what an autoscaler goes by.
     pub backlog: u64,
@@ -39,17 +42,27 @@ impl BacklogReport {
 }
 
 /// Everything, and each index by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BacklogOfAll {
     /// All indexes together.
     #[serde(flatten)]
     pub all: BacklogReport,
     /// Each index that has something to do.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub indexes: BTreeMap<IndexId, u64>,
 }
 
-pub(super) async fn all(State(api): State<Arc<Api>>) -> Result<Json<BacklogOfAll>, ApiError> {
-    let lanes = api.ledger.backlog().await?;
+/// What is to be done in all indexes, for an autoscaler.
+#[utoipa::path(
+    get,
+    path = "/backlog",
+    tag = "work",
+    responses((status = OK, description = "What is to be done", body = BacklogOfAll), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
+pub(super) async fn all(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<BacklogOfAll>, ApiError> {
+    let mut lanes = api.ledger.backlog().await?;
+    lanes.retain(|lane| caller.sees(&lane.index));
     let mut indexes = BTreeMap::new();
     for lane in &lanes {
         *indexes.entry(lane.index.clone()).or_default() += lane.pending + lane.running;
@@ -58,6 +71,15 @@ pub(super) async fn all(State(api): State<Arc<Api>>) -> Result<Json<BacklogOfAll
     Ok(Json(BacklogOfAll { all, indexes }))
 }
 
+/// What is to be done in an index, for an autoscaler.
+#[utoipa::path(
+    get,
+    path = "/indexes/{index}/backlog",
+    tag = "work",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    responses((status = OK, description = "What is to be done", body = BacklogReport), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn of_index(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,

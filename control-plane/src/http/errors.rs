@@ -1,124 +1,162 @@
-//! Errors as JSON: `{"error": {"code", "message"}}`, with a message that says what to do.
+//! Errors as problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), with a stable code and a detail that says
+//! what to do.
 
-use axum::Json;
-use axum::http::{StatusCode, Uri};
+mod codes;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+pub use codes::ErrorCode;
+use serde::{Deserialize, Serialize};
 use shared::ledger::LedgerError;
+use shared::vectors::VectorsError;
+use utoipa::ToSchema;
 
 use crate::indexes::IndexError;
+use crate::reconciler::ReconcileError;
 use crate::search::SearchError;
 
+/// Content type of a problem.
+const PROBLEM: &str = "application/problem+json";
+
 /// An error answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:longshore:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:longshore:problem:index_not_found")]
+    pub kind: String,
+    /// The code in words; the same for every problem of its kind.
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// Stable name; `docs/errors.md` says what to do about each.
+    #[schema(example = "index_not_found")]
+    pub code: String,
+    /// What happened this time, and what to do.
+    pub detail: String,
+}
+
+/// Why a request is refused, on its way to being a [`Problem`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
+    code: ErrorCode,
+    detail: String,
 }
 
 impl ApiError {
-    /// 400.
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    /// An error with what happened and what to do. Never put a secret into the detail.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
-            code: "bad_request",
-            message: message.into(),
+            code,
+            detail: detail.into(),
         }
     }
 
-    /// 401.
-    pub fn unauthorized(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            code: "unauthorized",
-            message: message.into(),
-        }
+    /// 400 with the code `bad_request`.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, detail)
     }
 
-    /// 413.
-    pub fn too_large(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "too_large",
-            message: message.into(),
-        }
+    /// 409 with the code `conflict`.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Conflict, detail)
     }
 
-    /// 415.
-    pub fn unsupported_type(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "unsupported_type",
-            message: message.into(),
-        }
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.code
     }
 
-    /// 404.
-    pub fn not_found(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            code: "not_found",
-            message: message.into(),
-        }
-    }
-
-    /// 409.
-    pub fn conflict(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::CONFLICT,
-            code: "conflict",
-            message: message.into(),
-        }
-    }
-
-    /// 503.
-    pub fn unavailable(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "unavailable",
-            message: message.into(),
+    /// What the answer's body will be.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem {
+            kind: format!("urn:longshore:problem:{}", self.code.name()),
+            title: self.code.title().to_owned(),
+            status: self.code.status().as_u16(),
+            code: self.code.name().to_owned(),
+            detail: self.detail.clone(),
         }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": { "code": self.code, "message": self.message } });
-        (self.status, Json(body)).into_response()
+        // A problem is strings and a number: writing it cannot fail.
+        let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
+        (self.code.status(), [(CONTENT_TYPE, PROBLEM)], body).into_response()
     }
 }
 
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
-        Self::unavailable(error.to_string())
+        let code = match &error {
+            LedgerError::UnknownIndex(_) => ErrorCode::IndexNotFound,
+            LedgerError::Unavailable(_) => ErrorCode::LedgerUnavailable,
+            LedgerError::NewerSchema { .. } | LedgerError::Corrupt(_) => ErrorCode::Internal,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<VectorsError> for ApiError {
+    fn from(error: VectorsError) -> Self {
+        Self::new(ErrorCode::VectorsUnavailable, error.to_string())
     }
 }
 
 impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::BadRequest(message) => Self::bad_request(message),
-            SearchError::Embedder(_) | SearchError::Vectors(_) | SearchError::Ledger(_) => {
-                Self::unavailable(error.to_string())
-            }
+            SearchError::BadRequest(detail) => Self::bad_request(detail),
+            SearchError::Embedder(_) => Self::new(ErrorCode::EmbedderUnavailable, error.to_string()),
+            SearchError::Vectors(error) => error.into(),
+            SearchError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReconcileError> for ApiError {
+    fn from(error: ReconcileError) -> Self {
+        match error {
+            ReconcileError::Source(_) => Self::new(ErrorCode::SourceUnavailable, error.to_string()),
+            ReconcileError::Ledger(error) => error.into(),
         }
     }
 }
 
 impl From<IndexError> for ApiError {
     fn from(error: IndexError) -> Self {
-        match error {
-            IndexError::Unknown(..) => Self::not_found(error.to_string()),
-            IndexError::Deleting(_) => Self::conflict(error.to_string()),
-            IndexError::Unusable(..) | IndexError::Ledger(_) => Self::unavailable(error.to_string()),
-        }
+        let code = match error {
+            IndexError::Unknown(..) => ErrorCode::IndexNotFound,
+            IndexError::Deleting(_) => ErrorCode::IndexDeleting,
+            IndexError::Unusable(..) => ErrorCode::IndexUnusable,
+            IndexError::Ledger(error) => return error.into(),
+        };
+        Self::new(code, error.to_string())
     }
 }
 
 /// No such route.
 pub(super) async fn no_route(uri: Uri) -> ApiError {
-    ApiError::not_found(format!(
-        "there is nothing at {}; try /indexes, /indexes/NAME/search?q=…, /indexes/NAME/files, /backlog, /dead-letters, /healthz, /readyz, /metrics",
-        uri.path()
-    ))
+    let detail = format!("there is nothing at {}; see /openapi.json", uri.path());
+    ApiError::new(ErrorCode::NotFound, detail)
+}
+
+/// A route, but not for this method. The router adds `Allow`.
+pub(super) async fn no_method(method: Method, uri: Uri) -> ApiError {
+    let detail = format!("{} does not take {method}", uri.path());
+    ApiError::new(ErrorCode::MethodNotAllowed, detail)
+}
+
+/// The code that a status of a library's own rejection stands for.
+pub(super) fn of_rejection(status: StatusCode, otherwise: ErrorCode) -> ErrorCode {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedType,
+        _ => otherwise,
+    }
 }

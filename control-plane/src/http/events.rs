@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::secret::Secret;
 
-use super::errors::ApiError;
+use super::errors::{ApiError, ErrorCode};
 use crate::intake::accept::Intake;
 use crate::intake::events::{self, Batch, Unreadable, cloud_events, gcs, s3};
 
@@ -134,19 +134,23 @@ impl EventsApi {
         if let Some(kind) = &content_type
             && !inlet.content_types().contains(&kind.as_str())
         {
-            return Err(ApiError::unsupported_type(format!(
-                "content type {kind:?} is not accepted at {}; send {}",
-                inlet.path(),
-                inlet.content_types().join(", ")
-            )));
+            return Err(ApiError::new(
+                ErrorCode::UnsupportedType,
+                format!(
+                    "content type {kind:?} is not accepted at {}; send {}",
+                    inlet.path(),
+                    inlet.content_types().join(", ")
+                ),
+            ));
         }
         let headers = parts.headers.clone();
         let body = Bytes::from_request(Request::from_parts(parts, body), &())
             .await
             .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(format!(
-                    "the body has more than {MAX_BODY} bytes; send smaller batches"
-                )),
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
+                    ErrorCode::TooLarge,
+                    format!("the body has more than {MAX_BODY} bytes; send smaller batches"),
+                ),
                 _ => ApiError::bad_request(format!("the body could not be read: {}", rejection.body_text())),
             })?;
         let batch = inlet
@@ -202,10 +206,13 @@ impl EventsApi {
         if !key.is_empty() && given.into_iter().flatten().any(|given| same(given, key)) {
             Ok(())
         } else {
-            Err(ApiError::unauthorized(format!(
-                "the key is missing or wrong: send it as `Authorization: Bearer KEY`, as header `{KEY_HEADER}`, or where a sender \
+            Err(ApiError::new(
+                ErrorCode::Unauthorized,
+                format!(
+                    "the key is missing or wrong: send it as `Authorization: Bearer KEY`, as header `{KEY_HEADER}`, or where a sender \
                  takes nothing but an address, as `?key=KEY` in it"
-            )))
+                ),
+            ))
         }
     }
 }

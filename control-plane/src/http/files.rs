@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
 use shared::file_state::FileState;
 use shared::ids::FileId;
 use shared::ledger::{FileFilter, FileRow, HistoryEntry};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::errors::ApiError;
+use super::errors::{ApiError, ErrorCode, Problem};
+use super::extract::{Path, Query};
 
 /// Most files on a page.
 const MAX_PAGE: u32 = 1000;
@@ -20,20 +21,29 @@ const MAX_PAGE: u32 = 1000;
 const HISTORY_SHOWN: u32 = 100;
 
 /// The query string of a listing.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// States, with commas between; all but DELETED when it is left out.
     #[serde(default)]
+    #[param(example = "FAILED,SKIPPED")]
     state: String,
+    /// Only paths that start with this.
     #[serde(default)]
     prefix: String,
+    /// Only files that are indexed in part.
     #[serde(default)]
     partial: bool,
+    /// The `cursor` of the page before.
     cursor: Option<String>,
+    /// Files on the page, 100 when it is left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
 /// A page of files, in path order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FilePage {
     /// The files.
     pub files: Vec<FileRow>,
@@ -43,7 +53,7 @@ pub struct FilePage {
 }
 
 /// A file with what happened to it, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FileStatus {
     /// Its row.
     pub file: FileRow,
@@ -51,13 +61,21 @@ pub struct FileStatus {
     pub history: Vec<HistoryEntry>,
 }
 
+/// Files in path order.
+#[utoipa::path(
+    get,
+    path = "/indexes/{index}/files",
+    tag = "files",
+    params(("index" = String, Path, description = "The index", example = "team-docs"), Wanted),
+    responses((status = OK, description = "A page", body = FilePage), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<FilePage>, ApiError> {
     let index = api.record(&index).await?.id;
-    let Query(wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(ApiError::bad_request(format!(
@@ -98,18 +116,27 @@ fn states(list: &str) -> Result<Vec<FileState>, ApiError> {
         .collect()
 }
 
+/// A file and what happened to it.
+#[utoipa::path(
+    get,
+    path = "/indexes/{index}/files/{*path}",
+    tag = "files",
+    params(("index" = String, Path, description = "The index", example = "team-docs"), ("path" = String, Path, description = "The file, as listed", example = "guides/intro.md")),
+    responses((status = OK, description = "The file", body = FileStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path((index, path)): Path<(String, String)>,
 ) -> Result<Json<FileStatus>, ApiError> {
     let index = api.record(&index).await?.id;
-    let path = BlobPath::new(path).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let path =
+        BlobPath::new(path).map_err(|error| ApiError::new(ErrorCode::InvalidPath, error.to_string()))?;
     let id = FileId::of(&index, &path);
-    let file = api
-        .ledger
-        .file(&index, id)
-        .await?
-        .ok_or_else(|| ApiError::not_found(format!("the index has never seen a file {path}")))?;
+    let file = api.ledger.file(&index, id).await?.ok_or_else(|| {
+        let detail = format!("the index has never seen a file {path}");
+        ApiError::new(ErrorCode::FileNotFound, detail)
+    })?;
     let history = api.ledger.history(&index, id, HISTORY_SHOWN).await?;
     Ok(Json(FileStatus { file, history }))
 }

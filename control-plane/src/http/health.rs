@@ -5,20 +5,48 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use serde::Serialize;
 use shared::file_state::FileState;
 use shared::work_message::Lane;
+use utoipa::ToSchema;
 
 use super::Api;
-use super::errors::ApiError;
+use super::errors::{ApiError, Problem};
 
 /// The process runs.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "service",
+    responses((status = OK, description = "It does", body = String, content_type = "text/plain"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(())
+)]
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
+/// What is ready. It holds no names: this is answered without a key.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// Yes.
+    ready: bool,
+    /// Open indexes.
+    indexes: u64,
+    /// Files to be done.
+    backlog: u64,
+    /// Points of the open indexes.
+    points: u64,
+}
+
 /// The ledger answers, and so does the vector store of each index that is open.
-pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "service",
+    responses((status = OK, description = "They do", body = Readiness), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(())
+)]
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Readiness>, ApiError> {
     let backlog: u64 = api
         .ledger
         .backlog()
@@ -27,21 +55,27 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Ap
         .map(|lane| lane.pending + lane.running)
         .sum();
     let mut points = 0;
-    let mut names = Vec::new();
+    let mut indexes = 0;
     for index in api.indexes.opened().await {
-        points += index
-            .vectors
-            .count()
-            .await
-            .map_err(|error| ApiError::unavailable(error.to_string()))?;
-        names.push(index.record.id.clone());
+        points += index.vectors.count().await?;
+        indexes += 1;
     }
-    Ok(Json(
-        json!({ "ready": true, "indexes": names, "backlog": backlog, "points": points }),
-    ))
+    Ok(Json(Readiness {
+        ready: true,
+        indexes,
+        backlog,
+        points,
+    }))
 }
 
 /// Every metric in the text format of Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "service",
+    responses((status = OK, description = "The metrics", body = String, content_type = "text/plain"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
     // What is gone must not be shown with its last value.
     api.metrics.files.reset();

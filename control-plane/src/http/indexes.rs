@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use shared::blob_path::BlobPath;
 use shared::ids::IndexId;
 use shared::ledger::{IndexRecord, IndexState, IndexStats};
+use utoipa::ToSchema;
 
 use super::Api;
-use super::errors::ApiError;
+use super::access::Caller;
+use super::errors::{ApiError, ErrorCode, Problem};
+use super::extract::{Body, Path};
 use crate::indexes::NewIndex;
 
 /// An index and its numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct IndexStatus {
     /// As stored.
     #[serde(flatten)]
@@ -29,6 +30,15 @@ pub struct IndexStatus {
     /// the first comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<f64>,
+}
+
+/// An index on its way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexGoing {
+    /// Its name.
+    pub id: IndexId,
+    /// DELETING.
+    pub state: IndexState,
 }
 
 impl Api {
@@ -46,14 +56,35 @@ impl Api {
     }
 }
 
-pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Json<Vec<IndexStatus>>, ApiError> {
+/// Every index with its numbers.
+#[utoipa::path(
+    get,
+    path = "/indexes",
+    tag = "indexes",
+    responses((status = OK, description = "The indexes", body = [IndexStatus]), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<Vec<IndexStatus>>, ApiError> {
     let mut all = Vec::new();
-    for index in api.indexes.records().await? {
+    let seen = |record: &IndexRecord| caller.sees(&record.id);
+    for index in api.indexes.records().await?.into_iter().filter(seen) {
         all.push(api.status(index).await?);
     }
     Ok(Json(all))
 }
 
+/// An index with its numbers.
+#[utoipa::path(
+    get,
+    path = "/indexes/{index}",
+    tag = "indexes",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    responses((status = OK, description = "The index", body = IndexStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
@@ -63,15 +94,23 @@ pub(super) async fn one(
 }
 
 /// Makes an index. Asking again for the same one is fine; for another one under its name it is not.
+#[utoipa::path(
+    post,
+    path = "/indexes",
+    tag = "indexes",
+    request_body = NewIndex,
+    responses((status = CREATED, description = "It is made", body = IndexStatus), (status = OK, description = "It was there, the same", body = IndexStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["admin"]))
+)]
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
-    wanted: Result<Json<NewIndex>, JsonRejection>,
+    caller: Caller,
+    Body(mut wanted): Body<NewIndex>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Json(mut wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    caller.check(&wanted.name)?;
     let Some(opener) = api.indexes.opener() else {
-        return Err(ApiError::bad_request(
-            "this process serves one index; make others with a control plane",
-        ));
+        let detail = "this process serves one index; make others with a control plane";
+        return Err(ApiError::new(ErrorCode::NotHere, detail));
     };
     wanted.prefix = wanted.prefix.trim_matches('/').to_owned();
     if !wanted.prefix.is_empty() {
@@ -87,10 +126,11 @@ pub(super) async fn create(
     if let Some(record) = &before
         && record.state == IndexState::Deleting
     {
-        return Err(ApiError::conflict(format!(
+        let detail = format!(
             "index {} is being deleted; ask again when it is gone",
             wanted.name
-        )));
+        );
+        return Err(ApiError::new(ErrorCode::IndexDeleting, detail));
     }
     let settings = opener
         .settle(&wanted)
@@ -100,10 +140,11 @@ pub(super) async fn create(
         serde_json::to_value(settings).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let record = api.ledger.ensure_index(&wanted.name, &settings).await?;
     if record.settings != settings {
-        return Err(ApiError::conflict(format!(
+        let detail = format!(
             "there is another index {}, made from {}; choose another name, or delete it first",
             wanted.name, record.settings["source"]
-        )));
+        );
+        return Err(ApiError::new(ErrorCode::IndexExists, detail));
     }
     let status = if before.is_some() {
         StatusCode::OK
@@ -113,6 +154,15 @@ pub(super) async fn create(
     Ok((status, Json(api.status(record).await?)))
 }
 
+/// Stops work on an index. Changes are still recorded, and search goes on.
+#[utoipa::path(
+    post,
+    path = "/indexes/{index}/pause",
+    tag = "indexes",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    responses((status = OK, description = "It is PAUSED", body = IndexStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["admin"]))
+)]
 pub(super) async fn pause(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
@@ -120,6 +170,15 @@ pub(super) async fn pause(
     set_active(&api, &index, false).await
 }
 
+/// Goes on with work on an index.
+#[utoipa::path(
+    post,
+    path = "/indexes/{index}/resume",
+    tag = "indexes",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    responses((status = OK, description = "It is ACTIVE", body = IndexStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["admin"]))
+)]
 pub(super) async fn resume(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
@@ -130,7 +189,8 @@ pub(super) async fn resume(
 async fn set_active(api: &Api, index: &str, active: bool) -> Result<Json<IndexStatus>, ApiError> {
     let record = api.record(index).await?;
     if record.state == IndexState::Deleting {
-        return Err(ApiError::conflict(format!("index {index} is being deleted")));
+        let detail = format!("index {index} is being deleted");
+        return Err(ApiError::new(ErrorCode::IndexDeleting, detail));
     }
     api.ledger.set_active(&record.id, active).await?;
     api.nudge.notify_one();
@@ -138,27 +198,38 @@ async fn set_active(api: &Api, index: &str, active: bool) -> Result<Json<IndexSt
 }
 
 /// Begins to delete an index; its points and rows go in the background, the source is never touched.
+#[utoipa::path(
+    delete,
+    path = "/indexes/{index}",
+    tag = "indexes",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    responses((status = ACCEPTED, description = "It is DELETING", body = IndexGoing), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["admin"]))
+)]
 pub(super) async fn delete(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     if api.indexes.opener().is_none() {
-        return Err(ApiError::bad_request(
-            "this process serves one index; stop it and remove its data folder instead",
-        ));
+        let detail = "this process serves one index; stop it and remove its data folder instead";
+        return Err(ApiError::new(ErrorCode::NotHere, detail));
     }
     let record = api.record(&index).await?;
     api.ledger.delete_index(&record.id).await?;
     Ok((
         StatusCode::ACCEPTED,
-        Json(json!({ "id": record.id, "state": IndexState::Deleting })),
+        Json(IndexGoing {
+            id: record.id,
+            state: IndexState::Deleting,
+        }),
     ))
 }
 
 impl Api {
     /// The record of the index that a URL names.
     pub(super) async fn record(&self, name: &str) -> Result<IndexRecord, ApiError> {
-        let id = IndexId::new(name).map_err(|error| ApiError::not_found(error.to_string()))?;
+        let id =
+            IndexId::new(name).map_err(|error| ApiError::new(ErrorCode::IndexNotFound, error.to_string()))?;
         Ok(self.indexes.record(&id).await?)
     }
 

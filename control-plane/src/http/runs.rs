@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header::LOCATION};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use shared::blob_path::BlobPath;
 use shared::ids::RunId;
 use shared::ledger::{Change, FileFilter, RunKind, RunRecord};
 use shared::work_message::Lane;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::errors::ApiError;
+use super::access::Caller;
+use super::errors::{ApiError, ErrorCode, Problem};
+use super::extract::{Body, Path, Query};
 use crate::indexes::Index;
 
 /// Runs that a listing shows.
@@ -24,23 +25,45 @@ const RUNS_SHOWN: u32 = 50;
 const FULL_PAGE: u32 = 1000;
 
 /// The query string of a run.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RunWanted {
+    /// `failed`: try failed files again instead.
+    #[param(example = "failed")]
     retry: Option<String>,
+    /// With `retry`, only this file.
     path: Option<String>,
+    /// Look at every file again.
     #[serde(default)]
     full: bool,
 }
 
+/// What was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunStarted {
+    /// The run; absent when there was nothing to do.
+    pub run: Option<RunId>,
+    /// Files in it.
+    pub files: u64,
+}
+
 /// Compares the source with the index. With `retry=failed`, failed files are tried again instead; with `full=true`, every
 /// file is looked at again, and made again where settings have changed.
+#[utoipa::path(
+    post,
+    path = "/indexes/{index}/run",
+    tag = "runs",
+    params(("index" = String, Path, description = "The index", example = "team-docs"), RunWanted),
+    responses((status = ACCEPTED, description = "It runs; see `Location`", body = RunStarted), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["ingest"]))
+)]
 pub(super) async fn start(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-    wanted: Result<Query<RunWanted>, QueryRejection>,
+    Query(wanted): Query<RunWanted>,
 ) -> Result<impl IntoResponse, ApiError> {
     let index = api.index(&index).await?;
-    let Query(wanted) = wanted.map_err(|error| ApiError::bad_request(error.body_text()))?;
     match wanted.retry.as_deref() {
         None => compare(&api, &index, wanted.full).await,
         Some("failed") => {
@@ -64,19 +87,16 @@ pub(super) async fn start(
 }
 
 async fn compare(api: &Api, index: &Index, full: bool) -> Result<Response, ApiError> {
-    let reconciler = index
-        .reconciler
-        .as_ref()
-        .ok_or_else(|| ApiError::unavailable("nothing would take up the work: start `longshore up` first"))?;
-    let plan = reconciler
-        .everything("run")
-        .await
-        .map_err(|error| ApiError::unavailable(error.to_string()))?;
+    let reconciler = index.reconciler.as_ref().ok_or_else(|| {
+        let detail = "nothing would take up the work: start `longshore up` first";
+        ApiError::new(ErrorCode::NotHere, detail)
+    })?;
+    let plan = reconciler.everything("run").await?;
     if let Some(upkeep) = &index.upkeep {
         upkeep
             .compare_vectors()
             .await
-            .map_err(|error| ApiError::unavailable(error.to_string()))?;
+            .map_err(|error| ApiError::new(ErrorCode::VectorsUnavailable, error.to_string()))?;
     }
     if full {
         return everything_again(api, index).await;
@@ -117,11 +137,20 @@ fn accepted(run: Option<RunId>, files: u64) -> Response {
     (
         StatusCode::ACCEPTED,
         [(LOCATION, location)],
-        Json(json!({ "run": run, "files": files })),
+        Json(RunStarted { run, files }),
     )
         .into_response()
 }
 
+/// The newest runs of an index.
+#[utoipa::path(
+    get,
+    path = "/indexes/{index}/runs",
+    tag = "runs",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    responses((status = OK, description = "Newest first", body = [RunRecord]), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
@@ -130,35 +159,64 @@ pub(super) async fn list(
     Ok(Json(api.ledger.runs(&index.id, RUNS_SHOWN).await?))
 }
 
+/// A run and how far it is.
+#[utoipa::path(
+    get,
+    path = "/runs/{run}",
+    tag = "runs",
+    params(("run" = RunId, Path, description = "The run")),
+    responses((status = OK, description = "The run", body = RunRecord), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]), ("key" = ["ingest"]))
+)]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
-    Path(run): Path<String>,
+    caller: Caller,
+    Path(run): Path<RunId>,
 ) -> Result<Json<RunRecord>, ApiError> {
-    let id: RunId = run
-        .parse()
-        .map_err(|_| ApiError::bad_request(format!("{run:?} is not a run id")))?;
-    let found = api.ledger.run(id).await?;
-    found
-        .map(Json)
-        .ok_or_else(|| ApiError::not_found(format!("there is no run {id}")))
+    let found = api.ledger.run(run).await?;
+    let found =
+        found.ok_or_else(|| ApiError::new(ErrorCode::RunNotFound, format!("there is no run {run}")))?;
+    caller.check(&found.index)?;
+    Ok(Json(found))
 }
 
 /// A decision on held removals.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// Remove (true) or keep (false).
     pub approve: bool,
 }
 
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decided {
+    /// Are they removed?
+    pub approved: bool,
+    /// How many files.
+    pub files: u64,
+}
+
+/// Decides on removals that wait for approval.
+#[utoipa::path(
+    post,
+    path = "/indexes/{index}/approvals",
+    tag = "approvals",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    request_body = Decision,
+    responses((status = OK, description = "Done", body = Decided), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["admin"]))
+)]
 pub(super) async fn decide(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-    decision: Result<Json<Decision>, JsonRejection>,
-) -> Result<impl IntoResponse, ApiError> {
+    Body(decision): Body<Decision>,
+) -> Result<Json<Decided>, ApiError> {
     let index = api.record(&index).await?;
-    let Json(decision) = decision.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let files = api.ledger.decide(&index.id, decision.approve).await?;
     api.nudge.notify_one();
-    Ok(Json(json!({ "approved": decision.approve, "files": files })))
+    Ok(Json(Decided {
+        approved: decision.approve,
+        files,
+    }))
 }

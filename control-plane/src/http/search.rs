@@ -3,30 +3,46 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use shared::vectors::SearchMode;
+use utoipa::IntoParams;
 
 use super::Api;
-use super::errors::ApiError;
+use super::errors::{ApiError, Problem};
+use super::extract::{Body, Path, Query};
 use crate::search::{SearchAnswer, SearchQuery};
 
 /// The query string of a search.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct UrlQuery {
+    /// What to look for.
+    #[param(example = "how do I rotate a key")]
     q: String,
+    /// How; by default `hybrid` where there is an embedding model, else `full_text`.
     mode: Option<SearchMode>,
+    /// Most hits, 10 when it is left out.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
 }
 
+/// Searches, with the query in the address.
+#[utoipa::path(
+    get,
+    path = "/indexes/{index}/search",
+    tag = "search",
+    params(("index" = String, Path, description = "The index", example = "team-docs"), UrlQuery),
+    responses((status = OK, description = "Best first", body = SearchAnswer), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]))
+)]
 pub(super) async fn by_url(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-    query: Result<Query<UrlQuery>, QueryRejection>,
+    Query(query): Query<UrlQuery>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
     let index = api.index(&index).await?;
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let wanted = SearchQuery {
         query: query.q,
         mode: query.mode,
@@ -35,12 +51,21 @@ pub(super) async fn by_url(
     Ok(Json(index.search.search(&wanted).await?))
 }
 
+/// Searches.
+#[utoipa::path(
+    post,
+    path = "/indexes/{index}/search",
+    tag = "search",
+    params(("index" = String, Path, description = "The index", example = "team-docs")),
+    request_body = SearchQuery,
+    responses((status = OK, description = "Best first", body = SearchAnswer), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["search"]))
+)]
 pub(super) async fn by_body(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-    body: Result<Json<SearchQuery>, JsonRejection>,
+    Body(wanted): Body<SearchQuery>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
     let index = api.index(&index).await?;
-    let Json(wanted) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     Ok(Json(index.search.search(&wanted).await?))
 }

@@ -44,6 +44,12 @@ pub struct InvalidSource {
     why: &'static str,
 }
 
+crate::schema::text_schema!(
+    Source,
+    "`azure://ACCOUNT/CONTAINER`, `s3://BUCKET`, `gs://BUCKET` or `file:///FOLDER`",
+    "s3://team-docs"
+);
+
 impl Source {
     fn parse(text: &str) -> Result<Self, &'static str> {
         if text.starts_with('/') {

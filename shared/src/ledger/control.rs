@@ -14,7 +14,7 @@ use crate::ids::{ClaimId, FileId, IndexId, OperationId};
 use crate::work_message::Lane;
 
 /// An event about a directory: it stands for every file below, so it is kept until each of them is recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Operation {
     /// Derived from the event, so that an event which comes twice is one operation.
     pub id: OperationId,
@@ -27,7 +27,7 @@ pub struct Operation {
 }
 
 /// What happened to a directory. The empty path is the whole source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OperationKind {
     /// It was removed with everything below.
@@ -50,7 +50,7 @@ pub enum OperationKind {
 }
 
 /// An operation that is not finished.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OperationRecord {
     /// What it is.
     #[serde(flatten)]
@@ -79,7 +79,7 @@ pub struct OperationPage {
 }
 
 /// Files of an index and lane that are to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Backlog {
     /// The index.
     pub index: IndexId,
@@ -103,7 +103,7 @@ pub struct LiveFile {
 }
 
 /// A message from the queue that led to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeadLetter {
     /// Made by whoever keeps it.
     pub id: Uuid,

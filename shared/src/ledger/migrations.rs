@@ -3,9 +3,16 @@
 use super::LedgerError;
 
 /// Each brings the tables from the version before to the next; never edited once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_missing_parts.sql"),
+    include_str!("migrations/0003_generations.sql"),
+    include_str!("migrations/0004_runs.sql"),
+    include_str!("migrations/0005_instances.sql"),
+    include_str!("migrations/0006_approvals.sql"),
+    include_str!("migrations/0007_keys.sql"),
+    include_str!("migrations/0008_usage.sql"),
+    include_str!("migrations/0009_breakers.sql"),
 ];
 
 /// The versions after `found`, each with its text.

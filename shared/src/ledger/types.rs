@@ -17,7 +17,7 @@ use crate::work_message::Lane;
 pub use reports::*;
 
 /// Is an index worked on?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IndexState {
     /// Yes.
@@ -59,7 +59,7 @@ impl FromStr for IndexState {
 }
 
 /// An index as stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IndexRecord {
     /// Its name.
     pub id: IndexId,
@@ -74,7 +74,7 @@ pub struct IndexRecord {
 }
 
 /// How true an index was to its source when they were last compared. Counts are of files.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Comparison {
     /// When it was done.
     pub at: UnixMillis,
@@ -238,7 +238,7 @@ pub struct Hold {
 }
 
 /// What a version of a file was made from and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Version {
     /// The source's version tag.
     pub etag: String,
@@ -383,7 +383,7 @@ pub struct DeadClaim {
 }
 
 /// A file's row as people and programs see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FileRow {
     /// The row.
     pub file_id: FileId,

@@ -38,7 +38,7 @@ struct Answer {
 
 impl Answer {
     fn error(&self) -> &str {
-        self.body["error"]["message"].as_str().unwrap()
+        self.body["detail"].as_str().unwrap()
     }
 
     /// Accepted, duplicates, ignored, unowned, refused.

@@ -11,7 +11,7 @@ use crate::file_state::FileState;
 use crate::ids::{ClaimId, IndexId, RunId};
 
 /// One line of a file's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
     /// When.
     pub at: UnixMillis,
@@ -28,7 +28,7 @@ pub struct HistoryEntry {
 }
 
 /// Numbers about an index.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IndexStats {
     /// Files per state; states with none are left out.
     pub by_state: BTreeMap<FileState, u64>,
@@ -47,7 +47,7 @@ pub struct IndexStats {
 }
 
 /// Why a run exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
     /// The source was listed and compared with the ledger.
@@ -98,7 +98,7 @@ impl FromStr for RunKind {
 }
 
 /// A run and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunRecord {
     /// The run.
     pub id: RunId,

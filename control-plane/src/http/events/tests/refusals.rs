@@ -150,7 +150,7 @@ async fn a_ledger_that_is_away_makes_the_sender_repeat_and_nothing_is_lost() {
                 .unwrap()
                 > 0
         );
-        assert_eq!(answer.body["error"]["code"], "unavailable");
+        assert_eq!(answer.body["code"], "ledger_unavailable");
         desk.sabotage(&format!("ALTER TABLE away RENAME TO {table}"));
         // In the order of the batch: what changed before its directory went is recorded before that.
         let recorded: &[&str] = if table == "files" { &[] } else { &["a.md"] };

@@ -1,0 +1,1 @@
+-- Files and runs that people hold or end.

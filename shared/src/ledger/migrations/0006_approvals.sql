@@ -1,0 +1,1 @@
+-- Removals that wait for a decision.

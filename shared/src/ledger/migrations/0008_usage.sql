@@ -1,0 +1,1 @@
+-- Tokens spent, by index and day.

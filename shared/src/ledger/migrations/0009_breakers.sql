@@ -1,0 +1,1 @@
+-- What processes know of the health of their dependencies.
