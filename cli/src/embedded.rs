@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use control_plane::http::Api;
+use control_plane::http::run_events::RunWatch;
 use control_plane::indexes::{Index, Indexes};
 use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
@@ -26,6 +27,7 @@ use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
 use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
 
 use crate::backends::BackendArgs;
 use crate::data_dir::DataDir;
@@ -143,8 +145,8 @@ impl Embedded {
         })
     }
 
-    /// What the HTTP handlers work on; without upkeep, everything but comparing the folder.
-    pub(crate) fn api(&self, upkeep: Option<&Upkeep>) -> anyhow::Result<Arc<Api>> {
+    /// What the HTTP handlers work on; without upkeep, everything but starting runs. `stop` ends what is being followed.
+    pub(crate) fn api(&self, upkeep: Option<&Upkeep>, stop: CancellationToken) -> anyhow::Result<Arc<Api>> {
         let record = IndexRecord {
             id: self.index.clone(),
             state: IndexState::Active,
@@ -175,6 +177,7 @@ impl Embedded {
             clock: Arc::clone(&self.clock),
             registry: self.registry.clone(),
             metrics: Arc::clone(&self.metrics),
+            watch: Arc::new(RunWatch::new(Arc::clone(&self.ledger), stop)),
         }))
     }
 

@@ -10,6 +10,7 @@ pub mod files;
 pub mod health;
 pub mod indexes;
 mod openapi;
+pub mod run_events;
 pub mod runs;
 pub mod search;
 
@@ -26,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::access::Caller;
+use self::run_events::RunWatch;
 use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 
@@ -43,6 +45,8 @@ pub struct Api {
     pub registry: Registry,
     /// Where gauges are set at scrape time.
     pub metrics: Arc<Metrics>,
+    /// Runs that are watched.
+    pub watch: Arc<RunWatch>,
 }
 
 /// The routes. Every one is registered together with its description, so that the OpenAPI document, the access that it
@@ -81,6 +85,8 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(runs::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(run_events::follow))
         .routes(routes!(runs::decide))
 }
 

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod operations;
 pub mod reconcile;
 pub mod reconciler;
+pub mod runs;
 pub mod search;
 pub mod settings;
 pub mod upkeep;

@@ -9,6 +9,7 @@ use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::fleet::FleetOpener;
 use control_plane::http::events::EventsApi;
+use control_plane::http::run_events::RunWatch;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
@@ -157,6 +158,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         clock,
         registry,
         metrics: Arc::clone(&metrics),
+        watch: Arc::new(RunWatch::new(Arc::clone(&ledger), tasks.stopping())),
     });
     let routes = http::events::router(events).merge(http::router(api));
     tasks.spawn(http::serve(listener, routes, tasks.stopping()));

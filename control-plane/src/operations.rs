@@ -143,7 +143,7 @@ fn change(operation: &Operation, path: &BlobPath, held: bool) -> Option<Change> 
         OperationKind::Remove { .. } => Some(Change {
             hold: held,
             sequencer,
-            ..Change::new(path.clone(), "event", Lane::Fast)
+            ..Change::reported(path.clone(), "event", Lane::Fast)
         }),
         OperationKind::Rename { from, to } => {
             let rest = path.as_str().strip_prefix(from.trim_end_matches('/'))?;
@@ -151,7 +151,7 @@ fn change(operation: &Operation, path: &BlobPath, held: bool) -> Option<Change> 
             Some(Change {
                 sequencer,
                 renamed_from: Some(path.clone()),
-                ..Change::new(target, "event", Lane::Fast)
+                ..Change::reported(target, "event", Lane::Fast)
             })
         }
         OperationKind::Compare { .. } => None,

@@ -1,21 +1,21 @@
 //! Runs the comparison of [`crate::reconcile`] on a real source and ledger, and records its plan.
 
+use std::future::Future;
 use std::sync::Arc;
 
-use shared::blobs::{BlobError, Blobs};
+use shared::blob_path::BlobPath;
+use shared::blobs::{BlobError, Blobs, Listed};
 use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
-use shared::ledger::{Comparison, ControlLedger, LedgerError, RunKind};
+use shared::ledger::{Comparison, ControlLedger, LedgerError, NewRun, RunKind, RunPage, RunPhase};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 use crate::reconcile::{DeletionGuard, Plan, plan};
-
-/// Changes recorded per transaction: bounds the ledger's longest write.
-const ENQUEUE_BATCH: usize = 1000;
+use crate::runs::{LEASE, PAGE};
 
 /// Why a comparison was not possible. Nothing was concluded from it.
 #[derive(Debug, thiserror::Error)]
@@ -53,19 +53,19 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Compares everything.
+    /// Compares everything. What differs is a run.
     ///
     /// # Errors
     /// See [`ReconcileError`].
     pub async fn everything(&self, reason: &'static str) -> Result<Plan, ReconcileError> {
-        let plan = self
-            .scopes(std::slice::from_ref(&self.prefix), Lane::Bulk, reason)
-            .await?;
+        let _turn = self.turn.lock().await;
+        let plan = self.survey(reason).await?.plan;
+        self.record(&plan, reason).await?;
         self.note(&plan).await?;
         Ok(plan)
     }
 
-    /// Compares what is at or below each of the given prefixes.
+    /// Compares what is at or below each of the given prefixes. What differs belongs to the index's batch of events.
     ///
     /// # Errors
     /// See [`ReconcileError`].
@@ -76,8 +76,34 @@ impl Reconciler {
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
         let _turn = self.turn.lock().await;
+        let mut plan = self.counted(self.compare(prefixes, lane, reason)).await?.plan;
+        for change in &mut plan.changes {
+            change.batch = true;
+        }
+        for batch in plan.changes.chunks(PAGE as usize) {
+            self.ledger.enqueue(&self.index, batch).await?;
+            self.nudge.notify_one();
+        }
+        self.count(&plan);
+        Ok(plan)
+    }
+
+    /// What differs between the source and the ledger; nothing is recorded. The caller has the `turn`.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub(crate) async fn survey(&self, reason: &'static str) -> Result<Survey, ReconcileError> {
+        let whole = std::slice::from_ref(&self.prefix);
+        self.counted(self.compare(whole, Lane::Bulk, reason)).await
+    }
+
+    /// Counts a comparison.
+    async fn counted(
+        &self,
+        comparing: impl Future<Output = Result<Survey, ReconcileError>>,
+    ) -> Result<Survey, ReconcileError> {
         let started = Instant::now();
-        let result = self.compare(prefixes, lane, reason).await;
+        let result = comparing.await;
         self.metrics
             .reconcile_seconds
             .observe(started.elapsed().as_secs_f64());
@@ -91,7 +117,7 @@ impl Reconciler {
         prefixes: &[String],
         lane: Lane,
         reason: &'static str,
-    ) -> Result<Plan, ReconcileError> {
+    ) -> Result<Survey, ReconcileError> {
         let (mut listed, mut known) = (Vec::new(), Vec::new());
         for prefix in outermost(prefixes) {
             listed.extend(self.blobs.list(prefix).await?);
@@ -103,7 +129,7 @@ impl Reconciler {
         } else {
             self.index_size().await?
         };
-        let mut plan = plan(
+        let plan = plan(
             &listed,
             &known,
             self.pipeline.as_deref(),
@@ -112,13 +138,18 @@ impl Reconciler {
             lane,
             reason,
         );
-        self.record(&mut plan, if whole { RunKind::Scan } else { RunKind::Events })
-            .await?;
-        Ok(plan)
+        let is_there = |entry: &Listed| {
+            !matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_)))
+        };
+        let present = listed.into_iter().filter(is_there).map(|entry| entry.path);
+        Ok(Survey {
+            plan,
+            present: present.collect(),
+        })
     }
 
     /// Keeps what a comparison of everything found.
-    async fn note(&self, plan: &Plan) -> Result<(), LedgerError> {
+    pub(crate) async fn note(&self, plan: &Plan) -> Result<(), LedgerError> {
         let before = self.latest().await?;
         let listed = plan.added + plan.changed + plan.renamed + plan.unchanged;
         let comparison = Comparison {
@@ -152,20 +183,44 @@ impl Reconciler {
         Ok(usize::try_from(files).unwrap_or(usize::MAX))
     }
 
-    async fn record(&self, plan: &mut Plan, kind: RunKind) -> Result<(), LedgerError> {
+    /// Records what differs as a run. It is kept before its files are, so whoever comes next finishes what is begun here.
+    async fn record(&self, plan: &Plan, reason: &'static str) -> Result<(), LedgerError> {
         if plan.changes.is_empty() {
             return Ok(());
         }
-        let run = RunId::generate();
-        self.ledger.open_run(&self.index, run, kind).await?;
-        for change in &mut plan.changes {
-            change.run = Some(run);
-        }
-        for batch in plan.changes.chunks(ENQUEUE_BATCH) {
-            self.ledger.enqueue(&self.index, batch).await?;
+        let run = NewRun {
+            id: RunId::generate(),
+            index: self.index.clone(),
+            kind: RunKind::Scan,
+            asked_by: reason.to_owned(),
+            path: None,
+            lease: LEASE,
+        };
+        self.ledger.open_run(&run).await?;
+        let mut work = run.work();
+        let mut pages = plan.changes.chunks(PAGE as usize).peekable();
+        while let Some(changes) = pages.next() {
+            let page = RunPage {
+                changes: changes.to_vec(),
+                retry: Vec::new(),
+                next: pages.peek().map(|_| (RunPhase::Compare, None)),
+            };
+            let Some(after) = self.ledger.advance_run(&work, &page, LEASE).await? else {
+                // Cancelled, or taken over: what is left is found by whoever has it.
+                break;
+            };
+            work = after;
             self.nudge.notify_one();
         }
-        self.ledger.seal_run(run).await?;
+        self.count(plan);
+        Ok(())
+    }
+
+    /// Counts what was recorded, and says so.
+    pub(crate) fn count(&self, plan: &Plan) {
+        if plan.changes.is_empty() {
+            return;
+        }
         for (kind, count) in [
             ("added", plan.added),
             ("changed", plan.changed),
@@ -180,12 +235,18 @@ impl Reconciler {
         }
         tracing::info!(
             index.id = %self.index,
-            run.id = %run,
             "recorded {} added, {} changed, {} renamed, {} removed ({} held), {} unchanged",
             plan.added, plan.changed, plan.renamed, plan.removed, plan.held, plan.unchanged,
         );
-        Ok(())
     }
+}
+
+/// What a comparison of everything found.
+pub(crate) struct Survey {
+    /// What to record.
+    pub(crate) plan: Plan,
+    /// Everything in the source that can be read.
+    pub(crate) present: Vec<BlobPath>,
 }
 
 /// The prefixes without those that lie below another one.

@@ -52,8 +52,11 @@ pub fn decide(claim: &Claim, head: Result<BlobMeta, BlobError>, pipeline: &str, 
     }
 }
 
-/// The live version if it was made from this tag with these settings.
+/// The live version if it was made from this tag with these settings, and nobody wants it made again.
 fn unchanged(claim: &Claim, etag: &str, pipeline: &str) -> Option<Version> {
+    if claim.again {
+        return None;
+    }
     claim.live_claim?;
     claim
         .version
@@ -61,9 +64,13 @@ fn unchanged(claim: &Claim, etag: &str, pipeline: &str) -> Option<Version> {
         .filter(|version| version.etag == etag && version.pipeline == pipeline)
 }
 
-/// The live version under a new tag, if it was made from the same bytes with the same settings: a touched file.
+/// The live version under a new tag, if it was made from the same bytes with the same settings: a touched file that nobody wants
+/// made again.
 #[must_use]
 pub fn same_content(claim: &Claim, meta: &BlobMeta, content_hash: &str, pipeline: &str) -> Option<Version> {
+    if claim.again {
+        return None;
+    }
     claim.live_claim?;
     let version = claim
         .version

@@ -25,6 +25,7 @@ mod migrations;
 pub mod model;
 mod order;
 pub mod postgres;
+mod runs;
 mod sql;
 pub mod sqlite;
 mod types;
@@ -39,6 +40,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use control::*;
+pub use runs::*;
 pub use types::*;
 
 /// Why a ledger call failed. After `Unavailable` the effect is unknown: every statement can be repeated, or read back
@@ -183,18 +185,6 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Counts by state, totals, backlog and the age of the oldest pending file.
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError>;
-
-    /// Opens a run.
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError>;
-
-    /// Notes that everything the run wants is enqueued; from now on it completes when each of its files has settled.
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError>;
-
-    /// A run with its counts; completes it when it is sealed and nothing of it is pending or running.
-    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError>;
-
-    /// The newest runs of an index, newest first.
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError>;
 
     /// Removes history entries beyond the newest `keep` of each file, and tombstones older than `older_than` with their
     /// history, and operations finished as long ago; returns how many rows went. Works in small transactions, so that it never stands in the way.

@@ -1,7 +1,7 @@
 //! Which statements make up a call, and in which order; the same for every SQL database.
 //!
 //! Each function runs inside one transaction of its caller. Its first statement decides; what follows goes with the
-//! change: a line of history, files that waited, the total of a run.
+//! change: a line of history, files that waited, the counts of runs.
 
 pub(super) mod attempts;
 pub(super) mod control;
@@ -9,4 +9,5 @@ mod notes;
 pub(super) mod queries;
 pub(super) mod requests;
 mod rows;
+pub(super) mod runs;
 pub(super) mod upkeep;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Change, SweepPolicy};
 use crate::blob_path::BlobPath;
+use crate::ids::RunId;
 use crate::retry::Failure;
 
 /// Of `enqueued`; `renamed_to` on the old path of a rename.
@@ -47,6 +48,11 @@ pub(super) fn swept(owner: &str, failure: &Failure) -> Value {
     json!({ "owner": owner, "failure": failure })
 }
 
+/// Of `cancelled`.
+pub(super) fn given_back(run: RunId) -> Value {
+    json!({ "run": run.to_string() })
+}
+
 /// Of events that say it all by their name.
 pub(super) fn nothing() -> Value {
     Value::Object(Map::new())
@@ -62,4 +68,27 @@ pub(super) fn lease_lost(policy: &SweepPolicy) -> Failure {
             policy.stale_after.as_secs()
         ),
     )
+}
+
+/// What an attempt cost, of the detail of its commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Counted by the embedding model.
+    pub(super) tokens: i64,
+    /// Chunks sent to it.
+    pub(super) embedded: i64,
+    /// Chunks whose vectors were there.
+    pub(super) reused: i64,
+}
+
+impl Usage {
+    /// Reads the words that the pipeline writes.
+    pub(super) fn of(detail: &Value) -> Self {
+        let of = |name: &str| detail.get(name).and_then(Value::as_i64).unwrap_or(0).max(0);
+        Self {
+            tokens: of("tokens"),
+            embedded: of("embedded"),
+            reused: of("reused"),
+        }
+    }
 }

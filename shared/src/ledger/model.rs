@@ -8,6 +8,7 @@ mod attempts;
 mod control;
 mod requests;
 mod row;
+mod runs;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,10 +20,11 @@ use uuid::Uuid;
 
 use self::control::StoredOperation;
 use self::row::Row;
+use self::runs::Books;
 use super::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile, Enqueued,
     Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState, IndexStats,
-    KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    KnownFile, Ledger, LedgerError, ReleaseOutcome, SweepPolicy, Swept,
 };
 use crate::blob_path::BlobPath;
 use crate::clock::{Clock, UnixMillis};
@@ -40,7 +42,7 @@ pub struct ModelLedger {
 struct Tables {
     indexes: BTreeMap<IndexId, IndexRecord>,
     files: BTreeMap<(IndexId, FileId), Row>,
-    runs: BTreeMap<RunId, RunRecord>,
+    books: Books,
     dead_claims: BTreeMap<(IndexId, ClaimId), (FileId, UnixMillis)>,
     duties: BTreeMap<String, (String, UnixMillis)>,
     operations: BTreeMap<OperationId, StoredOperation>,
@@ -247,28 +249,6 @@ impl Ledger for ModelLedger {
 
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError> {
         Ok(self.enter().0.stats(index))
-    }
-
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError> {
-        let (mut tables, now) = self.enter();
-        tables.open_run(now, index, run, kind)
-    }
-
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError> {
-        if let Some(run) = self.enter().0.runs.get_mut(&run) {
-            run.sealed = true;
-        }
-        Ok(())
-    }
-
-    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
-        let (mut tables, now) = self.enter();
-        Ok(tables.run(now, run))
-    }
-
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
-        let (mut tables, now) = self.enter();
-        Ok(tables.newest_runs(now, index, limit))
     }
 
     async fn prune(&self, index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {

@@ -8,13 +8,14 @@
 //! - In an UPDATE, every right-hand side sees the row as it was before.
 //! - A statement of the protocol is one conditional UPDATE. Its WHERE clause is the whole decision and is evaluated under
 //!   the row's lock; PostgreSQL evaluates it again after waiting for another transaction.
-//! - A batch locks its rows in the order of their ids; what settles locks the file, then those that waited for it; a run's
-//!   row comes last. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
+//! - A batch locks its rows in the order of their ids; what settles locks the file, then those that waited for it; the
+//!   counts of runs come last, in the order of their keys. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
 //!   rolls one of them back, and that one is repeated.
 
 mod control;
 mod protocol;
 mod queries;
+mod runs;
 mod upkeep;
 
 use std::fmt::Write as _;
@@ -23,6 +24,7 @@ use std::sync::OnceLock;
 pub(super) use control::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
+pub(super) use runs::*;
 pub(super) use upkeep::*;
 
 /// Slots of a `{list}`. Shorter lists repeat their last value.
@@ -32,7 +34,8 @@ pub(super) const LIST: usize = 50;
 macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
-         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, state, entries"
+         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, \
+         CASE WHEN again_seq > applied_seq THEN 1 ELSE 0 END, state, entries"
     };
 }
 use claim_columns;
@@ -115,7 +118,14 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         COUNTS,
         SIZES,
         OLDEST,
-        RUN_COUNTS,
+        RETRY_FILE,
+        WAKE_PENDING,
+        TAKE_RUN,
+        OPEN_RUNS,
+        RUNS,
+        RUN_SUMS,
+        GIVE_BACK,
+        CLOSE_BATCH,
         COMPLETE_RUN,
         DEAD_CLAIMS,
         PAGE_END,

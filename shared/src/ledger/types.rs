@@ -126,6 +126,10 @@ pub struct Change {
     pub hold: bool,
     /// The run that asked for it.
     pub run: Option<RunId>,
+    /// Without a run of its own: belongs to the index's batch of events, which is opened when there is none.
+    pub batch: bool,
+    /// Make the file again although its content may be the same. When its run is cancelled, this is not wanted any more.
+    pub again: bool,
 }
 
 impl Change {
@@ -141,6 +145,17 @@ impl Change {
             renamed_from: None,
             hold: false,
             run: None,
+            batch: false,
+            again: false,
+        }
+    }
+
+    /// A change that was reported, and belongs to the index's batch of events.
+    #[must_use]
+    pub fn reported(path: BlobPath, reason: &'static str, lane: Lane) -> Self {
+        Self {
+            batch: true,
+            ..Self::new(path, reason, lane)
         }
     }
 }
@@ -222,6 +237,8 @@ pub struct Claim {
     pub enqueued_at: UnixMillis,
     /// The run that asked.
     pub run: Option<RunId>,
+    /// Make it again although the content may be the same.
+    pub again: bool,
 }
 
 /// Proof of holding a file.

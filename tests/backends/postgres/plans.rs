@@ -24,10 +24,11 @@ const ROWS: &str = "
     INSERT INTO operations (operation_id, index_id, kind, opened_at, finished_at)
     SELECT 'op-' || n, CASE n % 2 WHEN 0 THEN 'docs' ELSE 'other' END, '{}', n, CASE WHEN n % 100 > 1 THEN n END
     FROM generate_series(1, 5000) n;
+    INSERT INTO run_counts SELECT 'run-' || n % 50, md5(n::text), 'INDEXED', '', 1, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 5000) n;
     INSERT INTO dead_claims SELECT index_id, 'dead-' || path, file_id, updated_at FROM files WHERE state <> 'PENDING';
     ANALYZE";
 
-const EXPECTED: [(&str, &str); 39] = [
+const EXPECTED: [(&str, &str); 46] = [
     ("ENQUEUE", "Conflict Arbiter Indexes: files_pkey"),
     ("MARK_WOKEN", "files_pkey"),
     ("CLAIM", "files_pkey"),
@@ -56,8 +57,15 @@ const EXPECTED: [(&str, &str); 39] = [
     ("FILES", "files_by_state"),
     ("KNOWN_FILES", "files_by_path"),
     ("HISTORY", "history_pkey"),
-    ("RUN_COUNTS", "files_by_run"),
     ("COMPLETE_RUN", "files_by_run"),
+    ("CLOSE_BATCH", "files_by_run"),
+    ("GIVE_BACK", "files_by_run"),
+    ("RETRY_FILE", "files_"),
+    ("WAKE_PENDING", "files_due"),
+    ("RUN_SUMS", "run_counts_pkey"),
+    ("RUNS", "runs_"),
+    ("OPEN_RUNS", "runs_"),
+    ("TAKE_RUN", "runs_"),
     ("DEAD_CLAIMS", "dead_claims_by_age"),
     ("PAGE_END", "files_pkey"),
     ("PRUNE_HISTORY", "history_pkey"),

@@ -20,7 +20,7 @@ use shared::ledger::conformance::Fixture;
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter, FileRow, Hold, Ledger,
-    RunKind, SweepPolicy, Version,
+    NewRun, RunFilter, RunKind, RunLedger, RunPage, RunPhase, SweepPolicy, Version,
 };
 use shared::place::Missing;
 use shared::retry::Failure;
@@ -73,7 +73,7 @@ impl Pair {
         };
         both!(pair, ensure_index(&pair.index, &serde_json::json!({})));
         for run in pair.runs {
-            both!(pair, open_run(&pair.index, run, RunKind::Scan));
+            both!(pair, open_run(&pair.new_run(run)));
         }
         pair
     }
@@ -81,6 +81,17 @@ impl Pair {
     async fn advance(&self, by: Duration) {
         self.clock.advance(by);
         (self.real.advance)(by).await;
+    }
+
+    fn new_run(&self, id: RunId) -> NewRun {
+        NewRun {
+            id,
+            index: self.index.clone(),
+            kind: RunKind::Full,
+            asked_by: "somebody".to_owned(),
+            path: None,
+            lease: Duration::ZERO,
+        }
     }
 
     fn path(file: usize) -> BlobPath {
@@ -113,12 +124,16 @@ impl Pair {
                 debounce,
                 hold,
                 run,
+                batch,
+                again,
             } => {
                 let lane = if *fast { Lane::Fast } else { Lane::Bulk };
                 let change = Change {
                     debounce: millis(*debounce),
                     hold: *hold,
                     run: self.run(*run),
+                    batch: *batch,
+                    again: *again,
                     sequencer: fast.then(|| "42".to_owned()),
                     ..Change::new(Self::path(*file), "event", lane)
                 };
@@ -128,6 +143,7 @@ impl Pair {
                 let change = Change {
                     renamed_from: Some(Self::path(*from)),
                     run: self.run(*run),
+                    batch: run.is_none(),
                     ..Change::new(Self::path(*to), "event", Lane::Fast)
                 };
                 // Twice in one batch: order within a batch is kept.
@@ -250,8 +266,34 @@ impl Pair {
             Op::Pause { paused } => {
                 both!(self, set_active(&self.index, !paused));
             }
-            Op::SealRun { run } => {
-                both!(self, seal_run(self.runs[usize::from(*run)]));
+            Op::Page { file, last } => {
+                let Some(work) = both!(self, take_run(&self.index, Duration::ZERO)) else {
+                    return;
+                };
+                let change = Change {
+                    again: true,
+                    ..Change::new(Self::path(*file), "run", Lane::Bulk)
+                };
+                let page = RunPage {
+                    changes: vec![change],
+                    retry: vec![FileId::of(&self.index, &Self::path((*file + 1) % PATHS.len()))],
+                    next: (!last).then(|| (RunPhase::Again, Some(Self::path(*file)))),
+                };
+                both!(self, advance_run(&work, &page, Duration::ZERO));
+                both!(self, advance_run(&work, &page, Duration::ZERO));
+            }
+            Op::Cancel { run, limit } => {
+                let run = self.runs[usize::from(*run)];
+                // A page is any of the files, so it has to be all of them to be compared.
+                if both!(self, cancel_run(run)) || *limit > 0 {
+                    both!(self, give_back(run, 100));
+                }
+            }
+            Op::CloseBatch => {
+                both!(self, close_batch(&self.index));
+            }
+            Op::WakePending => {
+                both!(self, wake_pending(&self.index, 100));
             }
             Op::ForgetDead { which } => {
                 let dead = both!(self, dead_claims(&self.index, millis(500), 2));
@@ -304,6 +346,10 @@ impl Pair {
         both!(self, known_files(&self.index, "b"));
         both!(self, dead_claims(&self.index, Duration::from_millis(500), 3));
         both!(self, run(self.runs[0]));
+        let open = both!(self, open_runs(&self.index));
+        for run in open {
+            assert!(run.done <= run.total, "more files are done than there are: {run:?}");
+        }
         let now: BTreeMap<_, _> = rows.into_iter().map(|row| (row.file_id, row)).collect();
         for (file, row) in &now {
             if let Some(before) = self.rows.get(file) {
@@ -324,7 +370,7 @@ impl Pair {
             .collect();
         both!(self, claims_in_use(&self.index, &claims));
         both!(self, live_claims(&self.index, &files));
-        both!(self, runs(&self.index, 5));
+        both!(self, runs(&self.index, &RunFilter::default(), 5));
         both!(self, known_files(&self.index, ""));
         for file in files {
             both!(self, history(&self.index, file, 100));
@@ -378,6 +424,15 @@ impl Pair {
                 }
                 both!(self, release(&claim.hold, Duration::ZERO));
             }
+        }
+        for run in self.runs {
+            both!(self, cancel_run(run));
+        }
+        both!(self, close_batch(&self.index));
+        self.advance(Duration::from_secs(5)).await;
+        assert_eq!(both!(self, open_runs(&self.index)), [], "a run is never over");
+        for run in both!(self, runs(&self.index, &RunFilter::default(), 1000)) {
+            assert_eq!(run.counts.sum(), run.total, "not each file left once: {run:?}");
         }
         for row in both!(self, files(&self.index, &FileFilter::default(), 100)) {
             assert!(row.state.is_settled(), "waits for ever: {row:?}");

@@ -50,7 +50,13 @@ pub(in crate::ledger) async fn erase_index<D: Database>(
     {
         return Ok(Erased::More);
     }
-    for statement in [&sql::ERASE_DEAD_CLAIMS, &sql::ERASE_OPERATIONS, &sql::ERASE_RUNS] {
+    let rest = [
+        &sql::ERASE_DEAD_CLAIMS,
+        &sql::ERASE_OPERATIONS,
+        &sql::ERASE_COUNTS,
+        &sql::ERASE_RUNS,
+    ];
+    for statement in rest {
         db.execute(statement, values![index]).await?;
     }
     let gone = db

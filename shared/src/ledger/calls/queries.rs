@@ -8,12 +8,12 @@ use futures::try_join;
 
 use super::rows;
 use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::database::{Columns, Database, DbResult, Value, number, values};
 use crate::ledger::sql::{self, LIST, Sql};
 use crate::ledger::{
     DeadClaim, DueFile, FileFilter, FileRow, HistoryEntry, IndexRecord, IndexState, IndexStats, KnownFile,
-    RunRecord, millis, order::take_turns,
+    millis, order::take_turns,
 };
 use crate::work_message::Lane;
 
@@ -263,49 +263,6 @@ pub(in crate::ledger) async fn stats<D: Database>(db: &D, index: &IndexId) -> Db
 
 fn is_working(state: FileState) -> bool {
     state == FileState::Pending || state.is_running()
-}
-
-/// Adds the counts of runs that are still open, and what is missing from them.
-async fn with_counts<D: Database>(db: &D, mut runs: Vec<RunRecord>) -> DbResult<Vec<RunRecord>> {
-    let open: Vec<_> = (0..runs.len())
-        .filter(|at| runs[*at].completed_at.is_none())
-        .collect();
-    let sets: Vec<_> = open.iter().map(|at| values![runs[*at].id]).collect();
-    db.run(&sql::RUN_COUNTS, &sets, |set, c| {
-        runs[open[set]].by_state.extend([count(c)?]);
-        Ok(())
-    })
-    .await?;
-    for run in &mut runs {
-        run.superseded = run.total.saturating_sub(run.by_state.values().sum());
-    }
-    Ok(runs)
-}
-
-/// Those of `runs` that are open and have nothing left to do.
-pub(in crate::ledger) fn ended(runs: &[RunRecord]) -> Vec<RunId> {
-    let has_ended = |run: &RunRecord| {
-        run.sealed && run.completed_at.is_none() && !run.by_state.keys().any(|state| is_working(*state))
-    };
-    runs.iter()
-        .filter(|run| has_ended(run))
-        .map(|run| run.id)
-        .collect()
-}
-
-/// A run with its counts, alone in its list.
-pub(in crate::ledger) async fn run<D: Database>(db: &D, run: RunId) -> DbResult<Vec<RunRecord>> {
-    let found = db.many(&sql::RUN, values![run], rows::run).await?;
-    with_counts(db, found).await
-}
-
-pub(in crate::ledger) async fn runs<D: Database>(
-    db: &D,
-    index: &IndexId,
-    limit: u32,
-) -> DbResult<Vec<RunRecord>> {
-    let found = db.many(&sql::RUNS, values![index, limit], rows::run).await?;
-    with_counts(db, found).await
 }
 
 /// The last file of the page after `after`.

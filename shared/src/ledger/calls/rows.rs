@@ -1,11 +1,9 @@
 //! From rows to types.
 
-use std::collections::BTreeMap;
-
-use crate::file_state::FileState::{self, AwaitingApproval, Deleted, Failed, Indexed, Skipped};
+use crate::file_state::FileState;
 use crate::ids::{FileId, IndexId};
 use crate::ledger::database::{Columns, DbResult};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, RunRecord, Version};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, Version};
 use crate::place::Missing;
 
 /// The next six columns.
@@ -54,6 +52,7 @@ pub(super) fn claim(
         renamed_from: c.text_or_null()?,
         enqueued_at: c.value()?,
         run: c.text_or_null()?,
+        again: c.value()?,
     };
     Ok((claim, c.text()?, c.value()?))
 }
@@ -105,26 +104,4 @@ pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
         created_at: c.value()?,
         comparison: c.json_or_null()?,
     })
-}
-
-/// Columns of `run_columns!`. `superseded` is left for the caller; `by_state` is what was kept at completion.
-pub(super) fn run(c: &mut Columns<'_>) -> DbResult<RunRecord> {
-    let mut run = RunRecord {
-        id: c.text()?,
-        index: c.text()?,
-        kind: c.text()?,
-        opened_at: c.value()?,
-        completed_at: c.value()?,
-        sealed: c.value()?,
-        total: c.count()?,
-        superseded: 0,
-        by_state: BTreeMap::new(),
-    };
-    for state in [Indexed, Failed, Skipped, Deleted, AwaitingApproval] {
-        let files: u64 = c.count()?;
-        if files > 0 {
-            run.by_state.insert(state, files);
-        }
-    }
-    Ok(run)
 }

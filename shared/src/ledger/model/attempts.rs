@@ -7,9 +7,10 @@ use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::ClaimId;
+use crate::ledger::detail::Usage;
 use crate::ledger::{
     ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, Hold, IndexState,
-    SweepPolicy, Swept, detail, millis,
+    RunOutcome, SweepPolicy, Swept, detail, millis,
 };
 use crate::retry::{Failure, FailureClass};
 
@@ -138,6 +139,7 @@ impl Tables {
         if row.desired == row.claimed {
             row.renamed_from = None;
         }
+        row.back_to = None;
         row.record(
             now,
             "committed",
@@ -146,15 +148,32 @@ impl Tables {
             commit.detail.clone(),
         );
         let prev_claim = row.prev;
+        let usage = Usage::of(&commit.detail);
         let released = if prev_claim.is_none() {
-            self.release(now, hold, commit.debounce)
+            let kept = matches!(commit.change, CommitChange::Keep(_));
+            self.release_with(now, hold, commit.debounce, kept, usage)
         } else {
+            let run = row.run.filter(|_| row.run_open);
+            if let Some(run) = run {
+                self.books.spent(now, run, usage);
+            }
             None
         };
         CommitOutcome::Committed(Committed { prev_claim, released })
     }
 
     pub(super) fn release(&mut self, now: UnixMillis, hold: &Hold, debounce: Duration) -> Option<FileState> {
+        self.release_with(now, hold, debounce, false, Usage::default())
+    }
+
+    fn release_with(
+        &mut self,
+        now: UnixMillis,
+        hold: &Hold,
+        debounce: Duration,
+        kept: bool,
+        usage: Usage,
+    ) -> Option<FileState> {
         let row = held(self, hold)?;
         let (outcome, newer_wanted) = (row.outcome?, row.unapplied());
         row.state = transition(
@@ -181,7 +200,20 @@ impl Tables {
             Some(hold.claim_id),
             detail::nothing(),
         );
-        let state = row.state;
+        let (state, run) = (row.state, row.run.filter(|_| row.run_open));
+        let outcome = match state {
+            FileState::Indexed if kept => Some(RunOutcome::Unchanged),
+            FileState::Indexed => Some(RunOutcome::Indexed),
+            FileState::Skipped => Some(RunOutcome::Skipped),
+            FileState::Deleted => Some(RunOutcome::Deleted),
+            _ => None,
+        };
+        row.run_open &= outcome.is_none();
+        match (run, outcome) {
+            (Some(run), Some(outcome)) => self.books.left(now, run, outcome, "", usage),
+            (Some(run), None) => self.books.spent(now, run, usage),
+            (None, _) => {}
+        }
         self.settled(now, &hold.index, hold.file_id, state);
         Some(state)
     }
@@ -220,6 +252,12 @@ impl Tables {
             how.words.clone(),
         );
         let (state, may_have_points) = (row.state, row.live != Some(hold.claim_id));
+        let left = row.run.filter(|_| row.run_open && state == FileState::Failed);
+        row.run_open &= state != FileState::Failed;
+        if let Some(run) = left {
+            let code = &how.failure.code;
+            self.books.left(now, run, RunOutcome::Failed, code, Usage::default());
+        }
         if may_have_points {
             self.dead_claims
                 .insert((hold.index.clone(), hold.claim_id), (hold.file_id, now));

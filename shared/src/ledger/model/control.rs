@@ -71,7 +71,7 @@ impl ControlLedger for ModelLedger {
         tables
             .operations
             .retain(|_, stored| stored.record.operation.index != *index);
-        tables.runs.retain(|_, run| run.index != *index);
+        tables.books.erase(index);
         tables.indexes.remove(index);
         Ok(Erased::Gone)
     }

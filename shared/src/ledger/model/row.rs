@@ -1,12 +1,12 @@
 //! One file's row.
 
-use std::collections::BTreeMap;
-
+use super::runs::Books;
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunRecord, Version};
+use crate::ledger::detail::Usage;
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunOutcome, Version};
 use crate::retry::Failure;
 use crate::work_message::Lane;
 
@@ -23,6 +23,10 @@ pub(super) struct Row {
     pub(super) waits_for: Option<FileId>,
     pub(super) renamed_from: Option<FileId>,
     pub(super) run: Option<RunId>,
+    /// Does its run wait for it?
+    pub(super) run_open: bool,
+    pub(super) back_to: Option<FileState>,
+    pub(super) again_seq: i64,
     pub(super) enqueued_at: UnixMillis,
     pub(super) newer_at: Option<UnixMillis>,
     pub(super) claim: Option<ClaimId>,
@@ -61,6 +65,9 @@ impl Row {
             waits_for: None,
             renamed_from: None,
             run: None,
+            run_open: false,
+            back_to: None,
+            again_seq: 0,
             enqueued_at: now,
             newer_at: None,
             claim: None,
@@ -103,14 +110,34 @@ impl Row {
         self.started_at = None;
     }
 
-    /// Makes the row one of `run`, which counts it unless it is one already.
-    pub(super) fn join(&mut self, run: Option<RunId>, runs: &mut BTreeMap<RunId, RunRecord>) {
-        if run.is_some() && run != self.run {
-            self.run = run;
-            let record = run.and_then(|run| runs.get_mut(&run));
-            if let Some(record) = record.filter(|record| record.completed_at.is_none()) {
-                record.total += 1;
+    /// Makes the row one of `run`, if there is one. `awaits`: the request has it wait for approval, for which no run waits.
+    pub(super) fn join(&mut self, now: UnixMillis, run: Option<RunId>, awaits: bool, books: &mut Books) {
+        let was_open = self.run.filter(|_| self.run_open);
+        if let Some(run) = run.filter(|run| was_open != Some(*run)) {
+            if let Some(left) = was_open {
+                books.left(now, left, RunOutcome::Superseded, "", Usage::default());
             }
+            books.joined(now, run);
+            self.run = Some(run);
+            self.run_open = true;
+        }
+        if awaits {
+            self.leave(now, RunOutcome::AwaitingApproval, "", Usage::default(), books);
+        }
+    }
+
+    /// Its run, if one waits for it, need not any more.
+    pub(super) fn leave(
+        &mut self,
+        now: UnixMillis,
+        outcome: RunOutcome,
+        code: &str,
+        usage: Usage,
+        books: &mut Books,
+    ) {
+        if let Some(run) = self.run.filter(|_| self.run_open) {
+            books.left(now, run, outcome, code, usage);
+            self.run_open = false;
         }
     }
 
@@ -156,6 +183,7 @@ impl Row {
             renamed_from: self.renamed_from,
             enqueued_at: self.enqueued_at,
             run: self.run,
+            again: self.again_seq > self.applied,
         }
     }
 

@@ -1,17 +1,15 @@
-//! Reads, runs and pruning of the model.
+//! Reads and pruning of the model.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Tables;
 use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::order::take_turns;
 use crate::ledger::{
-    DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, LedgerError, RunKind,
-    RunRecord, millis,
+    DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, millis,
 };
 
 impl Tables {
@@ -153,60 +151,6 @@ impl Tables {
             }
         }
         stats
-    }
-
-    pub(super) fn open_run(
-        &mut self,
-        now: UnixMillis,
-        index: &IndexId,
-        id: RunId,
-        kind: RunKind,
-    ) -> Result<(), LedgerError> {
-        if !self.indexes.contains_key(index) {
-            return Err(LedgerError::UnknownIndex(index.clone()));
-        }
-        self.runs.entry(id).or_insert_with(|| RunRecord {
-            id,
-            index: index.clone(),
-            kind,
-            opened_at: now,
-            completed_at: None,
-            sealed: false,
-            total: 0,
-            superseded: 0,
-            by_state: BTreeMap::new(),
-        });
-        Ok(())
-    }
-
-    pub(super) fn run(&mut self, now: UnixMillis, id: RunId) -> Option<RunRecord> {
-        let mut run = self.runs.get(&id)?.clone();
-        if run.completed_at.is_none() {
-            run.by_state.clear();
-            for row in self.files.values().filter(|row| row.run == Some(id)) {
-                *run.by_state.entry(row.state).or_default() += 1;
-            }
-            let working = run
-                .by_state
-                .keys()
-                .any(|state| *state == FileState::Pending || state.is_running());
-            run.superseded = run.total.saturating_sub(run.by_state.values().sum());
-            run.completed_at = (run.sealed && !working).then_some(now);
-            self.runs.insert(id, run.clone());
-        }
-        Some(run)
-    }
-
-    pub(super) fn newest_runs(&mut self, now: UnixMillis, index: &IndexId, limit: u32) -> Vec<RunRecord> {
-        let mut ids: Vec<_> = self
-            .runs
-            .values()
-            .filter(|run| run.index == *index)
-            .map(|run| (run.opened_at, run.id))
-            .collect();
-        ids.sort_unstable_by(|a, b| b.cmp(a));
-        ids.truncate(limit as usize);
-        ids.into_iter().filter_map(|(_, id)| self.run(now, id)).collect()
     }
 
     pub(super) fn prune(&mut self, now: UnixMillis, index: &IndexId, keep: u32, older_than: Duration) -> u64 {

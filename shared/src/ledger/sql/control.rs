@@ -44,9 +44,6 @@ pub(in crate::ledger) static ERASE_DEAD_CLAIMS: Sql = Sql::new("DELETE FROM dead
 /// $1 index
 pub(in crate::ledger) static ERASE_OPERATIONS: Sql = Sql::new("DELETE FROM operations WHERE index_id = $1");
 
-/// $1 index
-pub(in crate::ledger) static ERASE_RUNS: Sql = Sql::new("DELETE FROM runs WHERE index_id = $1");
-
 /// Is none of its files left? A claim that began before the deletion may have kept one. $1 index
 pub(in crate::ledger) static ERASE_INDEX: Sql = Sql::new(
     "DELETE FROM indexes WHERE index_id = $1 AND state = 'DELETING'

@@ -139,26 +139,3 @@ pub(in crate::ledger) static NEXT_DUE: Sql = Sql::new(
         SELECT MIN(not_before) AS not_before FROM files
         WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at > 0) AS pending",
 );
-
-/// The columns of a run.
-macro_rules! run_columns {
-    () => {
-        "run_id, index_id, kind, opened_at, completed_at, sealed, total, ended_indexed, ended_failed, ended_skipped, \
-         ended_deleted, ended_awaiting"
-    };
-}
-
-/// One run. $1 run
-pub(in crate::ledger) static RUN: Sql =
-    Sql::new(concat!("SELECT ", run_columns!(), " FROM runs WHERE run_id = $1"));
-
-/// The newest runs of an index. $1 index, $2 limit
-pub(in crate::ledger) static RUNS: Sql = Sql::new(concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM runs WHERE index_id = $1 ORDER BY opened_at DESC, run_id DESC LIMIT $2"
-));
-
-/// Files of a run per state. $1 run
-pub(in crate::ledger) static RUN_COUNTS: Sql =
-    Sql::new("SELECT state, COUNT(*) FROM files WHERE run_id = $1 GROUP BY state");

@@ -11,7 +11,7 @@ use shared::ledger::{
     Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
     DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
     IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
-    OperationRecord, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    OperationRecord, ReleaseOutcome, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork, SweepPolicy, Swept,
 };
 use shared::work_message::WorkMessage;
 
@@ -232,24 +232,64 @@ impl Ledger for LedgerClient {
         self.server.model.stats(index).await
     }
 
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError> {
-        self.server.model.open_run(index, run, kind).await
+    async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
+        send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
+    }
+}
+
+/// Runs are intents and counts; the fleets here have no faults on the way to them.
+#[async_trait]
+impl RunLedger for LedgerClient {
+    async fn open_run(&self, run: &NewRun) -> Result<(), LedgerError> {
+        self.server.model.open_run(run).await
     }
 
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError> {
-        self.server.model.seal_run(run).await
+    async fn take_run(&self, index: &IndexId, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+        self.server.model.take_run(index, lease).await
+    }
+
+    async fn keep_run(&self, work: &RunWork, lease: Duration) -> Result<bool, LedgerError> {
+        self.server.model.keep_run(work, lease).await
+    }
+
+    async fn advance_run(&self, work: &RunWork, page: &RunPage, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+        self.server.model.advance_run(work, page, lease).await
+    }
+
+    async fn stall_run(&self, work: &RunWork, problem: &str, wait: Duration) -> Result<(), LedgerError> {
+        self.server.model.stall_run(work, problem, wait).await
+    }
+
+    async fn cancel_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.cancel_run(run).await
+    }
+
+    async fn give_back(&self, run: RunId, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.give_back(run, limit).await
+    }
+
+    async fn close_batch(&self, index: &IndexId) -> Result<bool, LedgerError> {
+        self.server.model.close_batch(index).await
+    }
+
+    async fn wake_pending(&self, index: &IndexId, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.wake_pending(index, limit).await
+    }
+
+    async fn prune_runs(&self, index: &IndexId, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.prune_runs(index, older_than, limit).await
+    }
+
+    async fn open_runs(&self, index: &IndexId) -> Result<Vec<RunRecord>, LedgerError> {
+        self.server.model.open_runs(index).await
+    }
+
+    async fn runs(&self, index: &IndexId, filter: &RunFilter, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
+        self.server.model.runs(index, filter, limit).await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
         self.server.model.run(run).await
-    }
-
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
-        self.server.model.runs(index, limit).await
-    }
-
-    async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
-        send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
     }
 }
 
