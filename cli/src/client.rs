@@ -37,7 +37,7 @@ impl Client {
         match DataDir::existing(&data.data_dir, elsewhere)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
-                let router = control_plane::http::router(embedded.api(None, embedded.tasks.stopping())?);
+                let router = control_plane::http::router(embedded.api(None, &embedded.tasks)?);
                 let index = embedded.index.as_str().to_owned();
                 let way = Way::Here {
                     router,

@@ -27,7 +27,6 @@ use shared::secret::Secret;
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
 use tokio::sync::{Mutex, Notify};
-use tokio_util::sync::CancellationToken;
 
 use crate::backends::BackendArgs;
 use crate::data_dir::DataDir;
@@ -145,8 +144,8 @@ impl Embedded {
         })
     }
 
-    /// What the HTTP handlers work on; without upkeep, everything but starting runs. `stop` ends what is being followed.
-    pub(crate) fn api(&self, upkeep: Option<&Upkeep>, stop: CancellationToken) -> anyhow::Result<Arc<Api>> {
+    /// What the HTTP handlers work on; without upkeep, everything but starting runs. The end of `tasks` is the end of what is being followed.
+    pub(crate) fn api(&self, upkeep: Option<&Upkeep>, tasks: &Tasks) -> anyhow::Result<Arc<Api>> {
         let record = IndexRecord {
             id: self.index.clone(),
             state: IndexState::Active,
@@ -177,7 +176,7 @@ impl Embedded {
             clock: Arc::clone(&self.clock),
             registry: self.registry.clone(),
             metrics: Arc::clone(&self.metrics),
-            watch: Arc::new(RunWatch::new(Arc::clone(&self.ledger), stop)),
+            watch: Arc::new(RunWatch::new(Arc::clone(&self.ledger), tasks.stopping())),
         }))
     }
 

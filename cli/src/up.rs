@@ -220,7 +220,7 @@ impl Up {
             .map(|at| format!("http://{at}"));
         embedded.data.announce(url.clone())?;
         if let Some(listener) = listener {
-            let api = embedded.api(Some(&upkeep), tasks.stopping())?;
+            let api = embedded.api(Some(&upkeep), &tasks)?;
             tasks.spawn(http::serve(listener, http::router(api), tasks.stopping()));
         }
         if let Some(url) = &url {

@@ -23,7 +23,7 @@ use shared::blobs::folder::Folder;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
-use shared::ledger::ControlLedger;
+use shared::ledger::{ControlLedger, RunFilter};
 use shared::ledger::sqlite::SqliteLedger;
 use shared::queue::memory::{Faults, MemoryQueue};
 use shared::shutdown::Tasks;
