@@ -314,3 +314,6 @@ pub(super) async fn decide(
         files,
     }))
 }
+
+#[cfg(test)]
+mod tests;

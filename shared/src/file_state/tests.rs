@@ -33,6 +33,11 @@ reject-deleted           -          -          -          -        -        -   
 reject-indexed-dirty     -          -          -          -        -        -        -        pending
 reject-skipped-dirty     -          -          -          -        -        -        -        pending
 reject-deleted-dirty     -          -          -          -        -        -        -        pending
+back-indexed             indexed    -          -          -        -        -        -        -
+back-skipped             skipped    -          -          -        -        -        -        -
+back-deleted             deleted    -          -          -        -        -        -        -
+back-failed              failed     -          -          -        -        -        -        -
+back-processing          -          -          -          -        -        -        -        -
 ";
 
 fn step(name: &str) -> Step {
@@ -55,6 +60,9 @@ fn step(name: &str) -> Step {
             newer_wanted: has("newer"),
         },
         "retry" => Step::Retry,
+        "back" => Step::GiveBack {
+            to: state(name.trim_start_matches("back-")),
+        },
         verb => Step::Decide {
             approved: verb == "approve",
             current: outcome(),
@@ -90,8 +98,8 @@ fn every_pair_of_state_and_step() {
     }
     assert_eq!(
         pairs,
-        8 * 28,
-        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry and 12 decisions"
+        8 * 33,
+        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry, 12 decisions and 5 ways back"
     );
 }
 
