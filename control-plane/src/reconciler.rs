@@ -138,9 +138,8 @@ impl Reconciler {
             lane,
             reason,
         );
-        let is_there = |entry: &Listed| {
-            !matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_)))
-        };
+        let is_there =
+            |entry: &Listed| !matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_)));
         let present = listed.into_iter().filter(is_there).map(|entry| entry.path);
         Ok(Survey {
             plan,

@@ -88,9 +88,7 @@ impl Upkeep {
             }
             Ok(Ended::NotOurs) => Ok(()),
             Err(error) => {
-                self.ledger
-                    .stall_run(&work, &error.to_string(), STALLED)
-                    .await?;
+                self.ledger.stall_run(&work, &error.to_string(), STALLED).await?;
                 Err(error)
             }
         }
@@ -113,6 +111,8 @@ impl Upkeep {
                 self.nudge.notify_one();
             }
         }
+        // Before the run takes files: what it finds is made again whether or not there is a run, and must not be taken from it.
+        ours!(self.while_renewing(work, self.compare_vectors()).await?)?;
         let turn = self.reconciler.turn.lock();
         let _turn = ours!(self.while_renewing(work, turn).await?);
         let survey = ours!(self.while_renewing(work, self.reconciler.survey("run")).await?);
@@ -138,7 +138,6 @@ impl Upkeep {
                 ours!(self.record(work, changes, Vec::new(), next).await?);
             }
         }
-        ours!(self.while_renewing(work, self.compare_vectors()).await?)?;
         ours!(self.record(work, Vec::new(), Vec::new(), None).await?);
         Ok(Ended::Recorded)
     }

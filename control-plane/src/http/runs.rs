@@ -201,8 +201,16 @@ pub(super) async fn list(
     }
     let unknown = |error: &dyn std::fmt::Display| ApiError::bad_request(error.to_string());
     let filter = RunFilter {
-        state: wanted.state.map(|state| state.parse()).transpose().map_err(|error: shared::ledger::UnknownRunState| unknown(&error))?,
-        kind: wanted.kind.map(|kind| kind.parse()).transpose().map_err(|error: shared::ledger::UnknownRunKind| unknown(&error))?,
+        state: wanted
+            .state
+            .map(|state| state.parse())
+            .transpose()
+            .map_err(|error: shared::ledger::UnknownRunState| unknown(&error))?,
+        kind: wanted
+            .kind
+            .map(|kind| kind.parse())
+            .transpose()
+            .map_err(|error: shared::ledger::UnknownRunKind| unknown(&error))?,
         before: wanted.cursor.as_deref().map(before).transpose()?,
     };
     let runs = api.ledger.runs(&index.id, &filter, limit).await?;

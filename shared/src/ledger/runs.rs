@@ -389,10 +389,6 @@ pub trait RunLedger: Send + Sync + 'static {
     async fn wake_pending(&self, index: &IndexId, limit: u32) -> Result<u64, LedgerError>;
 
     /// Removes at most `limit` runs that were over more than `older_than` ago; returns how many.
-    async fn prune_runs(
-        &self,
-        index: &IndexId,
-        older_than: Duration,
-        limit: u32,
-    ) -> Result<u64, LedgerError>;
+    async fn prune_runs(&self, index: &IndexId, older_than: Duration, limit: u32)
+    -> Result<u64, LedgerError>;
 }

@@ -348,7 +348,10 @@ impl Pair {
         both!(self, run(self.runs[0]));
         let open = both!(self, open_runs(&self.index));
         for run in open {
-            assert!(run.done <= run.total, "more files are done than there are: {run:?}");
+            assert!(
+                run.done <= run.total,
+                "more files are done than there are: {run:?}"
+            );
         }
         let now: BTreeMap<_, _> = rows.into_iter().map(|row| (row.file_id, row)).collect();
         for (file, row) in &now {

@@ -12,15 +12,17 @@ use shared::blobs::source::Source;
 use shared::clock::{Clock, ManualClock};
 use shared::embedder::bm25::Bm25;
 use shared::file_state::FileState;
-use shared::ids::{ClaimId, FileId, IndexId};
+use shared::ids::{ChunkHash, ClaimId, FileId, IndexId, PointId};
 use shared::index_settings::IndexSettings;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail, FileFilter, Ledger,
     RunLedger, Version,
 };
+use shared::place::Place;
 use shared::retry::Failure;
 use shared::vectors::memory::MemoryVectors;
+use shared::vectors::{Payload, Point, SparseVector};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
@@ -129,7 +131,10 @@ impl Desk {
 
     async fn put(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
-            self.store.put(&name.as_str().into(), "text".into()).await.unwrap();
+            self.store
+                .put(&name.as_str().into(), "text".into())
+                .await
+                .unwrap();
         }
     }
 
@@ -171,10 +176,42 @@ impl Desk {
         }
     }
 
-    async fn commit(&self, claim: &shared::ledger::Claim, change: CommitChange) {
+    /// Makes a file as its blob is.
+    async fn make(&self, claim: &shared::ledger::Claim) {
+        let etag = self.upkeep.reconciler.blobs.head(&claim.path).await.unwrap().etag;
+        let point = Point {
+            id: PointId::of(claim.hold.claim_id, 0),
+            payload: Payload {
+                file_id: claim.hold.file_id,
+                claim: claim.hold.claim_id,
+                path: claim.path.clone(),
+                ordinal: 0,
+                chunk_hash: ChunkHash::of("text"),
+                heading_path: Vec::new(),
+                text: "text".to_owned(),
+                start: 0,
+                end: 4,
+                place: Place::default(),
+                converter: String::new(),
+                mime: "text/plain".to_owned(),
+                etag: etag.clone(),
+                metadata: std::collections::BTreeMap::new(),
+            },
+            dense: None,
+            bm25: SparseVector::default(),
+        };
+        self.upkeep.vectors.upsert(vec![point]).await.unwrap();
+        let version = Version {
+            etag,
+            content_hash: "h".to_owned(),
+            pipeline: "p".to_owned(),
+            size: 4,
+            chunks: 1,
+            missing: Vec::new(),
+        };
         let commit = Commit {
             hold: claim.hold.clone(),
-            change,
+            change: CommitChange::Replace(version),
             detail: serde_json::json!({ "tokens": 7, "embedded": 1, "reused": 2 }),
             debounce: Duration::ZERO,
         };
@@ -191,7 +228,7 @@ impl Desk {
         let pending = self.ledger.files(&self.index, &filter, 10_000).await.unwrap();
         for file in &pending {
             let claim = self.claim(file.path.as_str()).await.unwrap();
-            self.commit(&claim, made()).await;
+            self.make(&claim).await;
         }
         pending.len()
     }
@@ -199,18 +236,6 @@ impl Desk {
     async fn pass(&self) {
         self.upkeep.carry_out_runs().await.unwrap();
     }
-}
-
-/// With the tag that blobs of the source have not: then a comparison would find them changed.
-fn made() -> CommitChange {
-    CommitChange::Replace(Version {
-        etag: "e".to_owned(),
-        content_hash: "h".to_owned(),
-        pipeline: "p".to_owned(),
-        size: 4,
-        chunks: 1,
-        missing: Vec::new(),
-    })
 }
 
 fn numbers(run: &Value) -> [u64; 3] {
@@ -229,14 +254,21 @@ async fn a_run_is_there_at_once_and_complete_when_its_files_are() {
     let nothing = desk.start("").await;
     assert_eq!(desk.get(&nothing).await["state"], "LISTING");
     desk.pass().await;
-    assert_eq!(desk.get(&nothing).await["state"], "COMPLETED", "also with nothing to do");
+    assert_eq!(
+        desk.get(&nothing).await["state"],
+        "COMPLETED",
+        "also with nothing to do"
+    );
 
     desk.put((0..5).map(|n| format!("{n}.md"))).await;
     let url = desk.start("").await;
     desk.pass().await;
     let run = desk.get(&url).await;
     assert_eq!((&run["state"], numbers(&run)), (&"RUNNING".into(), [5, 0, 0]));
-    assert_eq!((&run["kind"], &run["asked_by"]), (&"scan".into(), &"local".into()));
+    assert_eq!(
+        (&run["kind"], &run["asked_by"]),
+        (&"scan".into(), &"local".into())
+    );
     let claim = desk.claim("0.md").await.unwrap();
     let fail = Fail {
         hold: claim.hold,
@@ -249,23 +281,54 @@ async fn a_run_is_there_at_once_and_complete_when_its_files_are() {
     desk.clock.advance(Duration::from_secs(10));
     let slow = desk.get(&url).await;
     assert_eq!(slow["files_per_second"], 0.1);
-    assert_eq!(slow["eta_at"].as_i64(), slow["as_of"].as_i64().map(|now| now + 40_000));
+    assert_eq!(
+        slow["eta_at"].as_i64(),
+        slow["as_of"].as_i64().map(|now| now + 40_000)
+    );
     assert_eq!(desk.work().await, 4);
     let run = desk.get(&url).await;
     assert_eq!((&run["state"], numbers(&run)), (&"COMPLETED".into(), [5, 5, 4]));
-    assert_eq!(run["errors"], serde_json::json!([{ "code": "too_odd", "files": 1 }]));
-    assert_eq!([&run["tokens"], &run["chunks_embedded"], &run["chunks_reused"]], [28, 4, 8]);
+    assert_eq!(
+        run["errors"],
+        serde_json::json!([{ "code": "too_odd", "files": 1 }])
+    );
+    assert_eq!(
+        [&run["tokens"], &run["chunks_embedded"], &run["chunks_reused"]],
+        [28, 4, 8]
+    );
 
     let page = desk.get("/indexes/docs/runs?limit=1").await;
     let cursor = page["cursor"].as_str().unwrap();
     assert_eq!(url, format!("/runs/{}", page["runs"][0]["id"].as_str().unwrap()));
-    let rest = desk.get(&format!("/indexes/docs/runs?state=completed&cursor={cursor}")).await;
+    let rest = desk
+        .get(&format!("/indexes/docs/runs?state=completed&cursor={cursor}"))
+        .await;
     assert_eq!(rest["runs"].as_array().unwrap().len(), 1);
-    for query in ["runs?state=ODD", "runs?kind=odd", "runs?limit=0", "runs?cursor=odd", "runs?more=1"] {
-        assert_eq!(desk.send("GET", &format!("/indexes/docs/{query}")).await.0, 400, "{query}");
+    for query in [
+        "runs?state=ODD",
+        "runs?kind=odd",
+        "runs?limit=0",
+        "runs?cursor=odd",
+        "runs?more=1",
+    ] {
+        assert_eq!(
+            desk.send("GET", &format!("/indexes/docs/{query}")).await.0,
+            400,
+            "{query}"
+        );
     }
-    for query in ["?retry=all", "?full=true&retry=failed", "?path=a.md", "?full=maybe", "?retry=failed&path=../x"] {
-        assert_eq!(desk.send("POST", &format!("/indexes/docs/run{query}")).await.0, 400, "{query}");
+    for query in [
+        "?retry=all",
+        "?full=true&retry=failed",
+        "?path=a.md",
+        "?full=maybe",
+        "?retry=failed&path=../x",
+    ] {
+        assert_eq!(
+            desk.send("POST", &format!("/indexes/docs/run{query}")).await.0,
+            400,
+            "{query}"
+        );
     }
 }
 
@@ -288,9 +351,16 @@ async fn a_full_run_that_somebody_left_is_finished_by_another() {
     let page = shared::ledger::RunPage {
         changes: (0..700).map(again).collect(),
         retry: Vec::new(),
-        next: Some((shared::ledger::RunPhase::Again, Some(BlobPath::new("0699.md").unwrap()))),
+        next: Some((
+            shared::ledger::RunPhase::Again,
+            Some(BlobPath::new("0699.md").unwrap()),
+        )),
     };
-    desk.ledger.advance_run(&work, &page, lease).await.unwrap().unwrap();
+    desk.ledger
+        .advance_run(&work, &page, lease)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(desk.work().await, 700);
     desk.pass().await;
     assert_eq!(desk.get(&url).await["state"], "LISTING", "its lease runs");
@@ -299,7 +369,7 @@ async fn a_full_run_that_somebody_left_is_finished_by_another() {
     let run = desk.get(&url).await;
     assert_eq!(run["state"], "RUNNING");
     let claim = desk.claim("2499.md").await.unwrap();
-    desk.commit(&claim, made()).await;
+    desk.make(&claim).await;
     desk.work().await;
     let run = desk.get(&url).await;
     assert_eq!(run["state"], "COMPLETED", "{run}");
@@ -311,15 +381,26 @@ async fn a_full_run_that_somebody_left_is_finished_by_another() {
 async fn a_source_that_is_away_is_named_and_waited_for() {
     let desk = Desk::new().await;
     let url = desk.start("?retry=failed").await;
-    let work = desk.ledger.take_run(&desk.index, Duration::from_secs(15)).await.unwrap().unwrap();
+    let work = desk
+        .ledger
+        .take_run(&desk.index, Duration::from_secs(15))
+        .await
+        .unwrap()
+        .unwrap();
     let wait = Duration::from_secs(10);
-    desk.ledger.stall_run(&work, "the source is away", wait).await.unwrap();
+    desk.ledger
+        .stall_run(&work, "the source is away", wait)
+        .await
+        .unwrap();
     desk.pass().await;
     assert_eq!(desk.get(&url).await["problem"], "the source is away");
     desk.clock.advance(wait);
     desk.pass().await;
     let run = desk.get(&url).await;
-    assert_eq!((&run["state"], &run["problem"]), (&"COMPLETED".into(), &Value::Null));
+    assert_eq!(
+        (&run["state"], &run["problem"]),
+        (&"COMPLETED".into(), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -345,18 +426,27 @@ async fn starting_and_cancelling_at_once_leaves_nothing_behind() {
     );
     assert_eq!((a.0, b.0, c.0), (200, 200, 200));
     desk.pass().await;
-    desk.commit(&begun, made()).await;
+    desk.make(&begun).await;
     let mut done = 0;
     for url in [&one, &two] {
         let run = desk.get(url).await;
-        assert_eq!((&run["state"], &run["total"]), (&"CANCELLED".into(), &run["done"]), "{run}");
+        assert_eq!(
+            (&run["state"], &run["total"]),
+            (&"CANCELLED".into(), &run["done"]),
+            "{run}"
+        );
         done += run["counts"]["cancelled"].as_u64().unwrap() + run["counts"]["indexed"].as_u64().unwrap();
     }
     assert_eq!(done, 49, "all but the one that was reported");
     assert_eq!(desk.work().await, 1, "and that one is made");
     let (status, again) = desk.send("POST", &first).await;
     assert_eq!((status, &again["state"]), (200, &"CANCELLED".into()));
-    assert_eq!(desk.send("POST", &format!("/runs/{}/cancel", RunId::generate())).await.0, 404);
+    assert_eq!(
+        desk.send("POST", &format!("/runs/{}/cancel", RunId::generate()))
+            .await
+            .0,
+        404
+    );
     assert_eq!(desk.send("POST", "/runs/17/cancel").await.0, 400);
 }
 
@@ -396,24 +486,40 @@ async fn a_run_is_followed_to_its_end() {
         for name in ["0.md", "1.md", "2.md"] {
             tokio::time::sleep(Duration::from_millis(450)).await;
             let claim = desk.claim(name).await.unwrap();
-            desk.commit(&claim, made()).await;
+            desk.make(&claim).await;
         }
     };
     let (read, ()) = tokio::join!(reading, working);
     let seen = events(std::str::from_utf8(&read.unwrap()).unwrap());
     let (last, progress) = seen.split_last().unwrap();
-    assert_eq!((last.0.as_str(), last.1.as_str(), &last.2["done"]), ("done", "done", &3.into()));
+    assert_eq!(
+        (last.0.as_str(), last.1.as_str(), &last.2["done"]),
+        ("done", "done", &3.into())
+    );
     assert_eq!(progress[0].2["done"], 0, "a snapshot at once");
-    assert!(progress.len() >= 2 && progress.iter().all(|event| event.0 == "progress"), "{seen:?}");
+    assert!(
+        progress.len() >= 2 && progress.iter().all(|event| event.0 == "progress"),
+        "{seen:?}"
+    );
     let done: Vec<_> = seen.iter().map(|event| event.2["done"].as_u64()).collect();
     assert!(done.is_sorted(), "{done:?}");
-    assert_eq!(follow(Some("done")).await.status().as_u16(), 204, "it has seen the end");
+    assert_eq!(
+        follow(Some("done")).await.status().as_u16(),
+        204,
+        "it has seen the end"
+    );
 
     // A process that stops does not wait for its watchers.
     let endless = desk.start("?full=true").await;
-    let request = Request::get(format!("{endless}/events")).body(HttpBody::empty()).unwrap();
+    let request = Request::get(format!("{endless}/events"))
+        .body(HttpBody::empty())
+        .unwrap();
     let response = desk.router.clone().oneshot(request).await.unwrap();
     desk.stop.cancel();
     let read = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    assert!(events(std::str::from_utf8(&read).unwrap()).iter().all(|event| event.0 == "progress"));
+    assert!(
+        events(std::str::from_utf8(&read).unwrap())
+            .iter()
+            .all(|event| event.0 == "progress")
+    );
 }

@@ -253,12 +253,7 @@ struct GivenUp<'a> {
 }
 
 /// What goes with giving claims up. Each may have left points, unless it is the live one (its clean-up was given up).
-async fn lay_down<D: Database>(
-    db: &D,
-    event: &str,
-    code: &str,
-    given_up: &[GivenUp<'_>],
-) -> DbResult<()> {
+async fn lay_down<D: Database>(db: &D, event: &str, code: &str, given_up: &[GivenUp<'_>]) -> DbResult<()> {
     let mut account = Account::default();
     for it in given_up {
         if let Some(run) = it.run {

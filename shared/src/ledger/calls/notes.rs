@@ -112,7 +112,16 @@ impl Account {
                     embedded,
                     reused,
                 } = sum.usage;
-                values![run, stripe.to_string(), what, code, sum.files, embedded, reused, tokens]
+                values![
+                    run,
+                    stripe.to_string(),
+                    what,
+                    code,
+                    sum.files,
+                    embedded,
+                    reused,
+                    tokens
+                ]
             })
             .collect();
         db.each(&sql::COUNT, &sets).await?;

@@ -204,11 +204,7 @@ pub(super) async fn retry_files<D: Database>(
 }
 
 /// A row of `RETRY`: file, seq, number of its line.
-fn retried(
-    c: &mut Columns<'_>,
-    run: Option<RunId>,
-    account: &mut Account,
-) -> DbResult<(FileId, i64, i64)> {
+fn retried(c: &mut Columns<'_>, run: Option<RunId>, account: &mut Account) -> DbResult<(FileId, i64, i64)> {
     let (file, seq, joined) = (c.text()?, c.value()?, c.value()?);
     if let (Some(run), true) = (run, joined) {
         account.joined(run, file);

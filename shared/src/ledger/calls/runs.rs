@@ -224,8 +224,9 @@ pub(in crate::ledger) async fn complete_runs<D: Database>(db: &D, runs: &[RunId]
 
 /// Those of `runs` that may have ended.
 pub(in crate::ledger) fn ended(runs: &[RunRecord]) -> Vec<RunId> {
-    let may_have =
-        |run: &&RunRecord| matches!(run.state, RunState::Running | RunState::Cancelling) && run.done >= run.total;
+    let may_have = |run: &&RunRecord| {
+        matches!(run.state, RunState::Running | RunState::Cancelling) && run.done >= run.total
+    };
     runs.iter().filter(may_have).map(|run| run.id).collect()
 }
 
@@ -357,7 +358,11 @@ async fn with_counts<D: Database>(
         Ok(())
     })
     .await?;
-    Ok(rows.into_iter().zip(&sums).map(|(row, sums)| counted(row, sums)).collect())
+    Ok(rows
+        .into_iter()
+        .zip(&sums)
+        .map(|(row, sums)| counted(row, sums))
+        .collect())
 }
 
 /// A run with its counts, alone in its list.

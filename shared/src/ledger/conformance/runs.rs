@@ -92,7 +92,11 @@ pub(super) async fn a_run_is_complete_when_each_of_its_files_is(desk: &Desk) -> 
     fail_for_good(desk, "b.md").await?;
     desk.apply("c.md", replace("v1")).await?;
     let run = seen(desk, scan).await?;
-    assert_eq!((run.state, run.completed_at), (RunState::Listing, None), "more may come");
+    assert_eq!(
+        (run.state, run.completed_at),
+        (RunState::Listing, None),
+        "more may come"
+    );
 
     let last = RunPage {
         changes: vec![change("e.md"), change("f.md")],
@@ -132,14 +136,21 @@ pub(super) async fn a_run_is_complete_when_each_of_its_files_is(desk: &Desk) -> 
 
     for (run, at) in [(retry.id, "b.md"), (takes, "e.md")] {
         let before = seen(desk, run).await?;
-        assert_eq!((before.state, before.total, before.done), (RunState::Running, 1, 0), "{at}");
+        assert_eq!(
+            (before.state, before.total, before.done),
+            (RunState::Running, 1, 0),
+            "{at}"
+        );
     }
     desk.apply("b.md", CommitChange::Remove).await?;
     desk.apply("e.md", replace("v1")).await?;
     // What a run did stays as it was when its files go on.
     desk.enqueue(&[of(takes, "b.md"), change("a.md")]).await?;
     let run = seen(desk, retry.id).await?;
-    assert_eq!((run.state, run.counts.deleted, run.done), (RunState::Completed, 1, 1));
+    assert_eq!(
+        (run.state, run.counts.deleted, run.done),
+        (RunState::Completed, 1, 1)
+    );
     assert_eq!(seen(desk, scan).await?.counts, counts);
     // Nothing to do is done at once.
     let nothing = asked(desk, RunKind::Scan, Vec::new()).await?;
@@ -190,7 +201,10 @@ pub(super) async fn outcomes_and_costs_add_up(desk: &Desk) -> Checked {
     // Replaced versions are counted when they are committed, and once.
     commit("d.md", replace("v2"), 1000).await?;
     let now = seen(desk, run).await?;
-    assert_eq!((now.state, now.counts.indexed, now.tokens), (RunState::Completed, 3, 1110));
+    assert_eq!(
+        (now.state, now.counts.indexed, now.tokens),
+        (RunState::Completed, 3, 1110)
+    );
     let kept = asked(desk, RunKind::Scan, vec![change("a.md")]).await?;
     commit("a.md", CommitChange::Keep(version("v1")), 0).await?;
     assert_eq!(seen(desk, kept).await?.counts.unchanged, 1);
@@ -203,7 +217,11 @@ pub(super) async fn one_carries_a_run_out_at_a_time(desk: &Desk) -> Checked {
         ..new_run(RunId::generate(), &desk.index, RunKind::Full)
     };
     desk.ledger.open_run(&new).await?;
-    assert_eq!(desk.ledger.take_run(&desk.index, LEASE).await?, None, "its opener is at it");
+    assert_eq!(
+        desk.ledger.take_run(&desk.index, LEASE).await?,
+        None,
+        "its opener is at it"
+    );
     desk.advance(ms(50)).await;
     let taken = desk.ledger.take_run(&desk.index, ms(40)).await?;
     assert_eq!(taken.as_ref(), Some(&new.work()));
@@ -211,7 +229,11 @@ pub(super) async fn one_carries_a_run_out_at_a_time(desk: &Desk) -> Checked {
     let work = new.work();
     assert!(desk.ledger.keep_run(&work, LEASE).await?);
     desk.advance(ms(50)).await;
-    assert_eq!(desk.ledger.take_run(&desk.index, LEASE).await?, None, "it was renewed");
+    assert_eq!(
+        desk.ledger.take_run(&desk.index, LEASE).await?,
+        None,
+        "it was renewed"
+    );
 
     let page = |names: &[&str], next| RunPage {
         changes: names.iter().map(|at| again(at)).collect(),
@@ -225,17 +247,31 @@ pub(super) async fn one_carries_a_run_out_at_a_time(desk: &Desk) -> Checked {
         (RunPhase::Again, &Some(path("a.md")), 1)
     );
     // Whoever comes late with the same page changes nothing.
-    assert_eq!(desk.ledger.advance_run(&work, &page(&["b.md"], None), LEASE).await?, None);
+    assert_eq!(
+        desk.ledger
+            .advance_run(&work, &page(&["b.md"], None), LEASE)
+            .await?,
+        None
+    );
     assert!(!desk.ledger.keep_run(&work, LEASE).await?);
     desk.ledger.stall_run(&work, "not mine", LEASE).await?;
     assert_eq!(desk.ledger.file(&desk.index, desk.id("b.md")).await?, None);
-    desk.ledger.stall_run(&second, "the source is away", ms(40)).await?;
+    desk.ledger
+        .stall_run(&second, "the source is away", ms(40))
+        .await?;
     let now = seen(desk, new.id).await?;
     assert_eq!(now.problem.as_deref(), Some("the source is away"));
     desk.advance(ms(50)).await;
-    assert_eq!(desk.ledger.take_run(&desk.index, NONE).await?.as_ref(), Some(&second));
+    assert_eq!(
+        desk.ledger.take_run(&desk.index, NONE).await?.as_ref(),
+        Some(&second)
+    );
     record(desk, &second, &page(&["b.md"], None)).await?;
-    assert_eq!(desk.ledger.take_run(&desk.index, LEASE).await?, None, "it is recorded");
+    assert_eq!(
+        desk.ledger.take_run(&desk.index, LEASE).await?,
+        None,
+        "it is recorded"
+    );
     let now = seen(desk, new.id).await?;
     assert_eq!((now.total, now.problem, now.state), (2, None, RunState::Running));
     Ok(())
@@ -243,13 +279,21 @@ pub(super) async fn one_carries_a_run_out_at_a_time(desk: &Desk) -> Checked {
 
 pub(super) async fn reported_changes_are_a_batch(desk: &Desk) -> Checked {
     assert!(!desk.ledger.close_batch(&desk.index).await?, "there is none");
-    desk.enqueue(&[reported("a.md"), change("alone.md"), reported("b.md"), reported("a.md")])
-        .await?;
+    desk.enqueue(&[
+        reported("a.md"),
+        change("alone.md"),
+        reported("b.md"),
+        reported("a.md"),
+    ])
+    .await?;
     let open = desk.ledger.open_runs(&desk.index).await?;
     let [batch] = open.as_slice() else {
         panic!("not one batch: {open:?}")
     };
-    assert_eq!((batch.kind, batch.state, batch.total), (RunKind::Events, RunState::Running, 2));
+    assert_eq!(
+        (batch.kind, batch.state, batch.total),
+        (RunKind::Events, RunState::Running, 2)
+    );
     assert_eq!(desk.row("a.md").await?.run, Some(batch.id));
     assert_eq!(desk.row("alone.md").await?.run, None);
     desk.apply("a.md", replace("v1")).await?;
@@ -261,16 +305,27 @@ pub(super) async fn reported_changes_are_a_batch(desk: &Desk) -> Checked {
     desk.apply("a.md", replace("v2")).await?;
     desk.apply("b.md", CommitChange::Remove).await?;
     let now = seen(desk, batch.id).await?;
-    assert_eq!((now.state, now.total, now.done), (RunState::Running, 4, 4), "{now:?}");
+    assert_eq!(
+        (now.state, now.total, now.done),
+        (RunState::Running, 4, 4),
+        "{now:?}"
+    );
     assert!(desk.ledger.close_batch(&desk.index).await?);
     assert!(!desk.ledger.close_batch(&desk.index).await?);
     // What is reported next is another batch.
     desk.enqueue(&[reported("c.md")]).await?;
     assert_ne!(desk.row("c.md").await?.run, Some(batch.id));
-    assert_eq!(seen(desk, batch.id).await?.state, RunState::Running, "it may be joined for a moment");
+    assert_eq!(
+        seen(desk, batch.id).await?.state,
+        RunState::Running,
+        "it may be joined for a moment"
+    );
     desk.advance(ms(1100)).await;
     let now = seen(desk, batch.id).await?;
-    assert_eq!((now.state, now.counts.indexed, now.counts.deleted), (RunState::Completed, 2, 1));
+    assert_eq!(
+        (now.state, now.counts.indexed, now.counts.deleted),
+        (RunState::Completed, 2, 1)
+    );
     Ok(())
 }
 
@@ -299,18 +354,31 @@ pub(super) async fn a_cancelled_run_gives_back_what_only_it_wanted(desk: &Desk) 
     assert!(!desk.ledger.cancel_run(full).await?, "once");
     assert_eq!(desk.ledger.give_back(full, 100).await?, 2);
     assert_eq!(desk.ledger.give_back(full, 100).await?, 0);
-    assert_eq!(seen(desk, full).await?.state, RunState::Cancelling, "one is being made");
+    assert_eq!(
+        seen(desk, full).await?.state,
+        RunState::Cancelling,
+        "one is being made"
+    );
     desk.commit(&begun, replace("v2")).await?;
     desk.ledger.release(&begun, NONE).await?;
     let now = seen(desk, full).await?;
-    assert_eq!((now.state, now.counts.cancelled, now.counts.indexed), (RunState::Cancelled, 3, 1));
+    assert_eq!(
+        (now.state, now.counts.cancelled, now.counts.indexed),
+        (RunState::Cancelled, 3, 1)
+    );
     let after = desk.row("indexed.md").await?;
     assert_eq!((after.state, after.live_claim), (Indexed, before.live_claim));
     assert_eq!(after.applied_seq, after.desired_seq);
     let failed = desk.row("failed.md").await?;
-    assert_eq!((failed.state, failed.last_error.map(|error| error.code)), (Failed, Some("too_large".to_owned())));
+    assert_eq!(
+        (failed.state, failed.last_error.map(|error| error.code)),
+        (Failed, Some("too_large".to_owned()))
+    );
     let skipped = desk.row("skipped.md").await?;
-    assert_eq!(skipped.last_error.map(|error| error.code), Some("unsupported".to_owned()));
+    assert_eq!(
+        skipped.last_error.map(|error| error.code),
+        Some("unsupported".to_owned())
+    );
     assert_eq!(desk.due().await?, Vec::<String>::new());
 
     // The same of a retry.
@@ -324,7 +392,11 @@ pub(super) async fn a_cancelled_run_gives_back_what_only_it_wanted(desk: &Desk) 
     let work = record(desk, &retry.work(), &page).await?;
     assert_eq!(desk.state("failed.md").await?, Pending);
     assert!(desk.ledger.cancel_run(retry.id).await?);
-    assert_eq!(desk.ledger.advance_run(&work, &RunPage::default(), LEASE).await?, None, "it is over");
+    assert_eq!(
+        desk.ledger.advance_run(&work, &RunPage::default(), LEASE).await?,
+        None,
+        "it is over"
+    );
     assert_eq!(desk.ledger.give_back(retry.id, 100).await?, 1);
     assert_eq!(desk.state("failed.md").await?, Failed);
     assert_eq!(seen(desk, retry.id).await?.state, RunState::Cancelled);
@@ -334,21 +406,30 @@ pub(super) async fn a_cancelled_run_gives_back_what_only_it_wanted(desk: &Desk) 
 
 pub(super) async fn a_change_outlives_a_cancelled_run(desk: &Desk) -> Checked {
     settled_files(desk).await?;
-    desk.enqueue(&[change("pending.md"), change("running.md")]).await?;
+    desk.enqueue(&[change("pending.md"), change("running.md")])
+        .await?;
     let running = desk.claim("running.md").await?.hold;
     let names = ["pending.md", "running.md", "indexed.md", "deleted.md"];
     let full = asked(desk, RunKind::Full, names.map(again).to_vec()).await?;
     // Reported while the run wanted it as well: with a batch, and without one.
-    desk.enqueue(&[change("indexed.md"), reported("deleted.md")]).await?;
+    desk.enqueue(&[change("indexed.md"), reported("deleted.md")])
+        .await?;
     assert!(desk.ledger.cancel_run(full).await?);
     desk.ledger.give_back(full, 100).await?;
     for at in ["pending.md", "indexed.md", "deleted.md"] {
         assert_eq!(desk.state(at).await?, Pending, "{at} was reported");
     }
     let now = seen(desk, full).await?;
-    assert_eq!((now.state, now.counts.cancelled, now.counts.superseded), (RunState::Cancelling, 2, 1));
+    assert_eq!(
+        (now.state, now.counts.cancelled, now.counts.superseded),
+        (RunState::Cancelling, 2, 1)
+    );
     desk.commit(&running, replace("v1")).await?;
-    assert_eq!(desk.state("running.md").await?, Pending, "asked for while it was made");
+    assert_eq!(
+        desk.state("running.md").await?,
+        Pending,
+        "asked for while it was made"
+    );
     desk.ledger.give_back(full, 100).await?;
     assert_eq!(seen(desk, full).await?.state, RunState::Cancelled);
     for at in ["pending.md", "running.md", "indexed.md"] {
@@ -393,7 +474,11 @@ pub(super) async fn runs_are_listed_and_pruned(desk: &Desk) -> Checked {
     assert_eq!(desk.ledger.prune_runs(&desk.index, LEASE, 10).await?, 0);
     assert_eq!(desk.ledger.prune_runs(&desk.index, ms(20), 3).await?, 3, "a page");
     assert_eq!(desk.ledger.prune_runs(&desk.index, ms(20), 3).await?, 1);
-    assert_eq!(list(RunFilter::default(), 10).await?, [open], "what is not over stays");
+    assert_eq!(
+        list(RunFilter::default(), 10).await?,
+        [open],
+        "what is not over stays"
+    );
     Ok(())
 }
 

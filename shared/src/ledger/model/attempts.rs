@@ -256,7 +256,8 @@ impl Tables {
         row.run_open &= state != FileState::Failed;
         if let Some(run) = left {
             let code = &how.failure.code;
-            self.books.left(now, run, RunOutcome::Failed, code, Usage::default());
+            self.books
+                .left(now, run, RunOutcome::Failed, code, Usage::default());
         }
         if may_have_points {
             self.dead_claims

@@ -53,7 +53,10 @@ enum What {
 
 impl Books {
     fn note(&mut self, at: UnixMillis, run: RunId, what: What, usage: Usage) {
-        self.entries.entry(run).or_default().push(Entry { at, what, usage });
+        self.entries
+            .entry(run)
+            .or_default()
+            .push(Entry { at, what, usage });
     }
 
     pub(super) fn joined(&mut self, at: UnixMillis, run: RunId) {
@@ -234,7 +237,8 @@ impl Tables {
             row.run_open = false;
             row.record(now, "cancelled", row.desired, None, detail::given_back(run));
             let state = row.state;
-            self.books.left(now, run, RunOutcome::Cancelled, "", Usage::default());
+            self.books
+                .left(now, run, RunOutcome::Cancelled, "", Usage::default());
             self.settled(now, &key.0, key.1, state);
         }
         keys.len() as u64
@@ -268,9 +272,7 @@ impl RunLedger for ModelLedger {
     async fn keep_run(&self, work: &RunWork, lease: Duration) -> Result<bool, LedgerError> {
         let (mut tables, now) = self.enter();
         let run = tables.books.current(work);
-        Ok(run
-            .map(|run| run.lease_until = now + millis(lease))
-            .is_some())
+        Ok(run.map(|run| run.lease_until = now + millis(lease)).is_some())
     }
 
     async fn advance_run(

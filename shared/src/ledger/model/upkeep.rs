@@ -8,9 +8,7 @@ use crate::clock::UnixMillis;
 use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::order::take_turns;
-use crate::ledger::{
-    DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, millis,
-};
+use crate::ledger::{DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, millis};
 
 impl Tables {
     /// The rows of an index.

@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use super::PostgresLedger;
 use crate::ids::{IndexId, RunId};
 use crate::ledger::calls::runs;
-use crate::ledger::{
-    LedgerError, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork,
-};
+use crate::ledger::{LedgerError, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork};
 
 impl PostgresLedger {
     /// Completes those of `found` that have nothing left; returns whether any might have.
@@ -40,7 +38,12 @@ impl RunLedger for PostgresLedger {
             .await
     }
 
-    async fn advance_run(&self, work: &RunWork, page: &RunPage, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+    async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Result<Option<RunWork>, LedgerError> {
         self.write(|db| async move { runs::advance_run(&*db, work, page, lease).await })
             .await
     }
@@ -70,7 +73,12 @@ impl RunLedger for PostgresLedger {
             .await
     }
 
-    async fn prune_runs(&self, index: &IndexId, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
+    async fn prune_runs(
+        &self,
+        index: &IndexId,
+        older_than: Duration,
+        limit: u32,
+    ) -> Result<u64, LedgerError> {
         self.write(|db| async move { runs::prune_runs(&*db, index, older_than, limit).await })
             .await
     }
@@ -84,7 +92,12 @@ impl RunLedger for PostgresLedger {
         Ok(found)
     }
 
-    async fn runs(&self, index: &IndexId, filter: &RunFilter, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
+    async fn runs(
+        &self,
+        index: &IndexId,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<RunRecord>, LedgerError> {
         if filter.state.is_some() {
             // What has ended by now is in another state.
             self.open_runs(index).await?;

@@ -226,9 +226,8 @@ pub(in crate::ledger) static PRUNE_RUNS: Sql = Sql::new(
 pub(in crate::ledger) static FORGET_COUNTS: Sql = Sql::new("DELETE FROM run_counts WHERE run_id = $1");
 
 /// $1 index
-pub(in crate::ledger) static ERASE_COUNTS: Sql = Sql::new(
-    "DELETE FROM run_counts WHERE run_id IN (SELECT run_id FROM runs WHERE index_id = $1)",
-);
+pub(in crate::ledger) static ERASE_COUNTS: Sql =
+    Sql::new("DELETE FROM run_counts WHERE run_id IN (SELECT run_id FROM runs WHERE index_id = $1)");
 
 /// $1 index
 pub(in crate::ledger) static ERASE_RUNS: Sql = Sql::new("DELETE FROM runs WHERE index_id = $1");

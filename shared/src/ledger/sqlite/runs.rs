@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use super::SqliteLedger;
 use crate::ids::{IndexId, RunId};
 use crate::ledger::calls::runs;
-use crate::ledger::{
-    LedgerError, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork,
-};
+use crate::ledger::{LedgerError, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork};
 
 impl SqliteLedger {
     /// Completes those of `found` that have nothing left; returns whether any might have.
@@ -28,8 +26,7 @@ impl SqliteLedger {
 impl RunLedger for SqliteLedger {
     async fn open_run(&self, run: &NewRun) -> Result<(), LedgerError> {
         let run = run.clone();
-        self.write(async move |db| runs::open_run(db, &run).await)
-            .await
+        self.write(async move |db| runs::open_run(db, &run).await).await
     }
 
     async fn take_run(&self, index: &IndexId, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
@@ -44,7 +41,12 @@ impl RunLedger for SqliteLedger {
             .await
     }
 
-    async fn advance_run(&self, work: &RunWork, page: &RunPage, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+    async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Result<Option<RunWork>, LedgerError> {
         let (work, page) = (work.clone(), page.clone());
         self.write(async move |db| runs::advance_run(db, &work, &page, lease).await)
             .await
@@ -57,8 +59,7 @@ impl RunLedger for SqliteLedger {
     }
 
     async fn cancel_run(&self, run: RunId) -> Result<bool, LedgerError> {
-        self.write(async move |db| runs::cancel_run(db, run).await)
-            .await
+        self.write(async move |db| runs::cancel_run(db, run).await).await
     }
 
     async fn give_back(&self, run: RunId, limit: u32) -> Result<u64, LedgerError> {
@@ -78,7 +79,12 @@ impl RunLedger for SqliteLedger {
             .await
     }
 
-    async fn prune_runs(&self, index: &IndexId, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
+    async fn prune_runs(
+        &self,
+        index: &IndexId,
+        older_than: Duration,
+        limit: u32,
+    ) -> Result<u64, LedgerError> {
         let index = index.clone();
         self.write(async move |db| runs::prune_runs(db, &index, older_than, limit).await)
             .await
@@ -96,7 +102,12 @@ impl RunLedger for SqliteLedger {
         Ok(found)
     }
 
-    async fn runs(&self, index: &IndexId, filter: &RunFilter, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
+    async fn runs(
+        &self,
+        index: &IndexId,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<RunRecord>, LedgerError> {
         if filter.state.is_some() {
             // What has ended by now is in another state.
             self.open_runs(index).await?;
@@ -113,9 +124,7 @@ impl RunLedger for SqliteLedger {
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
-        let look = || {
-            self.read(async move |db| runs::run(db, run).await)
-        };
+        let look = || self.read(async move |db| runs::run(db, run).await);
         let mut found = look().await?;
         if self.complete(&found).await? {
             found = look().await?;

@@ -10,8 +10,8 @@ use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
     Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
     DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
-    IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
-    OperationRecord, ReleaseOutcome, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork, SweepPolicy, Swept,
+    IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation, OperationPage,
+    OperationRecord, ReleaseOutcome, RunFilter, RunLedger, RunPage, RunRecord, RunWork, SweepPolicy, Swept,
 };
 use shared::work_message::WorkMessage;
 
@@ -252,7 +252,12 @@ impl RunLedger for LedgerClient {
         self.server.model.keep_run(work, lease).await
     }
 
-    async fn advance_run(&self, work: &RunWork, page: &RunPage, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+    async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Result<Option<RunWork>, LedgerError> {
         self.server.model.advance_run(work, page, lease).await
     }
 
@@ -276,7 +281,12 @@ impl RunLedger for LedgerClient {
         self.server.model.wake_pending(index, limit).await
     }
 
-    async fn prune_runs(&self, index: &IndexId, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
+    async fn prune_runs(
+        &self,
+        index: &IndexId,
+        older_than: Duration,
+        limit: u32,
+    ) -> Result<u64, LedgerError> {
         self.server.model.prune_runs(index, older_than, limit).await
     }
 
@@ -284,7 +294,12 @@ impl RunLedger for LedgerClient {
         self.server.model.open_runs(index).await
     }
 
-    async fn runs(&self, index: &IndexId, filter: &RunFilter, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
+    async fn runs(
+        &self,
+        index: &IndexId,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<RunRecord>, LedgerError> {
         self.server.model.runs(index, filter, limit).await
     }
 
