@@ -7,7 +7,9 @@ use super::desk;
 /// Some thousand rows in every state, of two indexes.
 const ROWS: &str = "
     INSERT INTO indexes (index_id, settings, created_at) VALUES ('other', '{}', 0);
-    INSERT INTO runs (run_id, index_id, kind, opened_at) SELECT 'run-' || n, 'docs', 'scan', n FROM generate_series(1, 50) n;
+    INSERT INTO runs (run_id, index_id, kind, opened_at) SELECT 'run-' || n, CASE n % 2 WHEN 0 THEN 'docs' ELSE 'other' END, 'scan', n
+    FROM generate_series(1, 5000) n;
+    UPDATE runs SET state = 'RUNNING' WHERE opened_at % 1000 < 2;
     INSERT INTO files (index_id, file_id, path, state, desired_seq, claimed_seq, applied_seq, lane, woken_at, not_before,
         waits_for, reason, run_id, enqueued_at, claim_id, owner, fence, lease_until, started_at, live_claim, prev_claim,
         dirty, outcome, size, chunks, entries, updated_at)
