@@ -172,6 +172,8 @@ pub enum Step {
     },
     /// Somebody asked for another try.
     Retry,
+    /// Somebody ended what goes on.
+    Terminate,
     /// Somebody decided on a held removal.
     Decide {
         /// Remove (true) or keep (false).
@@ -240,6 +242,10 @@ pub fn transition(state: FileState, step: Step) -> Result<FileState, IllegalStep
         (Pending | Processing | Publishing | Indexed | Skipped | Deleted | AwaitingApproval, Step::Retry) => {
             illegal
         }
+
+        // A version that is committed stays so; what is settled has nothing to end; a held removal is decided on.
+        (Pending | Processing, Step::Terminate) => Ok(Failed),
+        (Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval, Step::Terminate) => illegal,
 
         (
             AwaitingApproval,

@@ -21,6 +21,7 @@ fail-spent               -          failed     failed     -        -        -   
 fail-newer               -          pending    pending    -        -        -        -        -
 fail-spent-newer         -          pending    pending    -        -        -        -        -
 retry                    -          -          -          -        pending  -        -        -
+terminate                failed     failed     -          -        -        -        -        -
 approve-indexed          -          -          -          -        -        -        -        pending
 approve-skipped          -          -          -          -        -        -        -        pending
 approve-deleted          -          -          -          -        -        -        -        pending
@@ -55,6 +56,7 @@ fn step(name: &str) -> Step {
             newer_wanted: has("newer"),
         },
         "retry" => Step::Retry,
+        "terminate" => Step::Terminate,
         verb => Step::Decide {
             approved: verb == "approve",
             current: outcome(),

@@ -5,6 +5,7 @@
 
 mod control;
 mod failures;
+mod instances;
 mod life;
 mod load;
 mod renames;
@@ -86,6 +87,10 @@ where
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        instances: a_terminated_attempt_is_fenced, what_is_committed_is_not_terminated, a_terminated_file_lets_others_go,
+            suspended_files_wait, a_suspended_attempt_goes_on, suspended_rename_partners_wait,
+            files_of_a_suspended_run_wait, another_run_takes_a_file_out, a_run_is_rewound, histories_are_paged,
+            history_is_purged, runs_are_paged_and_purged;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

@@ -47,6 +47,15 @@ pub(super) fn swept(owner: &str, failure: &Failure) -> Value {
     json!({ "owner": owner, "failure": failure })
 }
 
+/// Of what somebody asked for, with the reason given.
+pub(super) fn asked(reason: &str) -> Value {
+    if reason.is_empty() {
+        nothing()
+    } else {
+        json!({ "reason": reason })
+    }
+}
+
 /// Of events that say it all by their name.
 pub(super) fn nothing() -> Value {
     Value::Object(Map::new())

@@ -172,20 +172,21 @@ fn class_name(class: FailureClass) -> &'static str {
 }
 
 /// A claim that was given up.
-struct GivenUp<'a> {
-    index: &'a IndexId,
-    file: FileId,
-    claim: ClaimId,
-    state: FileState,
-    seq: i64,
-    n: i64,
+pub(super) struct GivenUp<'a> {
+    pub(super) index: &'a IndexId,
+    pub(super) file: FileId,
+    /// `None` when nobody held the file.
+    pub(super) claim: Option<ClaimId>,
+    pub(super) state: FileState,
+    pub(super) seq: i64,
+    pub(super) n: i64,
     /// The file's live claim.
-    live: Option<ClaimId>,
-    detail: serde_json::Value,
+    pub(super) live: Option<ClaimId>,
+    pub(super) detail: serde_json::Value,
 }
 
 /// What goes with giving claims up. Each may have left points, unless it is the live one (its clean-up was given up).
-async fn lay_down<D: Database>(db: &D, event: &str, given_up: &[GivenUp<'_>]) -> DbResult<()> {
+pub(super) async fn lay_down<D: Database>(db: &D, event: &str, given_up: &[GivenUp<'_>]) -> DbResult<()> {
     let lines: Vec<_> = given_up
         .iter()
         .map(|it| Line {
@@ -194,14 +195,14 @@ async fn lay_down<D: Database>(db: &D, event: &str, given_up: &[GivenUp<'_>]) ->
             event,
             state: it.state,
             seq: it.seq,
-            claim: Some(it.claim),
+            claim: it.claim,
             detail: &it.detail,
             n: it.n,
         })
         .collect();
     let dead: Vec<_> = given_up
         .iter()
-        .filter(|it| it.live != Some(it.claim))
+        .filter(|it| it.claim.is_some() && it.live != it.claim)
         .map(|it| values![it.index, it.claim, it.file])
         .collect();
     let files = given_up.iter().map(|it| (it.index, it.file, it.state));
@@ -236,7 +237,7 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
     let given_up = GivenUp {
         index: &hold.index,
         file: hold.file_id,
-        claim: hold.claim_id,
+        claim: Some(hold.claim_id),
         state,
         seq,
         n,
@@ -281,7 +282,7 @@ pub(in crate::ledger) async fn sweep<D: Database>(
         .map(|(swept, seq, n, live)| GivenUp {
             index: &swept.index,
             file: swept.file_id,
-            claim: swept.claim_id,
+            claim: Some(swept.claim_id),
             state: swept.state,
             seq: *seq,
             n: *n,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::file_state::FileState::{self, AwaitingApproval, Deleted, Failed, Indexed, Skipped};
 use crate::ids::{FileId, IndexId};
 use crate::ledger::database::{Columns, DbResult};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, RunRecord, Version};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, RunRecord, Suspended, Version};
 use crate::place::Missing;
 
 /// The next six columns.
@@ -58,6 +58,12 @@ pub(super) fn claim(
     Ok((claim, c.text()?, c.value()?))
 }
 
+/// The next two columns.
+fn suspended(c: &mut Columns<'_>) -> DbResult<Option<Suspended>> {
+    let (by, at) = (c.text_or_null()?, c.value()?);
+    Ok(by.zip(at).map(|(by, at)| Suspended { by, at }))
+}
+
 /// Columns of `file_columns!`.
 pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
     Ok(FileRow {
@@ -81,12 +87,16 @@ pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
         enqueued_at: c.value()?,
         updated_at: c.value()?,
         run: c.text_or_null()?,
+        waits_for: c.text_or_null()?,
+        suspended: suspended(c)?,
+        created_at: c.value()?,
     })
 }
 
 /// Columns of `HISTORY`.
 pub(super) fn history(c: &mut Columns<'_>) -> DbResult<HistoryEntry> {
     Ok(HistoryEntry {
+        n: c.value()?,
         at: c.value()?,
         event: c.value()?,
         state: c.text()?,
@@ -117,6 +127,7 @@ pub(super) fn run(c: &mut Columns<'_>) -> DbResult<RunRecord> {
         completed_at: c.value()?,
         sealed: c.value()?,
         total: c.count()?,
+        suspended_at: None,
         superseded: 0,
         by_state: BTreeMap::new(),
     };
@@ -126,5 +137,6 @@ pub(super) fn run(c: &mut Columns<'_>) -> DbResult<RunRecord> {
             run.by_state.insert(state, files);
         }
     }
+    run.suspended_at = c.value()?;
     Ok(run)
 }

@@ -6,7 +6,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
-use crate::ledger::{Change, Enqueued, detail, millis};
+use crate::ledger::{Change, Enqueued, SuspendedBy, detail, millis};
 
 impl Tables {
     pub(super) fn enqueue(&mut self, now: UnixMillis, index: &IndexId, changes: &[Change]) -> Vec<Enqueued> {
@@ -64,6 +64,9 @@ impl Tables {
             row.attempts = 0;
         }
         row.woken_at = 0;
+        row.suspended = row
+            .suspended
+            .filter(|suspended| suspended.by == SuspendedBy::File);
         row.desired += 1;
         row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);
         row.record(now, "enqueued", row.desired, None, words);

@@ -6,7 +6,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunRecord, Version};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunRecord, Suspended, Version};
 use crate::retry::Failure;
 use crate::work_message::Lane;
 
@@ -43,6 +43,10 @@ pub(super) struct Row {
     pub(super) last_error: Option<Failure>,
     pub(super) skip_error: Option<Failure>,
     pub(super) updated_at: UnixMillis,
+    pub(super) created_at: UnixMillis,
+    pub(super) suspended: Option<Suspended>,
+    /// History entries written.
+    pub(super) entries: i64,
     pub(super) history: Vec<HistoryEntry>,
 }
 
@@ -81,6 +85,9 @@ impl Row {
             last_error: None,
             skip_error: None,
             updated_at: now,
+            created_at: now,
+            suspended: None,
+            entries: 0,
             history: Vec::new(),
         }
     }
@@ -92,7 +99,10 @@ impl Row {
 
     /// Could a worker have it now?
     pub(super) fn is_due(&self, now: UnixMillis) -> bool {
-        self.state == FileState::Pending && self.waits_for.is_none() && self.not_before <= now
+        self.state == FileState::Pending
+            && self.waits_for.is_none()
+            && self.suspended.is_none()
+            && self.not_before <= now
     }
 
     /// Ends the hold.
@@ -124,7 +134,9 @@ impl Row {
         detail: serde_json::Value,
     ) {
         let (event, state) = (event.to_owned(), self.state);
+        self.entries += 1;
         self.history.push(HistoryEntry {
+            n: self.entries,
             at: now,
             event,
             state,
@@ -182,6 +194,9 @@ impl Row {
             enqueued_at: self.enqueued_at,
             updated_at: self.updated_at,
             run: self.run,
+            waits_for: self.waits_for,
+            suspended: self.suspended,
+            created_at: self.created_at,
         }
     }
 }

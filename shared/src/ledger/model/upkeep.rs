@@ -25,6 +25,7 @@ impl Tables {
 
     pub(super) fn due(&self, now: UnixMillis, window: u32, rewake_after: Duration) -> Vec<DueFile> {
         let recent = |row: &Row| row.woken_at > 0 && row.woken_at > now - millis(rewake_after);
+        let held_back: Vec<RunId> = self.suspended_runs().collect();
         let mut per_index = Vec::new();
         for index in self
             .indexes
@@ -42,6 +43,7 @@ impl Tables {
                 path: row.path.clone(),
                 seq: row.desired,
                 lane: row.lane,
+                held_back_by: row.run.filter(|run| held_back.contains(run)),
             });
             per_index.push(due.collect());
         }
@@ -135,7 +137,7 @@ impl Tables {
             }
             let pending = row.state == FileState::Pending;
             if pending || row.state.is_running() {
-                stats.backlog += 1;
+                stats.backlog += u64::from(!pending || row.suspended.is_none());
                 if row.unapplied() {
                     stats.oldest_pending_at = Some(
                         stats
@@ -144,7 +146,7 @@ impl Tables {
                     );
                 }
             }
-            if pending && row.waits_for.is_none() {
+            if pending && row.waits_for.is_none() && row.suspended.is_none() {
                 stats.next_due_at = Some(
                     stats
                         .next_due_at
@@ -173,6 +175,7 @@ impl Tables {
             completed_at: None,
             sealed: false,
             total: 0,
+            suspended_at: None,
             superseded: 0,
             by_state: BTreeMap::new(),
         });
@@ -218,9 +221,9 @@ impl Tables {
             !goes
         });
         for (_, row) in self.files.iter_mut().filter(|((of, _), _)| of == index) {
-            let old = row.history.len().saturating_sub(keep as usize);
-            row.history.drain(..old);
-            gone += old;
+            let (before, old) = (row.history.len(), row.entries - i64::from(keep));
+            row.history.retain(|entry| entry.n > old);
+            gone += before - row.history.len();
         }
         gone += super::control::prune_operations(&mut self.operations, index, now - millis(older_than));
         gone as u64

@@ -10,6 +10,8 @@ use super::{Sql, claim_columns};
 /// - `not_before`: debounced, but a file that has been pending for ten debounces is due at once;
 /// - `enqueued_at`: that of the oldest unapplied change stays, unless the file had been given up;
 /// - `run_joined`: did this request bring the row into its run? The caller adds those to the run's total;
+/// - `suspended`: a file that was suspended itself stays so; one that was set aside because of its run is looked at again, as
+///   another run may have asked for it;
 /// - `waits_for`: replaced. A rename sets that of the new path to nothing and that of the old path to the new one.
 ///   So an edge `old → new` is only ever added to a `new` that has no edge of its own, in the same transaction; such
 ///   an edge cannot close a cycle, and every other statement only removes edges.
@@ -18,9 +20,10 @@ use super::{Sql, claim_columns};
 /// $10 waits for, $11 run
 pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
     "INSERT INTO files (index_id, file_id, path, state, lane, desired_seq, not_before, enqueued_at, updated_at, reason,
-        sequencer, renamed_from, waits_for, run_id, run_joined, entries)
+        sequencer, renamed_from, waits_for, run_id, run_joined, entries, created_at)
      VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), 1, now_ms() + CAST($6 AS BIGINT), now_ms(), now_ms(), $7,
-        $8, $9, $10, $11, CASE WHEN CAST($11 AS TEXT) IS NULL THEN 0 ELSE 1 END, 1)
+        $8, $9, $10, $11, CASE WHEN CAST($11 AS TEXT) IS NULL THEN 0 ELSE 1 END, 1,
+        now_ms())
      ON CONFLICT (index_id, file_id) DO UPDATE SET
         state = CASE WHEN files.claim_id IS NOT NULL THEN files.state ELSE excluded.state END,
         desired_seq = files.desired_seq + 1,
@@ -39,6 +42,8 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
         sequencer = COALESCE(excluded.sequencer, files.sequencer),
         renamed_from = COALESCE(excluded.renamed_from, files.renamed_from),
         waits_for = excluded.waits_for,
+        suspended = CASE WHEN files.suspended = 'file' THEN files.suspended END,
+        suspended_at = CASE WHEN files.suspended = 'file' THEN files.suspended_at END,
         run_joined = CASE WHEN excluded.run_id IS NULL OR excluded.run_id = files.run_id THEN 0 ELSE 1 END,
         run_id = COALESCE(excluded.run_id, files.run_id),
         entries = files.entries + 1,
@@ -53,11 +58,11 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
 pub(in crate::ledger) static MARK_WOKEN: Sql = Sql::new(
     "UPDATE files SET woken_at = now_ms()
      WHERE index_id = $1 AND file_id = $2 AND desired_seq = $3 AND state = 'PENDING' AND waits_for IS NULL
-        AND not_before <= now_ms()",
+        AND suspended IS NULL AND not_before <= now_ms()",
 );
 
-/// **claim**: may the caller have the file? PENDING and due, not waiting for another, with something to do, in an ACTIVE
-/// index. A dirty file goes straight to PUBLISHING: its version is committed, only old points are left to remove, and
+/// **claim**: may the caller have the file? PENDING and due, not waiting for another, not suspended, with something to do, in
+/// an ACTIVE index and a run that is not suspended. A dirty file goes straight to PUBLISHING: its version is committed, only old points are left to remove, and
 /// that happens before anything newer, so no `prev_claim` is ever overwritten.
 ///
 /// A claim id is good for one hold: a late duplicate of the request must not take the file again under an id that two
@@ -78,11 +83,14 @@ pub(in crate::ledger) static CLAIM: Sql = Sql::new(concat!(
         entries = entries + 1,
         updated_at = now_ms()
      WHERE index_id = $1 AND file_id = $2 AND state = 'PENDING' AND not_before <= now_ms() AND waits_for IS NULL
+        AND suspended IS NULL
         AND (desired_seq > applied_seq OR dirty = 1)
         AND last_claim IS DISTINCT FROM $3
         AND NOT EXISTS (SELECT 1 FROM history
             WHERE history.index_id = files.index_id AND history.file_id = files.file_id AND history.claim_id = $3)
         AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND indexes.state = 'ACTIVE')
+        AND NOT EXISTS (SELECT 1 FROM runs
+            WHERE runs.run_id = files.run_id AND runs.suspended_at IS NOT NULL AND runs.completed_at IS NULL)
      RETURNING ",
     claim_columns!()
 ));
@@ -239,23 +247,32 @@ pub(in crate::ledger) static LET_GO: Sql = Sql::new(
      WHERE index_id = $1 AND waits_for = $2",
 );
 
-/// **retry**: is the file FAILED?
-///
-/// $1 index, $2 file or NULL for all, $3 run
-pub(in crate::ledger) static RETRY: Sql = Sql::new(
-    "UPDATE files SET
-        state = 'PENDING',
+/// What becomes of a FAILED file that is to be tried again.
+macro_rules! retried {
+    () => {
+        "state = 'PENDING',
         attempts = 0,
         woken_at = 0,
         not_before = now_ms(),
         enqueued_at = now_ms(),
-        run_joined = CASE WHEN CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) = run_id THEN 0 ELSE 1 END,
-        run_id = COALESCE($3, run_id),
         entries = entries + 1,
-        updated_at = now_ms()
+        updated_at = now_ms()"
+    };
+}
+pub(super) use retried;
+
+/// **retry**: is the file FAILED?
+///
+/// $1 index, $2 file or NULL for all, $3 run
+pub(in crate::ledger) static RETRY: Sql = Sql::new(concat!(
+    "UPDATE files SET ",
+    retried!(),
+    ",
+        run_joined = CASE WHEN CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) = run_id THEN 0 ELSE 1 END,
+        run_id = COALESCE($3, run_id)
      WHERE index_id = $1 AND state = 'FAILED' AND file_id = COALESCE($2, file_id)
-     RETURNING file_id, desired_seq, run_joined, entries",
-);
+     RETURNING file_id, desired_seq, run_joined, entries"
+));
 
 /// **decide**: is the file AWAITING_APPROVAL? Approved, it is PENDING; rejected, it is what its live version is. A dirty
 /// one is PENDING either way, because its old points have to be removed.

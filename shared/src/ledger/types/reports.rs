@@ -13,9 +13,13 @@ use crate::ids::{ClaimId, IndexId, RunId};
 /// One line of a file's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
+    /// Its number in the file's history; later ones have greater numbers.
+    #[serde(default)]
+    pub n: i64,
     /// When.
     pub at: UnixMillis,
-    /// What: `enqueued`, `claimed`, `committed`, `released`, `failed`, `swept`, `retried`, `approved`, `rejected`.
+    /// What: `enqueued`, `claimed`, `committed`, `released`, `failed`, `swept`, `retried`, `approved`, `rejected`,
+    /// `terminated`, `suspended`, `resumed`.
     pub event: String,
     /// The file's state after it.
     pub state: FileState,
@@ -38,7 +42,7 @@ pub struct IndexStats {
     pub bytes: u64,
     /// Files that are indexed in part: [`Version::missing`](super::Version::missing) says which parts are not.
     pub partial: u64,
-    /// PENDING and running files.
+    /// PENDING and running files, without those that are suspended.
     pub backlog: u64,
     /// When the oldest change that is not yet applied was reported, of files that are PENDING or running.
     pub oldest_pending_at: Option<UnixMillis>,
@@ -112,6 +116,9 @@ pub struct RunRecord {
     pub completed_at: Option<UnixMillis>,
     /// Is everything that it wants enqueued?
     pub sealed: bool,
+    /// Since when none of its files is taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<UnixMillis>,
     /// Files that it enqueued. A file that another run took over in between counts again.
     pub total: u64,
     /// Files that another run took over before this one completed; `total` less the files in `by_state`.
