@@ -18,3 +18,4 @@ pub mod reconciler;
 pub mod search;
 pub mod settings;
 pub mod upkeep;
+pub mod why;

@@ -14,7 +14,7 @@ pub struct Metrics {
     pub woken: IntCounter,
     /// Files set aside because their run is suspended.
     pub set_aside: IntCounter,
-    /// What people did to instances, by `kind` (`file`, `run`) and `action`: `terminate`, `suspend`, `resume`, `rewind`, `purge`.
+    /// What people did to instances, by `kind` (`file`, `run`, `any`) and `action`: `terminate`, `suspend`, `resume`, `rewind`, `purge`.
     pub interventions: IntCounterVec,
     /// Changes recorded, by `kind`: `added`, `changed`, `renamed`, `removed`, `held`.
     pub changes: IntCounterVec,
