@@ -92,8 +92,8 @@ fn every_pair_of_state_and_step() {
     }
     assert_eq!(
         pairs,
-        8 * 28,
-        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry and 12 decisions"
+        8 * 29,
+        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry, 1 termination and 12 decisions"
     );
 }
 

@@ -14,7 +14,7 @@ use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::database::{Database, DbResult, values};
 use crate::ledger::sql::{self, Sql};
 use crate::ledger::{
-    DueFile, FileRow, HistoryEntry, LedgerError, Rewound, RunRecord, Terminate, detail, millis,
+    DueFile, FileRow, HistoryEntry, LedgerError, Rewound, RunRecord, SuspendedBy, Terminate, detail, millis,
 };
 
 /// Claims that a purge leaves, so that a late repeat of their request is recognised.
@@ -196,8 +196,17 @@ pub(in crate::ledger) async fn suspended_files<D: Database>(
     limit: u32,
 ) -> DbResult<Vec<FileRow>> {
     let after = after.map_or("", BlobPath::as_str);
-    db.many(&sql::SUSPENDED_FILES, values![index, after, limit], rows::file)
-        .await
+    let by = [SuspendedBy::File, SuspendedBy::Run];
+    let sets = by.map(|by| values![index, by.name(), after, limit]);
+    let mut found = Vec::new();
+    db.run(&sql::SUSPENDED_FILES, &sets, |_, c| {
+        found.push(rows::file(c)?);
+        Ok(())
+    })
+    .await?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 pub(in crate::ledger) async fn history_before<D: Database>(

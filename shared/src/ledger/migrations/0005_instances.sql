@@ -15,8 +15,8 @@ ALTER TABLE runs ADD COLUMN set_aside SMALLINT NOT NULL DEFAULT 0;
 -- due: as files_due, without those that are suspended, of which there may be very many.
 CREATE INDEX files_ready ON files (index_id, lane, woken_at, not_before, file_id)
     WHERE state = 'PENDING' AND waits_for IS NULL AND suspended IS NULL;
--- Suspended files in path order; those that do not count as backlog. Empty nearly always.
-CREATE INDEX files_suspended ON files (index_id, path, state, lane) WHERE suspended IS NOT NULL;
+-- Suspended files by what suspends them, in path order; those that do not count as backlog. Empty nearly always.
+CREATE INDEX files_suspended ON files (index_id, suspended, path, state, lane) WHERE suspended IS NOT NULL;
 -- Files to let go when their run is resumed.
 CREATE INDEX files_set_aside ON files (run_id, index_id, file_id) WHERE suspended = 'run';
 -- Runs whose files may have been set aside.

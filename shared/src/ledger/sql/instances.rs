@@ -94,11 +94,11 @@ pub(in crate::ledger) static REOPEN_RUN: Sql = Sql::new(
     "UPDATE runs SET completed_at = NULL, suspended_at = NULL WHERE run_id = $1 AND completed_at IS NOT NULL",
 );
 
-/// Suspended files in path order. $1 index, $2 after this path, $3 limit
+/// Files that are suspended by themselves or by their run, in path order. $1 index, $2 by what, $3 after this path, $4 limit
 pub(in crate::ledger) static SUSPENDED_FILES: Sql = Sql::new(concat!(
     "SELECT ",
     file_columns!(),
-    " FROM files WHERE index_id = $1 AND suspended IS NOT NULL AND path > $2 ORDER BY path LIMIT $3"
+    " FROM files WHERE index_id = $1 AND suspended = $2 AND path > $3 ORDER BY path LIMIT $4"
 ));
 
 /// Suspended files of a state, which do not count as backlog. $1 index

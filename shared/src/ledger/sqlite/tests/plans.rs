@@ -104,7 +104,7 @@ fn each_statement_uses_its_index() {
         (&sql::REWIND_RUN, "INDEX files_by_run (run_id=? AND state=?)"),
         (
             &sql::SUSPENDED_FILES,
-            "INDEX files_suspended (index_id=? AND path>?)",
+            "INDEX files_suspended (index_id=? AND suspended=? AND path>?)",
         ),
         (
             &sql::SUSPENDED_PENDING,
