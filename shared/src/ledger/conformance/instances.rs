@@ -139,12 +139,14 @@ pub(super) async fn a_terminated_file_lets_others_go(desk: &Desk) -> Checked {
     assert_eq!(desk.row("old.md").await?.waits_for, Some(desk.id("new.md")));
     assert!(desk.ledger.terminate(&desk.end("new.md", None)).await?);
     assert_eq!(desk.due().await?, ["old.md"]);
-    // One that waits can be ended itself, and waits for nobody when it is tried again.
+    // One that waits can be ended itself. Tried again it waits on: its removal must not come before the new path's commit.
     desk.enqueue(&[rename("x.md", "y.md")]).await?;
     assert!(desk.ledger.terminate(&desk.end("x.md", None)).await?);
     desk.ledger
         .retry_failed(&desk.index, Some(&path("x.md")), None)
         .await?;
+    assert!(desk.try_claim("x.md").await?.is_none());
+    desk.apply("y.md", replace("v1")).await?;
     assert!(desk.try_claim("x.md").await?.is_some());
     Ok(())
 }

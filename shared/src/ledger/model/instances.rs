@@ -34,7 +34,6 @@ impl Tables {
         }
         row.woken_at = 0;
         row.newer_at = None;
-        row.waits_for = None;
         row.suspended = None;
         row.last_error = Some(terminate.failure.clone());
         let claim = row.claim;

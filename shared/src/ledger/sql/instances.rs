@@ -5,7 +5,8 @@ use super::protocol::retried;
 use super::queries::{file_columns, run_columns};
 
 /// **terminate**: is there something to end, and is it not committed yet? The claim is cleared, which fences the attempt.
-/// `last_owner` tells whether there was one: it is NULL when nobody held the file.
+/// `last_owner` tells whether there was one: it is NULL when nobody held the file. `waits_for` stays: should the old path of a
+/// rename be tried again before the new one has settled, its removal must not come first.
 ///
 /// $1 index, $2 file, $3 failure, $4 etag
 pub(in crate::ledger) static TERMINATE: Sql = Sql::new(
@@ -14,7 +15,6 @@ pub(in crate::ledger) static TERMINATE: Sql = Sql::new(
         seen_etag = COALESCE($4, seen_etag),
         woken_at = 0,
         newer_at = NULL,
-        waits_for = NULL,
         suspended = NULL, suspended_at = NULL,
         last_error = $3,
         last_claim = COALESCE(claim_id, last_claim), last_owner = owner,
