@@ -23,6 +23,10 @@ fn step(name: StepName, verdict: Verdict, says: impl Into<String>) -> WhyStep {
 }
 
 impl WhyStep {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "facts are small, and calls read better"
+    )]
     fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.detail.insert(name.to_owned(), value.to_string());
         self

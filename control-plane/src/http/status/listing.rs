@@ -203,7 +203,7 @@ enum After {
 /// An instance as it was found.
 pub(super) enum Listed {
     Run(RunRecord),
-    File(IndexId, FileRow),
+    File(IndexId, Box<FileRow>),
 }
 
 /// Reads instances that match until `top` are found or enough was looked at; also where to go on.
@@ -337,7 +337,7 @@ impl Reader<'_> {
                 self.looked_at += 1;
                 after = Some(row.path.clone());
                 if self.filter.has_file(index, &row) {
-                    self.found.push(Listed::File(index.clone(), row));
+                    self.found.push(Listed::File(index.clone(), Box::new(row)));
                 }
             }
             if !full {
@@ -406,7 +406,7 @@ pub(in crate::http) async fn list(
         .into_iter()
         .map(|found| match found {
             Listed::Run(run) => InstanceStatus::of_run(run, show_input),
-            Listed::File(index, row) => InstanceStatus::of_file(&index, row, show_input),
+            Listed::File(index, row) => InstanceStatus::of_file(&index, *row, show_input),
         })
         .collect();
     Ok((continuation(&scope, next.as_ref()), Json(shown)).into_response())
