@@ -72,7 +72,8 @@ impl Dispatcher {
     /// Works until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let woken = match self.turn().await {
+            // Boxed: whoever starts the loop would carry its largest pass otherwise.
+            let woken = match Box::pin(self.turn()).await {
                 Ok(woken) => woken,
                 Err(error) => {
                     tracing::warn!(%error, "dispatch pass failed, trying again");
