@@ -94,7 +94,7 @@ fn each_statement_uses_its_index() {
         (&sql::LIVE_FILES, "(index_id=? AND file_id>?)"),
         (&sql::SPOIL, "INDEX files_live (index_id=? AND live_claim=?)"),
         (&sql::DEAD_CLAIMS, "INDEX dead_claims_by_age (index_id=?)"),
-        (&sql::BACKLOG, "SCAN files USING INDEX files_suspended"),
+        (&sql::BACKLOG, "SCAN files USING COVERING INDEX files_suspended"),
         (&sql::TERMINATE, by_key),
         (&sql::SUSPEND, by_key),
         (&sql::RESUME, by_key),
