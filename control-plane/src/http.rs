@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod backlog;
+mod cursor;
 pub mod dead_letters;
 pub mod errors;
 pub mod events;
@@ -13,6 +14,8 @@ mod openapi;
 pub mod run_events;
 pub mod runs;
 pub mod search;
+pub mod status;
+pub mod why;
 
 use std::sync::Arc;
 
@@ -81,7 +84,15 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(indexes::resume))
         .routes(routes!(search::by_url, search::by_body))
         .routes(routes!(files::list))
+        .routes(routes!(files::history))
         .routes(routes!(files::one))
+        .routes(routes!(why::why))
+        .routes(routes!(status::listing::list, status::purge::purge_many))
+        .routes(routes!(status::one, status::purge::purge))
+        .routes(routes!(status::actions::terminate))
+        .routes(routes!(status::actions::suspend))
+        .routes(routes!(status::actions::resume))
+        .routes(routes!(status::actions::rewind))
         .routes(routes!(runs::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one))

@@ -19,3 +19,4 @@ pub mod runs;
 pub mod search;
 pub mod settings;
 pub mod upkeep;
+pub mod why;

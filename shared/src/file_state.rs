@@ -179,6 +179,8 @@ pub enum Step {
         /// What it was before.
         to: FileState,
     },
+    /// Somebody ended what goes on.
+    Terminate,
     /// Somebody decided on a held removal.
     Decide {
         /// Remove (true) or keep (false).
@@ -253,6 +255,10 @@ pub fn transition(state: FileState, step: Step) -> Result<FileState, IllegalStep
             Pending | Processing | Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval,
             Step::GiveBack { .. },
         ) => illegal,
+
+        // A version that is committed stays so; what is settled has nothing to end; a held removal is decided on.
+        (Pending | Processing, Step::Terminate) => Ok(Failed),
+        (Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval, Step::Terminate) => illegal,
 
         (
             AwaitingApproval,

@@ -15,12 +15,15 @@
 //! | [`Ledger::release`] | worker | PUBLISHING → settled, or PENDING when something newer is wanted |
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
+//! | [`InstancesLedger::terminate`] | people | gives the claim up, if there is one, and leaves the file FAILED |
+//! | [`InstancesLedger::suspend_file`] | people | no claim until `resume_file` |
 
 mod calls;
 pub mod conformance;
 mod control;
 mod database;
 mod detail;
+mod instances;
 mod migrations;
 pub mod model;
 mod order;
@@ -40,6 +43,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use control::*;
+pub use instances::*;
 pub use runs::*;
 pub use types::*;
 

@@ -15,10 +15,10 @@ use shared::ids::RunId;
 use shared::ledger::{NewRun, RunFilter, RunKind, RunRecord, RunState};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
 use super::access::Caller;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Body, Path, Query};
+use super::{Api, cursor};
 
 /// Most runs on a page.
 const MAX_PAGE: u32 = 200;
@@ -75,7 +75,7 @@ impl RunStatus {
         };
         let left = i64::try_from(run.total.saturating_sub(run.done)).unwrap_or(i64::MAX);
         let lately = i64::try_from(run.done_lately).unwrap_or(i64::MAX);
-        let knows = run.state == RunState::Running && lately > 0;
+        let knows = run.state == RunState::Running && run.suspended_at.is_none() && lately > 0;
         let eta_at = knows.then(|| {
             let needed = left.saturating_mul(window) / lately.max(1);
             run.as_of.saturating_add(needed)
@@ -211,24 +211,22 @@ pub(super) async fn list(
             .map(|kind| kind.parse())
             .transpose()
             .map_err(|error: shared::ledger::UnknownRunKind| unknown(&error))?,
-        before: wanted.cursor.as_deref().map(before).transpose()?,
+        before: None,
+    };
+    let scope = format!("runs {} {:?} {:?}", index.id, filter.state, filter.kind);
+    let before = wanted.cursor.map(|cursor| cursor::open(&scope, &cursor));
+    let filter = RunFilter {
+        before: before.transpose()?,
+        ..filter
     };
     let runs = api.ledger.runs(&index.id, &filter, limit).await?;
     let full = runs.len() == limit as usize;
     let cursor = runs
         .last()
         .filter(|_| full)
-        .map(|run| format!("{}.{}", run.opened_at, run.id));
+        .map(|run| cursor::seal(&scope, &(run.opened_at, run.id)));
     let runs = runs.into_iter().map(RunStatus::of).collect();
     Ok(Json(RunPage { runs, cursor }))
-}
-
-/// The run that a cursor names.
-fn before(cursor: &str) -> Result<(UnixMillis, RunId), ApiError> {
-    let parts = cursor.split_once('.');
-    parts
-        .and_then(|(at, run)| Some((at.parse().ok()?, run.parse().ok()?)))
-        .ok_or_else(|| ApiError::bad_request("cursor: not one that this listing gave out"))
 }
 
 /// A run and how far it is.
@@ -264,10 +262,7 @@ pub(super) async fn cancel(
     Path(run): Path<RunId>,
 ) -> Result<Json<RunStatus>, ApiError> {
     api.run(&caller, run).await?;
-    if api.ledger.cancel_run(run).await? {
-        // The upkeep goes on with what is left, also after a crash here.
-        api.ledger.give_back(run, GIVEN_BACK_AT_ONCE).await?;
-    }
+    api.cancel(run).await?;
     Ok(Json(RunStatus::of(api.run(&caller, run).await?)))
 }
 
@@ -279,6 +274,16 @@ impl Api {
         let found = found.ok_or_else(unknown)?;
         caller.check(&found.index)?;
         Ok(found)
+    }
+
+    /// Cancels a run; `false` when it is over, or cancelled already.
+    pub(super) async fn cancel(&self, run: RunId) -> Result<bool, ApiError> {
+        let cancelled = self.ledger.cancel_run(run).await?;
+        if cancelled {
+            // The upkeep goes on with what is left, also after a crash here.
+            self.ledger.give_back(run, GIVEN_BACK_AT_ONCE).await?;
+        }
+        Ok(cancelled)
     }
 }
 

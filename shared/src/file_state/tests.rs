@@ -21,6 +21,7 @@ fail-spent               -          failed     failed     -        -        -   
 fail-newer               -          pending    pending    -        -        -        -        -
 fail-spent-newer         -          pending    pending    -        -        -        -        -
 retry                    -          -          -          -        pending  -        -        -
+terminate                failed     failed     -          -        -        -        -        -
 approve-indexed          -          -          -          -        -        -        -        pending
 approve-skipped          -          -          -          -        -        -        -        pending
 approve-deleted          -          -          -          -        -        -        -        pending
@@ -63,6 +64,7 @@ fn step(name: &str) -> Step {
         "back" => Step::GiveBack {
             to: state(name.trim_start_matches("back-")),
         },
+        "terminate" => Step::Terminate,
         verb => Step::Decide {
             approved: verb == "approve",
             current: outcome(),
@@ -98,8 +100,8 @@ fn every_pair_of_state_and_step() {
     }
     assert_eq!(
         pairs,
-        8 * 33,
-        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry, 12 decisions and 5 ways back"
+        8 * 34,
+        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry, 1 termination, 12 decisions and 5 ways back"
     );
 }
 

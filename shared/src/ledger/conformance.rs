@@ -5,6 +5,7 @@
 
 mod control;
 mod failures;
+mod instances;
 mod life;
 mod load;
 mod renames;
@@ -90,6 +91,11 @@ where
         runs: a_run_is_complete_when_each_of_its_files_is, outcomes_and_costs_add_up, one_carries_a_run_out_at_a_time,
             reported_changes_are_a_batch, a_cancelled_run_gives_back_what_only_it_wanted, a_change_outlives_a_cancelled_run,
             runs_are_listed_and_pruned, pending_files_can_be_woken, made_again_though_the_same;
+        instances: a_terminated_attempt_is_fenced, what_is_committed_is_not_terminated, a_terminated_file_lets_others_go,
+            suspended_files_wait, a_suspended_attempt_goes_on, suspended_rename_partners_wait,
+            files_of_a_suspended_run_wait, another_run_takes_a_file_out, a_run_is_rewound,
+            a_terminated_file_leaves_its_run, a_suspension_holds_what_the_run_waits_for,
+            a_cancelled_run_holds_nothing_back, histories_are_paged, history_is_purged, runs_are_purged;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

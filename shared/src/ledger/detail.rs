@@ -53,6 +53,15 @@ pub(super) fn given_back(run: RunId) -> Value {
     json!({ "run": run.to_string() })
 }
 
+/// Of what somebody asked for, with the reason given.
+pub(super) fn asked(reason: &str) -> Value {
+    if reason.is_empty() {
+        nothing()
+    } else {
+        json!({ "reason": reason })
+    }
+}
+
 /// Of events that say it all by their name.
 pub(super) fn nothing() -> Value {
     Value::Object(Map::new())

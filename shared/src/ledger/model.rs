@@ -6,6 +6,7 @@
 
 mod attempts;
 mod control;
+mod instances;
 mod requests;
 mod row;
 mod runs;

@@ -11,6 +11,7 @@
 
 mod control;
 mod explain;
+mod instances;
 mod pool;
 mod runs;
 mod schema;

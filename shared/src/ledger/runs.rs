@@ -305,6 +305,9 @@ pub struct RunRecord {
     pub errors: Vec<RunError>,
     /// Why its files cannot be listed at the moment.
     pub problem: Option<String>,
+    /// Since when none of its files is taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<UnixMillis>,
     /// When these numbers were read.
     pub as_of: UnixMillis,
 }
@@ -361,7 +364,7 @@ pub trait RunLedger: Send + Sync + 'static {
     /// Notes why a run cannot be carried out now, and that nobody need try for `wait`.
     async fn stall_run(&self, work: &RunWork, problem: &str, wait: Duration) -> Result<(), LedgerError>;
 
-    /// Cancels a run that is LISTING or RUNNING: nothing more is recorded for it. Returns whether it was.
+    /// Cancels a run that is LISTING or RUNNING: nothing more is recorded for it, and a suspension ends. Returns whether it was.
     async fn cancel_run(&self, run: RunId) -> Result<bool, LedgerError>;
 
     /// Gives back at most `limit` PENDING files of a cancelled run; returns how many. A file that only the run asked for is

@@ -13,6 +13,7 @@
 //!   rolls one of them back, and that one is repeated.
 
 mod control;
+mod instances;
 mod protocol;
 mod queries;
 mod runs;
@@ -22,6 +23,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 pub(super) use control::*;
+pub(super) use instances::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use runs::*;
@@ -136,5 +138,16 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         BACKLOG,
         LIVE_FILES,
         SPOIL,
+        TERMINATE,
+        SUSPEND,
+        RESUME,
+        SET_ASIDE,
+        RESUMED_RUNS,
+        LET_RUN_GO,
+        REWIND_RUN,
+        SUSPENDED_FILES,
+        SUSPENDED_PENDING,
+        HISTORY_BEFORE,
+        PURGE_HISTORY,
     ]
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod control;
+mod instances;
 mod readers;
 mod runs;
 mod statements;

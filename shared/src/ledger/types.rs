@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Suspended;
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
@@ -184,6 +185,8 @@ pub struct DueFile {
     pub seq: i64,
     /// The queue to use.
     pub lane: Lane,
+    /// Its run, when that is suspended: it is set aside instead of being woken.
+    pub held_back_by: Option<RunId>,
 }
 
 /// A worker asks for a file.
@@ -442,6 +445,15 @@ pub struct FileRow {
     pub updated_at: UnixMillis,
     /// The run that last asked for it.
     pub run: Option<RunId>,
+    /// The file whose settling it waits for: it was renamed to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<FileId>,
+    /// Set while nobody may work on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspended>,
+    /// When it was first reported.
+    #[serde(default)]
+    pub created_at: UnixMillis,
 }
 
 /// Which files to list.

@@ -11,11 +11,12 @@ const ROWS: &str = "
     FROM generate_series(1, 5000) n;
     UPDATE runs SET state = 'RUNNING' WHERE opened_at % 1000 < 2;
     INSERT INTO files (index_id, file_id, path, state, desired_seq, claimed_seq, applied_seq, lane, woken_at, not_before,
-        waits_for, reason, run_id, enqueued_at, claim_id, owner, fence, lease_until, started_at, live_claim, prev_claim,
+        waits_for, suspended, suspended_at, reason, run_id, enqueued_at, claim_id, owner, fence, lease_until, started_at, live_claim, prev_claim,
         dirty, outcome, size, chunks, entries, updated_at)
     SELECT CASE n % 2 WHEN 0 THEN 'docs' ELSE 'other' END, md5(n::text), 'folder/' || n, state, 2,
         CASE state WHEN 'PENDING' THEN 1 ELSE 2 END, CASE WHEN state IN ('PENDING', 'PROCESSING', 'FAILED') THEN 1 ELSE 2 END,
-        n % 2, CASE WHEN n % 50 = 0 THEN n ELSE 0 END, n, CASE WHEN state = 'PENDING' AND n % 100 = 1 THEN 'x' END, 'scan',
+        n % 2, CASE WHEN n % 50 = 0 THEN n ELSE 0 END, n, CASE WHEN state = 'PENDING' AND n % 100 = 1 THEN 'x' END,
+        CASE n % 200 WHEN 2 THEN 'run' WHEN 3 THEN 'file' END, CASE WHEN n % 200 IN (2, 3) THEN n END, 'scan',
         'run-' || n % 50, n, CASE WHEN state = 'PROCESSING' THEN 'claim-' || n END,
         CASE WHEN state = 'PROCESSING' THEN 'owner-' || n % 9 END, 1, CASE WHEN state = 'PROCESSING' THEN n END,
         CASE WHEN state = 'PROCESSING' THEN n END, 'live-' || n, NULL, 0, 'INDEXED', 100, 5, 3, n
@@ -30,7 +31,7 @@ const ROWS: &str = "
     INSERT INTO dead_claims SELECT index_id, 'dead-' || path, file_id, updated_at FROM files WHERE state <> 'PENDING';
     ANALYZE";
 
-const EXPECTED: [(&str, &str); 46] = [
+const EXPECTED: [(&str, &str); 57] = [
     ("ENQUEUE", "Conflict Arbiter Indexes: files_pkey"),
     ("MARK_WOKEN", "files_pkey"),
     ("CLAIM", "files_pkey"),
@@ -47,11 +48,11 @@ const EXPECTED: [(&str, &str); 46] = [
     ("LET_GO", "files_waiting"),
     ("RETRY", "files_by_state"),
     ("DECIDE", "files_by_state"),
-    ("DUE", "files_due"),
+    ("DUE", "files_ready"),
     ("DUE", "(woken_at = 0) AND (not_before <= now_ms())"),
-    ("WOKEN", "files_due"),
+    ("WOKEN", "files_ready"),
     ("WOKEN", "(woken_at > (now_ms() - $3))"),
-    ("NEXT_DUE", "files_due"),
+    ("NEXT_DUE", "files_ready"),
     ("OLDEST", "files_unapplied"),
     ("CLAIMS_IN_USE", "files_live"),
     ("CLAIMS_IN_USE", "files_prev"),
@@ -77,6 +78,17 @@ const EXPECTED: [(&str, &str); 46] = [
     ("BACKLOG", "files_working"),
     ("LIVE_FILES", "files_pkey"),
     ("SPOIL", "files_live"),
+    ("BACKLOG", "files_suspended"),
+    ("TERMINATE", "files_pkey"),
+    ("SUSPEND", "files_pkey"),
+    ("RESUME", "files_"),
+    ("SET_ASIDE", "files_"),
+    ("LET_RUN_GO", "files_set_aside"),
+    ("REWIND_RUN", "files_by_run"),
+    ("SUSPENDED_FILES", "files_suspended"),
+    ("SUSPENDED_PENDING", "files_suspended"),
+    ("HISTORY_BEFORE", "history_pkey"),
+    ("PURGE_HISTORY", "history_pkey"),
 ];
 
 /// Read a whole index of the table, however they are written: counts and sums over all live rows.

@@ -19,8 +19,9 @@ use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::conformance::Fixture;
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter, FileRow, Hold, Ledger,
-    NewRun, RunFilter, RunKind, RunLedger, RunPage, RunPhase, SweepPolicy, Version,
+    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail, FileFilter, FileRow, Hold,
+    InstancesLedger, Ledger, NewRun, RunFilter, RunKind, RunLedger, RunPage, RunPhase, SweepPolicy,
+    Terminate, Version,
 };
 use shared::place::Missing;
 use shared::retry::Failure;
@@ -295,6 +296,45 @@ impl Pair {
             Op::WakePending => {
                 both!(self, wake_pending(&self.index, 100));
             }
+            Op::Terminate { file, etag } => {
+                let terminate = Terminate {
+                    index: self.index.clone(),
+                    file_id: FileId::of(&self.index, &Self::path(*file)),
+                    failure: Failure::permanent("terminated", "somebody ended it"),
+                    etag: etag.map(|etag| format!("etag-{etag}")),
+                };
+                both!(self, terminate(&terminate));
+            }
+            Op::SuspendFile { file, resume } => {
+                let file = FileId::of(&self.index, &Self::path(*file));
+                if *resume {
+                    both!(self, resume_file(&self.index, file, ""));
+                } else {
+                    both!(self, suspend_file(&self.index, file, "later"));
+                }
+            }
+            Op::SuspendRun { run, resume } => {
+                let run = self.runs[usize::from(*run)];
+                if *resume {
+                    both!(self, resume_run(run));
+                } else {
+                    both!(self, suspend_run(run));
+                }
+            }
+            Op::SetAside => {
+                let due = both!(self, due(10, millis(500)));
+                both!(self, set_aside(&due));
+            }
+            Op::LetGo { limit } => {
+                both!(self, let_go(*limit));
+            }
+            Op::Rewind { run, limit } => {
+                both!(self, rewind_run(self.runs[usize::from(*run)], None, *limit));
+            }
+            Op::Purge { file } => {
+                let file = FileId::of(&self.index, &Self::path(*file));
+                both!(self, purge_files(&self.index, &[file]));
+            }
             Op::ForgetDead { which } => {
                 let dead = both!(self, dead_claims(&self.index, millis(500), 2));
                 if !dead.is_empty() {
@@ -374,9 +414,12 @@ impl Pair {
         both!(self, claims_in_use(&self.index, &claims));
         both!(self, live_claims(&self.index, &files));
         both!(self, runs(&self.index, &RunFilter::default(), 5));
+        both!(self, backlog());
+        both!(self, suspended_files(&self.index, Some(&Self::path(0)), 2));
         both!(self, known_files(&self.index, ""));
         for file in files {
             both!(self, history(&self.index, file, 100));
+            both!(self, history_before(&self.index, file, Some(3), 2));
             both!(self, file(&self.index, file));
         }
         both!(self, prune(&self.index, 2, Duration::ZERO));
@@ -385,6 +428,13 @@ impl Pair {
     /// When the world stands still, every file ends: nobody waits for ever.
     async fn run_dry(&mut self) {
         both!(self, set_active(&self.index, true));
+        for run in self.runs {
+            both!(self, resume_run(run));
+        }
+        both!(self, let_go(100));
+        for row in both!(self, suspended_files(&self.index, None, 100)) {
+            both!(self, resume_file(&self.index, row.file_id, ""));
+        }
         let policy = SweepPolicy {
             stale_after: Duration::ZERO,
             delay: Duration::ZERO,

@@ -67,6 +67,15 @@ codes! {
         "Compare the path with `GET /indexes/{index}/files`; it is relative to the source, without a leading slash.";
     /// There is no such run.
     RunNotFound = "run_not_found", NOT_FOUND, "`GET /indexes/{index}/runs` lists the newest.";
+    /// There is no such instance.
+    InstanceNotFound = "instance_not_found", NOT_FOUND,
+        "An instance id is a run's id, or `INDEX:FILEID`; `GET /status` lists those that there are.";
+    /// The instance has ended.
+    InstanceEnded = "instance_ended", GONE,
+        "Nothing goes on that could be ended, held or resumed; rewind it when it failed, or report a change.";
+    /// The cursor is not one of this listing.
+    InvalidCursor = "invalid_cursor", BAD_REQUEST,
+        "Send the cursor or continuation token of the page before, unchanged, with the same filters; or begin anew.";
     /// The address does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Use a method that the `Allow` header names.";
     /// The request does not fit the state that something is in.

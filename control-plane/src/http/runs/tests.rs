@@ -297,13 +297,15 @@ async fn a_run_is_there_at_once_and_complete_when_its_files_are() {
         [28, 4, 8]
     );
 
-    let page = desk.get("/indexes/docs/runs?limit=1").await;
+    let page = desk.get("/indexes/docs/runs?limit=1&state=completed").await;
     let cursor = page["cursor"].as_str().unwrap();
     assert_eq!(url, format!("/runs/{}", page["runs"][0]["id"].as_str().unwrap()));
     let rest = desk
         .get(&format!("/indexes/docs/runs?state=completed&cursor={cursor}"))
         .await;
     assert_eq!(rest["runs"].as_array().unwrap().len(), 1);
+    let other = format!("/indexes/docs/runs?cursor={cursor}");
+    assert_eq!(desk.send("GET", &other).await.0, 400, "with other filters");
     for query in [
         "runs?state=ODD",
         "runs?kind=odd",

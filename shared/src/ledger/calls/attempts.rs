@@ -192,7 +192,7 @@ async fn release_with<D: Database>(
 
 /// Did the file's run wait for it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RunOpen {
+pub(super) enum RunOpen {
     /// It still does.
     Yes,
     /// The statement has ended that.
@@ -200,7 +200,7 @@ enum RunOpen {
 }
 
 /// The next two columns: `run_id` and `run_open`.
-fn open_run(c: &mut Columns<'_>) -> DbResult<(Option<RunId>, Option<RunOpen>)> {
+pub(super) fn open_run(c: &mut Columns<'_>) -> DbResult<(Option<RunId>, Option<RunOpen>)> {
     let run = c.text_or_null()?;
     let open = match c.value::<i64>()? {
         1 => Some(RunOpen::Yes),
@@ -238,22 +238,28 @@ fn class_name(class: FailureClass) -> &'static str {
 }
 
 /// A claim that was given up.
-struct GivenUp<'a> {
-    index: &'a IndexId,
-    file: FileId,
-    claim: ClaimId,
-    state: FileState,
-    seq: i64,
-    n: i64,
+pub(super) struct GivenUp<'a> {
+    pub(super) index: &'a IndexId,
+    pub(super) file: FileId,
+    /// `None` when nobody held the file.
+    pub(super) claim: Option<ClaimId>,
+    pub(super) state: FileState,
+    pub(super) seq: i64,
+    pub(super) n: i64,
     /// The file's live claim.
-    live: Option<ClaimId>,
+    pub(super) live: Option<ClaimId>,
     /// The run that it leaves.
-    run: Option<RunId>,
-    detail: serde_json::Value,
+    pub(super) run: Option<RunId>,
+    pub(super) detail: serde_json::Value,
 }
 
 /// What goes with giving claims up. Each may have left points, unless it is the live one (its clean-up was given up).
-async fn lay_down<D: Database>(db: &D, event: &str, code: &str, given_up: &[GivenUp<'_>]) -> DbResult<()> {
+pub(super) async fn lay_down<D: Database>(
+    db: &D,
+    event: &str,
+    code: &str,
+    given_up: &[GivenUp<'_>],
+) -> DbResult<()> {
     let mut account = Account::default();
     for it in given_up {
         if let Some(run) = it.run {
@@ -268,14 +274,14 @@ async fn lay_down<D: Database>(db: &D, event: &str, code: &str, given_up: &[Give
             event,
             state: it.state,
             seq: it.seq,
-            claim: Some(it.claim),
+            claim: it.claim,
             detail: &it.detail,
             n: it.n,
         })
         .collect();
     let dead: Vec<_> = given_up
         .iter()
-        .filter(|it| it.live != Some(it.claim))
+        .filter(|it| it.claim.is_some() && it.live != it.claim)
         .map(|it| values![it.index, it.claim, it.file])
         .collect();
     let files = given_up.iter().map(|it| (it.index, it.file, it.state));
@@ -310,7 +316,7 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
     let given_up = GivenUp {
         index: &hold.index,
         file: hold.file_id,
-        claim: hold.claim_id,
+        claim: Some(hold.claim_id),
         state,
         seq,
         n,
@@ -356,7 +362,7 @@ pub(in crate::ledger) async fn sweep<D: Database>(
         .map(|(swept, seq, n, live, (run, open))| GivenUp {
             index: &swept.index,
             file: swept.file_id,
-            claim: swept.claim_id,
+            claim: Some(swept.claim_id),
             state: swept.state,
             seq: *seq,
             n: *n,

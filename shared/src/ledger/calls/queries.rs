@@ -69,6 +69,7 @@ pub(in crate::ledger) async fn due<D: Database>(
                 path: c.text()?,
                 seq: c.value()?,
                 lane,
+                held_back_by: c.text_or_null()?,
             });
             Ok(())
         })
@@ -239,17 +240,19 @@ pub(in crate::ledger) async fn stats<D: Database>(db: &D, index: &IndexId) -> Db
         next_due_at = [next_due_at, c.value()?].into_iter().flatten().min();
         Ok(())
     });
-    let (counts, sizes, partial, oldest, _) = try_join!(
+    let (counts, sizes, partial, oldest, suspended, _) = try_join!(
         db.many(&sql::COUNTS, values![index], count),
         db.one(&sql::SIZES, values![index], |c| Ok((c.count()?, c.count()?))),
         db.one(&sql::PARTIAL, values![index], |c| c.count()),
         db.one(&sql::OLDEST, values![index], |c| c.value()),
+        db.one(&sql::SUSPENDED_PENDING, values![index], |c| c.count::<u64>()),
         next_due,
     )?;
     let by_state: BTreeMap<_, _> = counts.into_iter().collect();
     let (chunks, bytes) = sizes.unwrap_or((0, 0));
     let working = by_state.iter().filter(|(state, _)| is_working(**state));
-    let backlog = working.map(|(_, files)| files).sum();
+    let working: u64 = working.map(|(_, files)| files).sum();
+    let backlog = working.saturating_sub(suspended.unwrap_or_default());
     Ok(IndexStats {
         by_state,
         chunks,

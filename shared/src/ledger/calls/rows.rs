@@ -3,7 +3,7 @@
 use crate::file_state::FileState;
 use crate::ids::{FileId, IndexId};
 use crate::ledger::database::{Columns, DbResult};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, Version};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, Suspended, Version};
 use crate::place::Missing;
 
 /// The next six columns.
@@ -57,6 +57,12 @@ pub(super) fn claim(
     Ok((claim, c.text()?, c.value()?))
 }
 
+/// The next two columns.
+fn suspended(c: &mut Columns<'_>) -> DbResult<Option<Suspended>> {
+    let (by, at) = (c.text_or_null()?, c.value()?);
+    Ok(by.zip(at).map(|(by, at)| Suspended { by, at }))
+}
+
 /// Columns of `file_columns!`.
 pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
     Ok(FileRow {
@@ -80,12 +86,16 @@ pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
         enqueued_at: c.value()?,
         updated_at: c.value()?,
         run: c.text_or_null()?,
+        waits_for: c.text_or_null()?,
+        suspended: suspended(c)?,
+        created_at: c.value()?,
     })
 }
 
 /// Columns of `HISTORY`.
 pub(super) fn history(c: &mut Columns<'_>) -> DbResult<HistoryEntry> {
     Ok(HistoryEntry {
+        n: c.value()?,
         at: c.value()?,
         event: c.value()?,
         state: c.text()?,

@@ -250,6 +250,7 @@ fn row(c: &mut Columns<'_>) -> DbResult<(RunRecord, RunRecordOfOld)> {
         chunks_reused: 0,
         errors: Vec::new(),
         problem: None,
+        suspended_at: None,
         as_of: 0,
     };
     let old = RunRecordOfOld {
@@ -261,6 +262,7 @@ fn row(c: &mut Columns<'_>) -> DbResult<(RunRecord, RunRecordOfOld)> {
         awaiting: c.count()?,
     };
     run.problem = c.value()?;
+    run.suspended_at = c.value()?;
     run.as_of = c.value()?;
     Ok((run, old))
 }

@@ -47,7 +47,7 @@ async fn record(desk: &Desk, work: &RunWork, page: &RunPage) -> Result<RunWork, 
 }
 
 /// Opens a run that asks for these changes, and no more.
-async fn asked(desk: &Desk, kind: RunKind, changes: Vec<Change>) -> Result<RunId, LedgerError> {
+pub(super) async fn asked(desk: &Desk, kind: RunKind, changes: Vec<Change>) -> Result<RunId, LedgerError> {
     let new = new_run(RunId::generate(), &desk.index, kind);
     desk.ledger.open_run(&new).await?;
     let page = RunPage {
@@ -60,7 +60,7 @@ async fn asked(desk: &Desk, kind: RunKind, changes: Vec<Change>) -> Result<RunId
 
 /// # Panics
 /// When there is no such run.
-async fn seen(desk: &Desk, run: RunId) -> Result<RunRecord, LedgerError> {
+pub(super) async fn seen(desk: &Desk, run: RunId) -> Result<RunRecord, LedgerError> {
     Ok(desk.ledger.run(run).await?.expect("the run is there"))
 }
 

@@ -6,7 +6,7 @@ use super::Tables;
 use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
-use crate::ids::ClaimId;
+use crate::ids::{ClaimId, RunId};
 use crate::ledger::detail::Usage;
 use crate::ledger::{
     ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, Hold, IndexState,
@@ -36,13 +36,15 @@ impl Tables {
             .indexes
             .get(&request.index)
             .is_some_and(|index| index.state == IndexState::Active);
+        let held_back: Vec<RunId> = self.books.suspended().collect();
         let Some(row) = self.files.get_mut(&(request.index.clone(), request.file_id)) else {
             return ClaimOutcome::NotClaimable;
         };
         if row.claim == Some(request.claim_id) {
             return ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id)));
         }
-        let due = row.not_before <= now && row.waits_for.is_none();
+        let suspended = row.suspended.is_some() || row.open_run().is_some_and(|run| held_back.contains(&run));
+        let due = row.not_before <= now && row.waits_for.is_none() && !suspended;
         let wanted = row.unapplied() || row.dirty;
         let used_before = row.last_claim == Some(request.claim_id)
             || row

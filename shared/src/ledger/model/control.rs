@@ -176,7 +176,7 @@ impl ControlLedger for ModelLedger {
         let mut counts = BTreeMap::new();
         for ((index, _), row) in &tables.files {
             let pending = row.state == FileState::Pending;
-            if pending || row.state.is_running() {
+            if (pending && row.suspended.is_none()) || row.state.is_running() {
                 let count: &mut (u64, u64) = counts.entry((index.clone(), row.lane)).or_default();
                 count.0 += u64::from(pending);
                 count.1 += u64::from(!pending);

@@ -6,7 +6,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
-use crate::ledger::{Change, Enqueued, detail, millis};
+use crate::ledger::{Change, Enqueued, SuspendedBy, detail, millis};
 
 impl Tables {
     pub(super) fn enqueue(&mut self, now: UnixMillis, index: &IndexId, changes: &[Change]) -> Vec<Enqueued> {
@@ -80,6 +80,9 @@ impl Tables {
             settled if change.again && settled.is_settled() && row.desired > 0 => Some(settled),
             _ => None,
         };
+        row.suspended = row
+            .suspended
+            .filter(|suspended| suspended.by == SuspendedBy::File);
         row.desired += 1;
         if change.again {
             row.again_seq = row.desired;
@@ -120,15 +123,7 @@ impl Tables {
             let Ok(state) = transition(row.state, Step::Retry) else {
                 continue;
             };
-            row.state = state;
-            row.attempts = 0;
-            row.woken_at = 0;
-            row.not_before = now;
-            row.enqueued_at = now;
-            row.record(now, "retried", row.desired, None, detail::nothing());
-            row.back_to = Some(FileState::Failed);
-            row.run_open = false;
-            row.join(now, run, false, &mut self.books);
+            row.retried(now, state, run, &mut self.books);
             retried += 1;
         }
         retried

@@ -6,7 +6,7 @@ use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::detail::Usage;
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunOutcome, Version};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunOutcome, Suspended, Version, detail};
 use crate::retry::Failure;
 use crate::work_message::Lane;
 
@@ -47,6 +47,10 @@ pub(super) struct Row {
     pub(super) last_error: Option<Failure>,
     pub(super) skip_error: Option<Failure>,
     pub(super) updated_at: UnixMillis,
+    pub(super) created_at: UnixMillis,
+    pub(super) suspended: Option<Suspended>,
+    /// History entries written.
+    pub(super) entries: i64,
     pub(super) history: Vec<HistoryEntry>,
 }
 
@@ -88,6 +92,9 @@ impl Row {
             last_error: None,
             skip_error: None,
             updated_at: now,
+            created_at: now,
+            suspended: None,
+            entries: 0,
             history: Vec::new(),
         }
     }
@@ -97,9 +104,17 @@ impl Row {
         self.desired > self.applied
     }
 
+    /// The run that waits for it.
+    pub(super) fn open_run(&self) -> Option<RunId> {
+        self.run.filter(|_| self.run_open)
+    }
+
     /// Could a worker have it now?
     pub(super) fn is_due(&self, now: UnixMillis) -> bool {
-        self.state == FileState::Pending && self.waits_for.is_none() && self.not_before <= now
+        self.state == FileState::Pending
+            && self.waits_for.is_none()
+            && self.suspended.is_none()
+            && self.not_before <= now
     }
 
     /// Ends the hold.
@@ -112,7 +127,7 @@ impl Row {
 
     /// Makes the row one of `run`, if there is one. `awaits`: the request has it wait for approval, for which no run waits.
     pub(super) fn join(&mut self, now: UnixMillis, run: Option<RunId>, awaits: bool, books: &mut Books) {
-        let was_open = self.run.filter(|_| self.run_open);
+        let was_open = self.open_run();
         if let Some(run) = run.filter(|run| was_open != Some(*run)) {
             if let Some(left) = was_open {
                 books.left(now, left, RunOutcome::Superseded, "", Usage::default());
@@ -126,6 +141,25 @@ impl Row {
         }
     }
 
+    /// A file that had failed is tried again, in `state`, for `run` if there is one.
+    pub(super) fn retried(
+        &mut self,
+        now: UnixMillis,
+        state: FileState,
+        run: Option<RunId>,
+        books: &mut Books,
+    ) {
+        self.state = state;
+        self.attempts = 0;
+        self.woken_at = 0;
+        self.not_before = now;
+        self.enqueued_at = now;
+        self.record(now, "retried", self.desired, None, detail::nothing());
+        self.back_to = Some(FileState::Failed);
+        self.run_open = false;
+        self.join(now, run, false, books);
+    }
+
     /// Its run, if one waits for it, need not any more.
     pub(super) fn leave(
         &mut self,
@@ -135,7 +169,7 @@ impl Row {
         usage: Usage,
         books: &mut Books,
     ) {
-        if let Some(run) = self.run.filter(|_| self.run_open) {
+        if let Some(run) = self.open_run() {
             books.left(now, run, outcome, code, usage);
             self.run_open = false;
         }
@@ -151,7 +185,9 @@ impl Row {
         detail: serde_json::Value,
     ) {
         let (event, state) = (event.to_owned(), self.state);
+        self.entries += 1;
         self.history.push(HistoryEntry {
+            n: self.entries,
             at: now,
             event,
             state,
@@ -210,6 +246,9 @@ impl Row {
             enqueued_at: self.enqueued_at,
             updated_at: self.updated_at,
             run: self.run,
+            waits_for: self.waits_for,
+            suspended: self.suspended,
+            created_at: self.created_at,
         }
     }
 }

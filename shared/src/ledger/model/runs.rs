@@ -15,7 +15,7 @@ use crate::ledger::detail::{self, Usage};
 use crate::ledger::runs::{BATCH_GRACE, batch_id};
 use crate::ledger::{
     LedgerError, NewRun, RunCounts, RunError, RunFilter, RunKind, RunLedger, RunOutcome, RunPage, RunRecord,
-    RunState, RunWork, millis,
+    RunState, RunWork, SuspendedBy, millis,
 };
 
 /// What is kept of runs.
@@ -36,6 +36,7 @@ struct StoredRun {
     work: RunWork,
     lease_until: UnixMillis,
     problem: Option<String>,
+    suspended_at: Option<UnixMillis>,
 }
 
 /// One line about a run's files.
@@ -85,6 +86,7 @@ impl Books {
             work: new.work(),
             lease_until: now + millis(new.lease),
             problem: None,
+            suspended_at: None,
             new: new.clone(),
         });
     }
@@ -137,6 +139,7 @@ impl Books {
             chunks_reused: 0,
             errors: Vec::new(),
             problem: run.problem.clone(),
+            suspended_at: run.suspended_at,
             as_of: now,
         };
         let (mut in_minute, mut in_previous) = (0, 0);
@@ -172,7 +175,7 @@ impl Books {
 
 /// Does the run wait for the file?
 fn is_open_in(row: &Row, run: RunId) -> bool {
-    row.run == Some(run) && row.run_open && (row.state == FileState::Pending || row.state.is_running())
+    row.open_run() == Some(run) && (row.state == FileState::Pending || row.state.is_running())
 }
 
 impl Tables {
@@ -235,6 +238,9 @@ impl Tables {
                 None => row.run = None,
             }
             row.run_open = false;
+            row.suspended = row
+                .suspended
+                .filter(|suspended| suspended.by == SuspendedBy::File);
             row.record(now, "cancelled", row.desired, None, detail::given_back(run));
             let state = row.state;
             self.books
@@ -323,6 +329,7 @@ impl RunLedger for ModelLedger {
         stored.state = RunState::Cancelling;
         stored.sealed_at = Some(now);
         stored.problem = None;
+        stored.suspended_at = None;
         for (open, _) in tables.books.batches.values_mut() {
             *open = open.filter(|open| *open != run);
         }
@@ -442,5 +449,60 @@ impl Books {
     fn current(&mut self, work: &RunWork) -> Option<&mut StoredRun> {
         let run = self.runs.get_mut(&work.id)?;
         (run.state == RunState::Listing && run.work.pages == work.pages).then_some(run)
+    }
+}
+
+/// What people do to runs.
+impl Books {
+    /// Runs that are suspended and go on.
+    pub(super) fn suspended(&self) -> impl Iterator<Item = RunId> {
+        let open = self.runs.iter().filter(|(_, run)| !run.state.is_over());
+        open.filter(|(_, run)| run.suspended_at.is_some())
+            .map(|(id, _)| *id)
+    }
+
+    /// Runs that are not suspended.
+    pub(super) fn not_suspended(&self) -> impl Iterator<Item = RunId> {
+        let runs = self.runs.iter().filter(|(_, run)| run.suspended_at.is_none());
+        runs.map(|(id, _)| *id)
+    }
+
+    pub(super) fn suspend(&mut self, now: UnixMillis, run: RunId) -> bool {
+        let goes_on = |run: &&mut StoredRun| matches!(run.state, RunState::Listing | RunState::Running);
+        let run = self.runs.get_mut(&run).filter(goes_on);
+        let run = run.filter(|run| run.suspended_at.is_none());
+        run.map(|run| run.suspended_at = Some(now)).is_some()
+    }
+
+    pub(super) fn resume(&mut self, run: RunId) -> bool {
+        let run = self.runs.get_mut(&run);
+        run.and_then(|run| run.suspended_at.take()).is_some()
+    }
+
+    /// Can its files be tried again?
+    pub(super) fn can_be_rewound(&self, run: RunId) -> bool {
+        self.runs.get(&run).is_some_and(|run| match run.state {
+            RunState::Listing | RunState::Running | RunState::Completed => true,
+            RunState::Cancelling | RunState::Cancelled => false,
+        })
+    }
+
+    /// A completed run has something to do again.
+    pub(super) fn reopen(&mut self, run: RunId) {
+        let completed = |run: &&mut StoredRun| run.state == RunState::Completed;
+        if let Some(run) = self.runs.get_mut(&run).filter(completed) {
+            run.state = RunState::Running;
+            run.completed_at = None;
+            run.suspended_at = None;
+        }
+    }
+
+    pub(super) fn purge(&mut self, run: RunId) -> bool {
+        let goes = self.runs.get(&run).is_some_and(|run| run.state.is_over());
+        if goes {
+            self.runs.remove(&run);
+            self.entries.remove(&run);
+        }
+        goes
     }
 }

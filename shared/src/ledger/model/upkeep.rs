@@ -6,7 +6,7 @@ use super::Tables;
 use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId};
+use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::order::take_turns;
 use crate::ledger::{DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, millis};
 
@@ -21,6 +21,7 @@ impl Tables {
 
     pub(super) fn due(&self, now: UnixMillis, window: u32, rewake_after: Duration) -> Vec<DueFile> {
         let recent = |row: &Row| row.woken_at > 0 && row.woken_at > now - millis(rewake_after);
+        let held_back: Vec<RunId> = self.books.suspended().collect();
         let mut per_index = Vec::new();
         for index in self
             .indexes
@@ -38,6 +39,7 @@ impl Tables {
                 path: row.path.clone(),
                 seq: row.desired,
                 lane: row.lane,
+                held_back_by: row.open_run().filter(|run| held_back.contains(run)),
             });
             per_index.push(due.collect());
         }
@@ -131,7 +133,7 @@ impl Tables {
             }
             let pending = row.state == FileState::Pending;
             if pending || row.state.is_running() {
-                stats.backlog += 1;
+                stats.backlog += u64::from(!pending || row.suspended.is_none());
                 if row.unapplied() {
                     stats.oldest_pending_at = Some(
                         stats
@@ -140,7 +142,7 @@ impl Tables {
                     );
                 }
             }
-            if pending && row.waits_for.is_none() {
+            if pending && row.waits_for.is_none() && row.suspended.is_none() {
                 stats.next_due_at = Some(
                     stats
                         .next_due_at
@@ -160,9 +162,9 @@ impl Tables {
             !goes
         });
         for (_, row) in self.files.iter_mut().filter(|((of, _), _)| of == index) {
-            let old = row.history.len().saturating_sub(keep as usize);
-            row.history.drain(..old);
-            gone += old;
+            let (before, old) = (row.history.len(), row.entries - i64::from(keep));
+            row.history.retain(|entry| entry.n > old);
+            gone += before - row.history.len();
         }
         gone += super::control::prune_operations(&mut self.operations, index, now - millis(older_than));
         gone as u64

@@ -77,12 +77,19 @@ pub(in crate::ledger) static ADVANCE_OPERATION: Sql = Sql::new(
      RETURNING operation_id",
 );
 
-/// Files to be done per index and lane, from the index `files_working` alone.
+/// Files to be done per index and lane, from the index `files_working` alone; less the suspended ones, of which
+/// `files_suspended` knows.
 pub(in crate::ledger) static BACKLOG: Sql = Sql::new(
-    "SELECT index_id, lane,
-        COUNT(CASE WHEN state = 'PENDING' THEN 1 END), COUNT(CASE WHEN state <> 'PENDING' THEN 1 END)
-     FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
-     GROUP BY index_id, lane ORDER BY index_id, lane",
+    "SELECT index_id, lane, CAST(SUM(pending) AS BIGINT), CAST(SUM(running) AS BIGINT) FROM (
+        SELECT index_id, lane, COUNT(CASE WHEN state = 'PENDING' THEN 1 END) AS pending,
+            COUNT(CASE WHEN state <> 'PENDING' THEN 1 END) AS running
+        FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
+        GROUP BY index_id, lane
+        UNION ALL
+        SELECT index_id, lane, -COUNT(*) AS pending, 0 AS running
+        FROM files WHERE suspended IS NOT NULL AND state = 'PENDING'
+        GROUP BY index_id, lane) AS parts
+     GROUP BY index_id, lane HAVING SUM(pending) + SUM(running) > 0 ORDER BY index_id, lane",
 );
 
 /// $1 id, $2 queue, $3 reason, $4 problem, $5 body

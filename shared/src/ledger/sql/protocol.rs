@@ -15,6 +15,8 @@ use super::{Sql, claim_columns};
 /// - `run_open`: its run waits for it, unless it waits for approval;
 /// - `back_to`: what it goes back to when its run is cancelled. Only a request to make it again has that, and any other
 ///   change ends it;
+/// - `suspended`: a file that was suspended itself stays so; one that was set aside because of its run is looked at again, as
+///   another run may have asked for it;
 /// - `waits_for`: replaced. A rename sets that of the new path to nothing and that of the old path to the new one.
 ///   So an edge `old → new` is only ever added to a `new` that has no edge of its own, in the same transaction; such
 ///   an edge cannot close a cycle, and every other statement only removes edges.
@@ -23,12 +25,12 @@ use super::{Sql, claim_columns};
 /// $10 waits for, $11 run, $12 belongs to a batch (1) or not (0), $13 make it again (1) or not (0)
 pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
     "INSERT INTO files (index_id, file_id, path, state, lane, desired_seq, not_before, enqueued_at, updated_at, reason,
-        sequencer, renamed_from, waits_for, run_id, run_joined, run_open, again_seq, entries)
+        sequencer, renamed_from, waits_for, run_id, run_joined, run_open, again_seq, entries, created_at)
      SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), 1, now_ms() + CAST($6 AS BIGINT), now_ms(), now_ms(), $7,
         $8, $9, $10, run,
         CASE WHEN run IS NOT NULL THEN 1 WHEN CAST($12 AS BIGINT) = 1 THEN 2 ELSE 0 END,
         CASE WHEN run IS NULL THEN 0 WHEN CAST($4 AS TEXT) = 'AWAITING_APPROVAL' THEN 2 ELSE 1 END,
-        CAST($13 AS BIGINT), 1
+        CAST($13 AS BIGINT), 1, now_ms()
      FROM (SELECT CASE WHEN CAST($12 AS BIGINT) = 1
             THEN COALESCE(CAST($11 AS TEXT), (SELECT batch_run FROM indexes WHERE indexes.index_id = $1))
             ELSE CAST($11 AS TEXT) END AS run) AS of_run
@@ -51,6 +53,8 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
         sequencer = COALESCE(excluded.sequencer, files.sequencer),
         renamed_from = COALESCE(excluded.renamed_from, files.renamed_from),
         waits_for = excluded.waits_for,
+        suspended = CASE WHEN files.suspended = 'file' THEN files.suspended END,
+        suspended_at = CASE WHEN files.suspended = 'file' THEN files.suspended_at END,
         run_joined = CASE
             WHEN excluded.run_id IS NULL THEN excluded.run_joined
             WHEN files.run_open = 1 AND excluded.run_id = files.run_id THEN 0
@@ -77,11 +81,11 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
 pub(in crate::ledger) static MARK_WOKEN: Sql = Sql::new(
     "UPDATE files SET woken_at = now_ms()
      WHERE index_id = $1 AND file_id = $2 AND desired_seq = $3 AND state = 'PENDING' AND waits_for IS NULL
-        AND not_before <= now_ms()",
+        AND suspended IS NULL AND not_before <= now_ms()",
 );
 
-/// **claim**: may the caller have the file? PENDING and due, not waiting for another, with something to do, in an ACTIVE
-/// index. A dirty file goes straight to PUBLISHING: its version is committed, only old points are left to remove, and
+/// **claim**: may the caller have the file? PENDING and due, not waiting for another, not suspended, with something to do, in
+/// an ACTIVE index, and no suspended run waits for it. A dirty file goes straight to PUBLISHING: its version is committed, only old points are left to remove, and
 /// that happens before anything newer, so no `prev_claim` is ever overwritten.
 ///
 /// A claim id is good for one hold: a late duplicate of the request must not take the file again under an id that two
@@ -102,11 +106,15 @@ pub(in crate::ledger) static CLAIM: Sql = Sql::new(concat!(
         entries = entries + 1,
         updated_at = now_ms()
      WHERE index_id = $1 AND file_id = $2 AND state = 'PENDING' AND not_before <= now_ms() AND waits_for IS NULL
+        AND suspended IS NULL
         AND (desired_seq > applied_seq OR dirty = 1)
         AND last_claim IS DISTINCT FROM $3
         AND NOT EXISTS (SELECT 1 FROM history
             WHERE history.index_id = files.index_id AND history.file_id = files.file_id AND history.claim_id = $3)
         AND EXISTS (SELECT 1 FROM indexes WHERE indexes.index_id = files.index_id AND indexes.state = 'ACTIVE')
+        AND NOT EXISTS (SELECT 1 FROM runs
+            WHERE runs.run_id = files.run_id AND files.run_open = 1
+                AND runs.suspended_at IS NOT NULL AND runs.completed_at IS NULL)
      RETURNING ",
     claim_columns!()
 ));

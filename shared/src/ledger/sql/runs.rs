@@ -46,9 +46,9 @@ pub(in crate::ledger) static STALL_RUN: Sql = Sql::new(
      WHERE run_id = $1 AND state = 'LISTING' AND pages = $2",
 );
 
-/// **cancel_run**: can it still be cancelled? $1 run
+/// **cancel_run**: can it still be cancelled? That ends a suspension: nothing of it may be held back for ever. $1 run
 pub(in crate::ledger) static CANCEL_RUN: Sql = Sql::new(
-    "UPDATE runs SET state = 'CANCELLING', sealed = 1, sealed_at = now_ms(), problem = NULL
+    "UPDATE runs SET state = 'CANCELLING', sealed = 1, sealed_at = now_ms(), problem = NULL, suspended_at = NULL
      WHERE run_id = $1 AND state IN ('LISTING', 'RUNNING')
      RETURNING index_id",
 );
@@ -59,7 +59,8 @@ pub(in crate::ledger) static LEAVE_BATCH: Sql =
 
 /// **give_back**: does nobody hold the file, and does the run still wait for it? What only the run wanted is not wanted any
 /// more: the row is what it was, and the request counts as applied (that of a file that had failed is open again, as it was).
-/// A dirty one stays PENDING, because its old points have to be removed.
+/// A dirty one stays PENDING, because its old points have to be removed. One that was set aside because of the run is not any
+/// more.
 ///
 /// $1 run, $2 limit
 pub(in crate::ledger) static GIVE_BACK: Sql = Sql::new(
@@ -70,6 +71,8 @@ pub(in crate::ledger) static GIVE_BACK: Sql = Sql::new(
         run_id = CASE WHEN back_to IS NOT NULL AND dirty = 0 THEN run_id END,
         back_to = NULL,
         run_open = 2,
+        suspended = CASE WHEN suspended = 'file' THEN suspended END,
+        suspended_at = CASE WHEN suspended = 'file' THEN suspended_at END,
         run_joined = 0,
         run_left = NULL,
         entries = entries + 1,
@@ -158,7 +161,7 @@ pub(in crate::ledger) static COUNT: Sql = Sql::new(
 macro_rules! run_columns {
     () => {
         "run_id, index_id, kind, state, asked_by, path, opened_at, completed_at, total, ended_indexed, ended_failed, \
-         ended_skipped, ended_deleted, ended_awaiting, problem, now_ms()"
+         ended_skipped, ended_deleted, ended_awaiting, problem, suspended_at, now_ms()"
     };
 }
 

@@ -11,10 +11,13 @@ use crate::ids::ClaimId;
 /// One line of a file's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
+    /// Its number in the file's history; later ones have greater numbers.
+    #[serde(default)]
+    pub n: i64,
     /// When.
     pub at: UnixMillis,
     /// What: `enqueued`, `claimed`, `committed`, `released`, `failed`, `swept`, `retried`, `approved`, `rejected`,
-    /// `cancelled`.
+    /// `cancelled`, `terminated`, `suspended`, `resumed`.
     pub event: String,
     /// The file's state after it.
     pub state: FileState,
@@ -37,7 +40,7 @@ pub struct IndexStats {
     pub bytes: u64,
     /// Files that are indexed in part: [`Version::missing`](super::Version::missing) says which parts are not.
     pub partial: u64,
-    /// PENDING and running files.
+    /// PENDING and running files, without those that are suspended.
     pub backlog: u64,
     /// When the oldest change that is not yet applied was reported, of files that are PENDING or running.
     pub oldest_pending_at: Option<UnixMillis>,

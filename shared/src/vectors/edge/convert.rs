@@ -78,6 +78,10 @@ pub(super) fn of_file(file: FileId) -> Filter {
     any("file_id", &[file])
 }
 
+pub(super) fn of_claim(claim: ClaimId) -> Filter {
+    any("claim", &[claim])
+}
+
 /// Every claim with its number of points.
 pub(super) fn all_claims() -> FacetRequest {
     FacetRequest {

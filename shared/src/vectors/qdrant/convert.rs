@@ -130,6 +130,10 @@ pub(super) fn of_file(file: FileId) -> Filter {
     any_of("file_id", &[file])
 }
 
+pub(super) fn of_claim(claim: ClaimId) -> Filter {
+    any_of("claim", &[claim])
+}
+
 /// At most `limit` claims with their numbers of points.
 pub(super) fn claims(target: Target<'_>, limit: u64) -> FacetCounts {
     FacetCounts {

@@ -78,6 +78,29 @@ pub(super) enum Op {
     },
     CloseBatch,
     WakePending,
+    Terminate {
+        file: usize,
+        etag: Option<u8>,
+    },
+    SuspendFile {
+        file: usize,
+        resume: bool,
+    },
+    SuspendRun {
+        run: u8,
+        resume: bool,
+    },
+    SetAside,
+    LetGo {
+        limit: u32,
+    },
+    Rewind {
+        run: u8,
+        limit: u32,
+    },
+    Purge {
+        file: usize,
+    },
     ForgetDead {
         which: Index,
     },
@@ -135,6 +158,13 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..2, 0_u8..2).prop_map(|(run, limit)| Op::Cancel { run, limit }),
         1 => Just(Op::CloseBatch),
         1 => Just(Op::WakePending),
+        2 => (file(), prop::option::of(0_u8..3)).prop_map(|(file, etag)| Op::Terminate { file, etag }),
+        2 => (file(), any::<bool>()).prop_map(|(file, resume)| Op::SuspendFile { file, resume }),
+        1 => (0_u8..2, any::<bool>()).prop_map(|(run, resume)| Op::SuspendRun { run, resume }),
+        2 => Just(Op::SetAside),
+        1 => (1_u32..3).prop_map(|limit| Op::LetGo { limit }),
+        1 => (0_u8..2, 1_u32..3).prop_map(|(run, limit)| Op::Rewind { run, limit }),
+        1 => file().prop_map(|file| Op::Purge { file }),
         1 => any::<Index>().prop_map(|which| Op::ForgetDead { which }),
         1 => (0_u32..4).prop_map(|keep| Op::Prune { keep }),
         4 => prop_oneof![Just(1_u64), Just(50), Just(1000)].prop_map(|millis| Op::Advance { millis }),

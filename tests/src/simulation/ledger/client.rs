@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::blob_path::BlobPath;
+use shared::file_state::FileState;
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
     Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
     DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
-    IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation, OperationPage,
-    OperationRecord, ReleaseOutcome, RunFilter, RunLedger, RunPage, RunRecord, RunWork, SweepPolicy, Swept,
+    IndexRecord, IndexStats, InstancesLedger, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation,
+    OperationPage, OperationRecord, ReleaseOutcome, Rewound, RunFilter, RunLedger, RunPage, RunRecord,
+    RunWork, SweepPolicy, Swept, Terminate,
 };
 use shared::work_message::WorkMessage;
 
@@ -305,6 +307,84 @@ impl RunLedger for LedgerClient {
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
         self.server.model.run(run).await
+    }
+}
+
+/// What people do goes to the server as it is: they see the answer, or ask again.
+#[async_trait]
+impl InstancesLedger for LedgerClient {
+    async fn terminate(&self, terminate: &Terminate) -> Result<bool, LedgerError> {
+        self.server.model.terminate(terminate).await
+    }
+
+    async fn suspend_file(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        reason: &str,
+    ) -> Result<Option<FileState>, LedgerError> {
+        self.server.model.suspend_file(index, file, reason).await
+    }
+
+    async fn resume_file(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        reason: &str,
+    ) -> Result<Option<FileState>, LedgerError> {
+        self.server.model.resume_file(index, file, reason).await
+    }
+
+    async fn suspend_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.suspend_run(run).await
+    }
+
+    async fn resume_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.resume_run(run).await
+    }
+
+    async fn rewind_run(
+        &self,
+        run: RunId,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Rewound, LedgerError> {
+        self.server.model.rewind_run(run, after, limit).await
+    }
+
+    async fn set_aside(&self, due: &[DueFile]) -> Result<u64, LedgerError> {
+        self.server.model.set_aside(due).await
+    }
+
+    async fn let_go(&self, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.let_go(limit).await
+    }
+
+    async fn suspended_files(
+        &self,
+        index: &IndexId,
+        after: Option<&BlobPath>,
+        limit: u32,
+    ) -> Result<Vec<FileRow>, LedgerError> {
+        self.server.model.suspended_files(index, after, limit).await
+    }
+
+    async fn history_before(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, LedgerError> {
+        self.server.model.history_before(index, file, before, limit).await
+    }
+
+    async fn purge_files(&self, index: &IndexId, files: &[FileId]) -> Result<u64, LedgerError> {
+        self.server.model.purge_files(index, files).await
+    }
+
+    async fn purge_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.purge_run(run).await
     }
 }
 

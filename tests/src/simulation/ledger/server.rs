@@ -11,7 +11,8 @@ use shared::ids::{ClaimId, FileId, IndexId};
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, DueFile, Enqueued,
-    Fail, FailOutcome, FileFilter, FileRow, Hold, Ledger, LedgerError, ReleaseOutcome, SweepPolicy, Swept,
+    Fail, FailOutcome, FileFilter, FileRow, Hold, InstancesLedger, Ledger, LedgerError, ReleaseOutcome,
+    SweepPolicy, Swept, TERMINATED, Terminate,
 };
 use shared::retry::Failure;
 use shared::work_message::WorkMessage;
@@ -316,6 +317,54 @@ impl LedgerServer {
             );
         }
         Ok(decided)
+    }
+
+    /// Somebody ends what goes on with a file.
+    pub(in super::super) async fn terminate(&self, path: &BlobPath) -> Answer<()> {
+        let before = self.rows().await?;
+        let terminate = Terminate {
+            index: self.index.clone(),
+            file_id: FileId::of(&self.index, path),
+            failure: Failure::permanent(TERMINATED, "somebody ended it"),
+            etag: None,
+        };
+        if self.model.terminate(&terminate).await? {
+            self.world.note("operator", format_args!("terminates {path}"));
+        }
+        self.observe_all(&before, Statement::Terminate).await
+    }
+
+    /// Somebody keeps a file from being worked on.
+    pub(in super::super) async fn suspend(&self, path: &BlobPath) -> Answer<()> {
+        let before = self.rows().await?;
+        let file = FileId::of(&self.index, path);
+        if self.model.suspend_file(&self.index, file, "").await?.is_some() {
+            self.world.note("operator", format_args!("suspends {path}"));
+        }
+        self.observe_all(&before, Statement::Suspend).await
+    }
+
+    /// Somebody lets a file go on.
+    pub(in super::super) async fn resume(&self, path: &BlobPath) -> Answer<()> {
+        let before = self.rows().await?;
+        let file = FileId::of(&self.index, path);
+        if self.model.resume_file(&self.index, file, "").await?.is_some() {
+            self.world.note("operator", format_args!("resumes {path}"));
+        }
+        self.observe_all(&before, Statement::Resume).await
+    }
+
+    /// Whatever is suspended is resumed, and what was terminated is tried again.
+    pub(in super::super) async fn let_all_go_on(&self) -> Answer<()> {
+        for row in self.rows().await? {
+            if row.suspended.is_some() {
+                self.resume(&row.path).await?;
+            }
+            if row.last_error.is_some_and(|error| error.code == TERMINATED) {
+                self.retry_failed(Some(&row.path)).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn prune(&self, keep: u32, older_than: Duration) -> Answer<u64> {
