@@ -112,7 +112,7 @@ fn each_statement_uses_its_index() {
         ),
         (
             &sql::SUSPENDED_PENDING,
-            "COVERING INDEX files_suspended (index_id=?)",
+            "COVERING INDEX files_suspended (index_id=?",
         ),
         (&sql::HISTORY_BEFORE, "(index_id=? AND file_id=? AND n<?)"),
     ];
