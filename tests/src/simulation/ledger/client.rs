@@ -260,7 +260,7 @@ impl RunLedger for LedgerClient {
         page: &RunPage,
         lease: Duration,
     ) -> Result<Option<RunWork>, LedgerError> {
-        self.server.model.advance_run(work, page, lease).await
+        self.server.advance_run(work, page, lease).await
     }
 
     async fn stall_run(&self, work: &RunWork, problem: &str, wait: Duration) -> Result<(), LedgerError> {

@@ -1,6 +1,6 @@
 //! The model ledger with the checker beside it, and with the planted bugs that a ledger can have.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use shared::ledger::model::ModelLedger;
 use shared::ledger::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, DueFile, Enqueued,
     Fail, FailOutcome, FileFilter, FileRow, Hold, InstancesLedger, Ledger, LedgerError, ReleaseOutcome,
-    SweepPolicy, Swept, TERMINATED, Terminate,
+    RunLedger, RunPage, RunWork, SweepPolicy, Swept, TERMINATED, Terminate,
 };
 use shared::retry::Failure;
 use shared::work_message::WorkMessage;
@@ -156,6 +156,31 @@ impl LedgerServer {
             ),
         );
         Ok(answer)
+    }
+
+    /// A page of a run. Nobody here tries files again by a run.
+    pub(super) async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Answer<Option<RunWork>> {
+        let mut before = BTreeMap::new();
+        for change in &page.changes {
+            for path in std::iter::once(&change.path).chain(&change.renamed_from) {
+                let file = FileId::of(&self.index, path);
+                before.insert(file, self.row(file).await?);
+            }
+        }
+        let after = self.model.advance_run(work, page, lease).await?;
+        if after.is_some() {
+            self.history.reported(&page.changes);
+            for (file, before) in before {
+                self.planted().done.remove(&file);
+                self.observe(file, before.as_ref(), Statement::Enqueue).await?;
+            }
+        }
+        Ok(after)
     }
 
     pub(super) async fn due(&self, window: u32, rewake_after: Duration) -> Answer<Vec<DueFile>> {
