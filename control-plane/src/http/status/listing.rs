@@ -202,7 +202,7 @@ enum After {
 
 /// An instance as it was found.
 pub(super) enum Listed {
-    Run(RunRecord),
+    Run(Box<RunRecord>),
     File(IndexId, Box<FileRow>),
 }
 
@@ -298,7 +298,7 @@ impl Reader<'_> {
                 self.looked_at += 1;
                 before = Some((run.opened_at, run.id));
                 if self.filter.has_run(&run) {
-                    self.found.push(Listed::Run(run));
+                    self.found.push(Listed::Run(Box::new(run)));
                 }
             }
             if !full {
@@ -409,7 +409,7 @@ pub(in crate::http) async fn list(
     let shown: Vec<InstanceStatus> = found
         .into_iter()
         .map(|found| match found {
-            Listed::Run(run) => InstanceStatus::of_run(run, show_input),
+            Listed::Run(run) => InstanceStatus::of_run(*run, show_input),
             Listed::File(index, row) => InstanceStatus::of_file(&index, *row, show_input),
         })
         .collect();
