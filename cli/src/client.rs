@@ -75,6 +75,11 @@ impl Client {
         matches!(self.way, Way::Http(_))
     }
 
+    /// The index.
+    pub(crate) fn index(&self) -> &str {
+        &self.index
+    }
+
     /// The path of something of the index.
     pub(crate) fn of_index<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
         [&["indexes", self.index.as_str()], rest].concat()

@@ -9,6 +9,7 @@ mod opening;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::http;
@@ -75,6 +76,7 @@ struct Up {
     reconciler: Arc<Reconciler>,
     sweeper: Sweeper,
     upkeep: Upkeep,
+    approvals: ApprovalDesk,
     metrics: Arc<index_processor::metrics::Metrics>,
     settled: Arc<Notify>,
 }
@@ -162,12 +164,19 @@ impl Up {
             reconciler: Arc::clone(&reconciler),
             clock: Arc::clone(&embedded.clock),
             nudge: Arc::clone(&embedded.nudge),
-            duties,
+            duties: Arc::clone(&duties),
             metrics: Arc::clone(&embedded.metrics),
             settings: UpkeepSettings {
                 reconcile_every: Duration::from_secs(args.reconcile_every),
                 ..UpkeepSettings::default()
             },
+        };
+        let approvals = ApprovalDesk {
+            ledger: Arc::clone(&embedded.ledger),
+            duties,
+            nudge: Arc::clone(&embedded.nudge),
+            webhook: None,
+            metrics: Arc::clone(&embedded.metrics),
         };
         Ok(Self {
             embedded,
@@ -178,6 +187,7 @@ impl Up {
             reconciler,
             sweeper,
             upkeep,
+            approvals,
             metrics,
             settled,
         })
@@ -205,6 +215,7 @@ impl Up {
             reconciler,
             sweeper,
             upkeep,
+            approvals,
             metrics,
             settled,
             pipeline,
@@ -212,6 +223,7 @@ impl Up {
         let worker = tasks.spawn(worker.run(tasks.stopping()));
         tasks.spawn(dispatcher.run(tasks.stopping()));
         tasks.spawn(sweeper.run(tasks.stopping()));
+        tasks.spawn(approvals.run(tasks.stopping()));
         upkeep.start(&tasks);
         let url = listener
             .as_ref()

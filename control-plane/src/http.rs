@@ -1,6 +1,7 @@
 //! The HTTP interface: one route table, one file per resource.
 
 pub mod access;
+pub mod approvals;
 pub mod backlog;
 pub mod dead_letters;
 pub mod errors;
@@ -81,7 +82,10 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(runs::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one))
-        .routes(routes!(runs::decide))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::one))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
 }
 
 /// Serves until told to stop; open requests are finished.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::fleet::FleetOpener;
@@ -52,6 +53,11 @@ fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {
         .map(drop)
         .map_err(|error| error.to_string())?;
     settings.ledger.check().map_err(|error| error.to_string())?;
+    settings
+        .approvals
+        .webhook(Arc::new(SystemClock))
+        .map(drop)
+        .map_err(|error| error.to_string())?;
     if !(0.0..=1.0).contains(&settings.upkeep.deletion_guard_share) {
         return Err("--deletion-guard-share is a share from 0 to 1".to_owned());
     }
@@ -130,6 +136,13 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         ledger: Arc::clone(&ledger),
         duties: Arc::clone(&duties),
     };
+    let approvals = ApprovalDesk {
+        ledger: Arc::clone(&ledger),
+        duties: Arc::clone(&duties),
+        nudge: Arc::clone(&nudge),
+        webhook: settings.approvals.webhook(Arc::clone(&clock))?,
+        metrics: Arc::clone(&metrics),
+    };
     let intake = Intake {
         ledger: Arc::clone(&ledger),
         indexes: Arc::clone(&indexes) as _,
@@ -163,6 +176,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));
+    tasks.spawn(approvals.run(tasks.stopping()));
     tasks.spawn(dead_letters::run(
         Arc::clone(&queue),
         ledger,

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub stale_hits: IntCounter,
     /// Messages that the queue gave up, by `reason`: `rejected`, `delivery_limit`, `maxlen`, `expired`, `other`.
     pub dead_letters: IntCounterVec,
+    /// Approvals, by `event`: `opened`, `timer` (nobody decided in time).
+    pub approvals: IntCounterVec,
     /// Files by `index` and `state`, read from the ledger at scrape time.
     pub files: IntGaugeVec,
     /// PENDING and running files by `index` and `lane`, read at scrape time.
@@ -100,6 +102,11 @@ impl Metrics {
                 "longshore_backlog",
                 "Pending and running files by index and lane",
                 &["index", "lane"],
+            )?,
+            approvals: declare.counters(
+                "longshore_approvals_total",
+                "Approvals that were opened, and decided by the timer",
+                "event",
             )?,
             dead_letters: declare.counters(
                 "longshore_dead_letters_total",

@@ -54,6 +54,8 @@ pub struct Plan {
     pub removed: usize,
     /// Of those, removals that wait for approval.
     pub held: usize,
+    /// Files that are gone, and that somebody decided to keep.
+    pub kept: usize,
     /// Files that are as the ledger has them.
     pub unchanged: usize,
     /// Of those, files that are settled: searchable, or left out for a stated reason.
@@ -81,6 +83,9 @@ pub fn error_tag(error: &BlobError) -> String {
     }
 }
 
+/// The reason of a comparison that somebody asked for.
+pub const ASKED: &str = "run";
+
 /// Compares a listing with the ledger's rows of the same scope.
 ///
 /// With a `pipeline`, files that were made with other settings count as changed. `index_size` is the number of files in the whole index, for the guard. Below a folder that could not be listed
@@ -104,12 +109,15 @@ pub fn plan(
         .map(|entry| entry.path.as_str())
         .collect();
 
-    let mut gone: Vec<&KnownFile> = known
+    let gone = known
         .iter()
         .filter(|file| !present.contains(&file.path))
-        .filter(|file| !unlisted.iter().any(|folder| file.path.is_under(folder)))
+        .filter(|file| !unlisted.iter().any(|folder| file.path.is_under(folder)));
+    // What somebody decided to keep is not asked about again, until somebody asks.
+    let asked = reason == ASKED;
+    let (kept, mut gone): (Vec<&KnownFile>, Vec<&KnownFile>) = gone
         .filter(|file| removal_is_news(file.state))
-        .collect();
+        .partition(|file| file.kept && !asked);
     let mut gone_by_tag: BTreeMap<&str, &BlobPath> = gone
         .iter()
         .filter_map(|file| Some((file.etag.as_deref()?, &file.path)))
@@ -158,6 +166,7 @@ pub fn plan(
     plan.renamed = renames.len();
     plan.removed = gone.len();
     plan.held = if hold { gone.len() } else { 0 };
+    plan.kept = kept.len();
     plan.changes = renames
         .iter()
         .chain(&additions)

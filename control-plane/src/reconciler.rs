@@ -128,6 +128,7 @@ impl Reconciler {
             missing: (plan.added + plan.renamed) as u64,
             changed: plan.changed as u64,
             orphaned: plan.removed as u64,
+            kept: plan.kept as u64,
             ..before
         };
         self.ledger.note_comparison(&self.index, &comparison).await

@@ -1,11 +1,15 @@
 //! Settings of a control plane, as flags, variables and file entries.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::{Args, Parser};
+use shared::clock::Clock;
 use shared::ids::IndexId;
 use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
+
+use crate::approvals::webhook::{InvalidWebhook, Webhook};
 
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
@@ -39,6 +43,10 @@ pub struct ControlPlaneSettings {
     /// Repairs.
     #[command(flatten)]
     pub upkeep: UpkeepArgs,
+
+    /// Approvals.
+    #[command(flatten)]
+    pub approvals: ApprovalArgs,
 
     /// Events.
     #[command(flatten)]
@@ -107,6 +115,45 @@ pub struct UpkeepArgs {
         value_name = "SHARE"
     )]
     pub deletion_guard_share: f64,
+}
+
+/// Approvals.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Approvals")]
+pub struct ApprovalArgs {
+    /// Address that is told when removals wait for approval, and what was decided (Standard Webhooks) [default: nobody is told].
+    #[arg(
+        long,
+        env = "APPROVAL_WEBHOOK_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub approval_webhook_url: Secret,
+
+    /// Secret that requests to it are signed with [default: they are not signed].
+    #[arg(
+        long,
+        env = "APPROVAL_WEBHOOK_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub approval_webhook_secret: Secret,
+}
+
+impl ApprovalArgs {
+    /// The webhook, if there is one.
+    ///
+    /// # Errors
+    /// When its address is none.
+    pub fn webhook(&self, clock: Arc<dyn Clock>) -> Result<Option<Webhook>, InvalidWebhook> {
+        if self.approval_webhook_url.is_empty() {
+            return Ok(None);
+        }
+        let secret = Some(&self.approval_webhook_secret).filter(|secret| !secret.is_empty());
+        Webhook::new(&self.approval_webhook_url, secret, clock).map(Some)
+    }
 }
 
 /// Events.

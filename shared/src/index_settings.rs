@@ -8,7 +8,7 @@ mod retry;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::approval::ApprovalSettings;
+pub use self::approval::{ApprovalSettings, Otherwise};
 pub use self::budget::Budget;
 pub use self::chunking::Chunking;
 pub use self::files::FileRules;

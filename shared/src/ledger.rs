@@ -16,6 +16,7 @@
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
+mod approvals;
 mod calls;
 pub mod conformance;
 mod control;
@@ -38,6 +39,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
+pub use approvals::*;
 pub use control::*;
 pub use types::*;
 
@@ -131,10 +133,6 @@ pub trait Ledger: Send + Sync + 'static {
         path: Option<&BlobPath>,
         run: Option<RunId>,
     ) -> Result<u64, LedgerError>;
-
-    /// Decides on every AWAITING_APPROVAL file of the index. Approved ones become PENDING; rejected ones go back to what
-    /// their live version is, and the held change counts as applied. Returns how many.
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError>;
 
     /// The live claim of each file that has one. Search keeps only hits whose claim is in the answer.
     async fn live_claims(

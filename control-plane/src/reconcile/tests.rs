@@ -39,6 +39,7 @@ fn row(name: &str, state: FileState, etag: &str) -> KnownFile {
         state,
         etag: Some(etag.to_owned()),
         pipeline: Some(PIPELINE.to_owned()),
+        kept: false,
     }
 }
 
@@ -232,4 +233,29 @@ fn additions_are_never_held() {
             .iter()
             .all(|change| change.hold == (change.path != path("new")))
     );
+}
+
+#[test]
+fn what_was_kept_is_asked_about_only_when_somebody_asks() {
+    let known = [KnownFile {
+        kept: true,
+        ..row("kept.md", FileState::Indexed, "v1")
+    }];
+    let guard = DeletionGuard::default();
+    let by = |reason| {
+        plan(
+            &[],
+            &known,
+            Some(PIPELINE),
+            known.len(),
+            guard,
+            Lane::Bulk,
+            reason,
+        )
+    };
+    let periodic = by("reconcile");
+    assert_eq!((periodic.removed, periodic.kept), (0, 1));
+    assert!(periodic.changes.is_empty());
+    let asked = by(ASKED);
+    assert_eq!((asked.removed, asked.kept), (1, 0));
 }

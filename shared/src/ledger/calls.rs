@@ -3,6 +3,7 @@
 //! Each function runs inside one transaction of its caller. Its first statement decides; what follows goes with the
 //! change: a line of history, files that waited, the total of a run.
 
+pub(super) mod approvals;
 pub(super) mod attempts;
 pub(super) mod control;
 mod notes;

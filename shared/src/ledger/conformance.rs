@@ -3,6 +3,7 @@
 //! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
+mod approvals;
 mod control;
 mod failures;
 mod life;
@@ -74,8 +75,10 @@ where
     check! {
         life: one_file_from_change_to_index, changes_while_running_are_done_afterwards, claims_are_refused,
             a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold, a_commit_can_be_repeated,
-            commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match, held_removals_wait_for_a_decision,
+            commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match,
             unknown_indexes_are_refused;
+        approvals: held_removals_wait_for_a_decision, one_of_two_decisions_counts, a_decision_has_a_ceiling,
+            what_came_later_is_asked_again, a_timer_waits, nothing_held_is_withdrawn, the_webhook_is_told_each_state;
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
             wake_ups_of_claimed_files_are_not_stamped;
         failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,

@@ -132,7 +132,7 @@ pub enum Erased {
 
 /// Bookkeeping of the control plane. All calls are atomic.
 #[async_trait]
-pub trait ControlLedger: Ledger {
+pub trait ControlLedger: Ledger + super::Approvals {
     /// Takes or keeps a duty for `lease`, unless another owner's lease on it has not run out. Several control planes share
     /// the background work this way; a duty that two had for a moment does no harm, it only costs twice.
     async fn hold_duty(&self, duty: &str, owner: &str, lease: Duration) -> Result<bool, LedgerError>;

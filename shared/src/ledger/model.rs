@@ -4,6 +4,7 @@
 //! wake-ups, the words of the history). A test drives random interleavings against both and compares every answer and
 //! every row.
 
+mod approvals;
 mod attempts;
 mod control;
 mod requests;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use self::approvals::StoredApproval;
 use self::control::StoredOperation;
 use self::row::Row;
 use super::{
@@ -45,6 +47,7 @@ struct Tables {
     duties: BTreeMap<String, (String, UnixMillis)>,
     operations: BTreeMap<OperationId, StoredOperation>,
     dead_letters: BTreeMap<Uuid, DeadLetter>,
+    approvals: BTreeMap<(IndexId, u64), StoredApproval>,
 }
 
 impl ModelLedger {
@@ -171,11 +174,6 @@ impl Ledger for ModelLedger {
     ) -> Result<u64, LedgerError> {
         let (mut tables, now) = self.enter();
         Ok(tables.retry_failed(now, index, path.map(|path| FileId::of(index, path)), run))
-    }
-
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        let (mut tables, now) = self.enter();
-        Ok(tables.decide(now, index, approve))
     }
 
     async fn live_claims(

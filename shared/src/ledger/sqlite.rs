@@ -4,6 +4,7 @@
 //! connections (`readers`) and see every write that was answered. The database is in WAL mode with
 //! `synchronous=FULL`: an answered write survives a power cut.
 
+mod approvals;
 mod connection;
 mod control;
 mod readers;
@@ -190,12 +191,6 @@ impl Ledger for SqliteLedger {
     ) -> Result<u64, LedgerError> {
         let (index, file) = (index.clone(), path.map(|path| FileId::of(index, path)));
         self.write(async move |db| requests::retry_failed(db, &index, file, run).await)
-            .await
-    }
-
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        let index = index.clone();
-        self.write(async move |db| requests::decide(db, &index, approve).await)
             .await
     }
 

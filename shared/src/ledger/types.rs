@@ -88,6 +88,9 @@ pub struct Comparison {
     pub changed: u64,
     /// In the index, and no longer in the source.
     pub orphaned: u64,
+    /// The same, and somebody decided to keep them.
+    #[serde(default)]
+    pub kept: u64,
     /// Of the current ones, those whose points were missing from the vector store.
     pub without_points: u64,
     /// Claims in the vector store that nothing refers to; they are removed.
@@ -99,7 +102,7 @@ impl Comparison {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 52 bits")]
     pub fn completeness(&self) -> f64 {
-        let all = self.listed + self.orphaned;
+        let all = self.listed + self.orphaned + self.kept;
         if all == 0 {
             return 1.0;
         }
@@ -425,6 +428,9 @@ pub struct FileRow {
     pub updated_at: UnixMillis,
     /// The run that last asked for it.
     pub run: Option<RunId>,
+    /// Its removal was reported, and somebody decided to keep it; until it is reported again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// Which files to list.
@@ -451,4 +457,6 @@ pub struct KnownFile {
     pub etag: Option<String>,
     /// Fingerprint of the settings that the settled version was made with.
     pub pipeline: Option<String>,
+    /// Did somebody decide to keep it although the source does not have it?
+    pub kept: bool,
 }

@@ -19,8 +19,8 @@ use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::conformance::Fixture;
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter, FileRow, Hold, Ledger,
-    RunKind, SweepPolicy, Version,
+    ApprovalFilter, Approvals, Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter,
+    FileRow, Hold, Ledger, Resolution, RunKind, SweepPolicy, Version,
 };
 use shared::place::Missing;
 use shared::retry::Failure;
@@ -244,9 +244,7 @@ impl Pair {
                 let path = file.map(Self::path);
                 both!(self, retry_failed(&self.index, path.as_ref(), self.run(*run)));
             }
-            Op::Decide { approve } => {
-                both!(self, decide(&self.index, *approve));
-            }
+            Op::Decide { approve, most } => self.decide(*approve, Some(u64::from(*most))).await,
             Op::Pause { paused } => {
                 both!(self, set_active(&self.index, !paused));
             }
@@ -333,6 +331,29 @@ impl Pair {
         both!(self, prune(&self.index, 2, Duration::ZERO));
     }
 
+    /// Somebody decides on what waits, and the decision is carried out in two pages at most.
+    async fn decide(&mut self, remove: bool, ceiling: Option<u64>) {
+        both!(self, open_approvals());
+        let filter = ApprovalFilter {
+            unfinished: true,
+            ..ApprovalFilter::default()
+        };
+        let resolution = Resolution {
+            remove,
+            ceiling,
+            by: "somebody".to_owned(),
+            note: None,
+            after: Duration::ZERO,
+        };
+        for open in both!(self, approvals(&filter, 10)) {
+            both!(self, resolve_approval(&self.index, open.number, &resolution));
+            for _ in 0..2 {
+                both!(self, carry_out(&self.index, open.number, 2));
+            }
+            both!(self, approval(&self.index, open.number));
+        }
+    }
+
     /// When the world stands still, every file ends: nobody waits for ever.
     async fn run_dry(&mut self) {
         both!(self, set_active(&self.index, true));
@@ -344,7 +365,7 @@ impl Pair {
         for round in 0.. {
             self.advance(Duration::from_secs(5)).await;
             both!(self, sweep(&policy, 100));
-            both!(self, decide(&self.index, true));
+            self.decide(true, None).await;
             let due = both!(self, due(100, Duration::from_secs(1)));
             if due.is_empty() {
                 break;

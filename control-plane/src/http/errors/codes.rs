@@ -67,6 +67,8 @@ codes! {
         "Compare the path with `GET /indexes/{index}/files`; it is relative to the source, without a leading slash.";
     /// There is no such run.
     RunNotFound = "run_not_found", NOT_FOUND, "`GET /indexes/{index}/runs` lists the newest.";
+    /// There is no such approval.
+    ApprovalNotFound = "approval_not_found", NOT_FOUND, "`GET /approvals` lists those that there are.";
     /// The address does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Use a method that the `Allow` header names.";
     /// The request does not fit the state that something is in.
@@ -75,6 +77,8 @@ codes! {
     IndexExists = "index_exists", CONFLICT, "Choose another name, or delete the other index first.";
     /// The index is being deleted.
     IndexDeleting = "index_deleting", CONFLICT, "Wait until it is gone; a deletion is not taken back.";
+    /// Somebody has decided.
+    AlreadyDecided = "already_decided", CONFLICT, "Look at the decision; files that still wait have a new approval.";
     /// This process cannot do it.
     NotHere = "not_here", CONFLICT, "Ask the process that the detail names.";
     /// The body is too large.

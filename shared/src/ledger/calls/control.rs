@@ -50,7 +50,12 @@ pub(in crate::ledger) async fn erase_index<D: Database>(
     {
         return Ok(Erased::More);
     }
-    for statement in [&sql::ERASE_DEAD_CLAIMS, &sql::ERASE_OPERATIONS, &sql::ERASE_RUNS] {
+    for statement in [
+        &sql::ERASE_DEAD_CLAIMS,
+        &sql::ERASE_OPERATIONS,
+        &sql::ERASE_APPROVALS,
+        &sql::ERASE_RUNS,
+    ] {
         db.execute(statement, values![index]).await?;
     }
     let gone = db

@@ -81,6 +81,7 @@ pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
         enqueued_at: c.value()?,
         updated_at: c.value()?,
         run: c.text_or_null()?,
+        kept: c.value()?,
     })
 }
 

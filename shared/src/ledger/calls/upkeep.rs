@@ -105,7 +105,9 @@ pub(in crate::ledger) async fn prune<D: Database>(
         }
         Pruning::Operations => {
             let values = values![index, millis(older_than)];
-            let gone = db.execute(&sql::PRUNE_OPERATIONS, values).await?;
+            let mut gone = db.execute(&sql::PRUNE_OPERATIONS, values).await?;
+            let values = values![index, millis(older_than)];
+            gone += db.execute(&sql::PRUNE_APPROVALS, values).await?;
             Ok((gone, Some(Pruning::HistoryAfter(String::new()))))
         }
         Pruning::HistoryAfter(after) => {

@@ -4,7 +4,7 @@ use super::Tables;
 use super::row::Row;
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
-use crate::file_state::{FileState, Outcome, Step, transition};
+use crate::file_state::{FileState, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
 use crate::ledger::{Change, Enqueued, detail, millis};
 
@@ -64,6 +64,8 @@ impl Tables {
             row.attempts = 0;
         }
         row.woken_at = 0;
+        row.kept = false;
+        row.reason = change.reason;
         row.desired += 1;
         row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);
         row.record(now, "enqueued", row.desired, None, words);
@@ -109,37 +111,5 @@ impl Tables {
             retried += 1;
         }
         retried
-    }
-
-    pub(super) fn decide(&mut self, now: UnixMillis, index: &IndexId, approved: bool) -> u64 {
-        let mut decided = Vec::new();
-        for ((_, id), row) in self.files.iter_mut().filter(|((of, _), _)| of == index) {
-            let current = row.outcome.unwrap_or(Outcome::Deleted);
-            let Ok(state) = transition(
-                row.state,
-                Step::Decide {
-                    approved,
-                    current,
-                    dirty: row.dirty,
-                },
-            ) else {
-                continue;
-            };
-            row.state = state;
-            if !approved {
-                row.applied = row.desired;
-                row.last_error = row.skip_error.clone();
-            }
-            row.attempts = 0;
-            row.woken_at = 0;
-            row.not_before = now;
-            let event = if approved { "approved" } else { "rejected" };
-            row.record(now, event, row.desired, None, detail::nothing());
-            decided.push((*id, state));
-        }
-        for (file, state) in &decided {
-            self.settled(now, index, *file, *state);
-        }
-        decided.len() as u64
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) claimed: i64,
     pub(super) applied: i64,
     pub(super) lane: Lane,
+    pub(super) reason: &'static str,
+    pub(super) kept: bool,
     pub(super) woken_at: UnixMillis,
     pub(super) not_before: UnixMillis,
     pub(super) waits_for: Option<FileId>,
@@ -56,6 +58,8 @@ impl Row {
             claimed: 0,
             applied: 0,
             lane,
+            reason: "",
+            kept: false,
             woken_at: 0,
             not_before: now,
             waits_for: None,
@@ -182,6 +186,7 @@ impl Row {
             enqueued_at: self.enqueued_at,
             updated_at: self.updated_at,
             run: self.run,
+            kept: self.kept,
         }
     }
 }

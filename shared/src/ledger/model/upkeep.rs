@@ -118,6 +118,7 @@ impl Tables {
                 state: row.state,
                 etag: row.seen_etag.clone(),
                 pipeline: row.version.as_ref().map(|version| version.pipeline.clone()),
+                kept: row.kept,
             })
             .collect();
         known.sort_by(|a, b| a.path.cmp(&b.path));
@@ -222,6 +223,7 @@ impl Tables {
             row.history.drain(..old);
             gone += old;
         }
+        gone += self.prune_approvals(index, now - millis(older_than));
         gone += super::control::prune_operations(&mut self.operations, index, now - millis(older_than));
         gone as u64
     }

@@ -39,6 +39,7 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
         sequencer = COALESCE(excluded.sequencer, files.sequencer),
         renamed_from = COALESCE(excluded.renamed_from, files.renamed_from),
         waits_for = excluded.waits_for,
+        kept = 0,
         run_joined = CASE WHEN excluded.run_id IS NULL OR excluded.run_id = files.run_id THEN 0 ELSE 1 END,
         run_id = COALESCE(excluded.run_id, files.run_id),
         entries = files.entries + 1,
@@ -255,22 +256,4 @@ pub(in crate::ledger) static RETRY: Sql = Sql::new(
         updated_at = now_ms()
      WHERE index_id = $1 AND state = 'FAILED' AND file_id = COALESCE($2, file_id)
      RETURNING file_id, desired_seq, run_joined, entries",
-);
-
-/// **decide**: is the file AWAITING_APPROVAL? Approved, it is PENDING; rejected, it is what its live version is. A dirty
-/// one is PENDING either way, because its old points have to be removed.
-///
-/// $1 index, $2 approved (1) or rejected (0)
-pub(in crate::ledger) static DECIDE: Sql = Sql::new(
-    "UPDATE files SET
-        state = CASE WHEN CAST($2 AS BIGINT) = 1 OR dirty = 1 THEN 'PENDING' ELSE COALESCE(outcome, 'DELETED') END,
-        applied_seq = CASE WHEN CAST($2 AS BIGINT) = 1 THEN applied_seq ELSE desired_seq END,
-        last_error = CASE WHEN CAST($2 AS BIGINT) = 1 THEN last_error ELSE skip_error END,
-        attempts = 0,
-        woken_at = 0,
-        not_before = now_ms(),
-        entries = entries + 1,
-        updated_at = now_ms()
-     WHERE index_id = $1 AND state = 'AWAITING_APPROVAL'
-     RETURNING file_id, state, desired_seq, entries",
 );

@@ -7,7 +7,7 @@ macro_rules! file_columns {
     () => {
         "file_id, path, state, desired_seq, claimed_seq, applied_seq, fence, attempts, failure_count, not_before, owner, \
          claim_id, lease_until, live_claim, prev_claim, etag, content_hash, pipeline, size, chunks, missing, last_error, \
-         enqueued_at, updated_at, run_id"
+         enqueued_at, updated_at, run_id, kept"
     };
 }
 
@@ -96,7 +96,7 @@ pub(in crate::ledger) static PARTIAL_FILES: Sql = Sql::new(concat!(
 
 /// What the reconciler compares. $1 index, $2 and $3 first and last path
 pub(in crate::ledger) static KNOWN_FILES: Sql = Sql::new(
-    "SELECT path, state, seen_etag, pipeline FROM files
+    "SELECT path, state, seen_etag, pipeline, kept FROM files
      WHERE index_id = $1 AND path >= $2 AND path <= $3 AND state <> 'DELETED'
      ORDER BY path",
 );

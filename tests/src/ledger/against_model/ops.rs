@@ -62,6 +62,8 @@ pub(super) enum Op {
     },
     Decide {
         approve: bool,
+        /// As many as whoever decides was shown.
+        most: u8,
     },
     Pause {
         paused: bool,
@@ -118,7 +120,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         2 => (prop_oneof![Just(30_u64), Just(10_000)], 1_u32..4, prop_oneof![1 => Just(1_u32), 3 => Just(10)])
             .prop_map(|(stale_after, max_attempts, limit)| Op::Sweep { stale_after, max_attempts, limit }),
         2 => (prop::option::of(file()), run()).prop_map(|(file, run)| Op::Retry { file, run }),
-        2 => any::<bool>().prop_map(|approve| Op::Decide { approve }),
+        2 => (any::<bool>(), 0_u8..4).prop_map(|(approve, most)| Op::Decide { approve, most }),
         1 => prop::bool::weighted(0.2).prop_map(|paused| Op::Pause { paused }),
         1 => (0_u8..2).prop_map(|run| Op::SealRun { run }),
         1 => any::<Index>().prop_map(|which| Op::ForgetDead { which }),

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use shared::blob_path::BlobPath;
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
-    Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
-    DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
-    IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
-    OperationRecord, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    Approval, ApprovalFilter, ApprovalState, Approvals, Backlog, Change, ClaimOutcome, ClaimRequest, Commit,
+    CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued, Erased, Fail,
+    FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
+    LedgerError, LiveFile, Operation, OperationPage, OperationRecord, ReleaseOutcome, Resolution, Resolved,
+    RunKind, RunRecord, SweepPolicy, Swept,
 };
 use shared::work_message::WorkMessage;
 
@@ -142,10 +143,6 @@ impl Ledger for LedgerClient {
         self.server.retry_failed(path).await
     }
 
-    async fn decide(&self, _index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        self.server.decide(approve).await
-    }
-
     async fn live_claims(
         &self,
         _index: &IndexId,
@@ -250,6 +247,51 @@ impl Ledger for LedgerClient {
 
     async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
         send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
+    }
+}
+
+/// Decisions are those of [`LedgerServer::decide`]; the rest passes through, without faults.
+#[async_trait]
+impl Approvals for LedgerClient {
+    async fn open_approvals(&self) -> Result<Vec<Approval>, LedgerError> {
+        self.server.model.open_approvals().await
+    }
+
+    async fn approvals(&self, filter: &ApprovalFilter, limit: u32) -> Result<Vec<Approval>, LedgerError> {
+        self.server.model.approvals(filter, limit).await
+    }
+
+    async fn approval(&self, index: &IndexId, number: u64) -> Result<Option<Approval>, LedgerError> {
+        self.server.model.approval(index, number).await
+    }
+
+    async fn resolve_approval(
+        &self,
+        index: &IndexId,
+        number: u64,
+        resolution: &Resolution,
+    ) -> Result<Resolved, LedgerError> {
+        self.server
+            .model
+            .resolve_approval(index, number, resolution)
+            .await
+    }
+
+    async fn carry_out(
+        &self,
+        index: &IndexId,
+        number: u64,
+        limit: u32,
+    ) -> Result<Option<Approval>, LedgerError> {
+        self.server.model.carry_out(index, number, limit).await
+    }
+
+    async fn untold_approvals(&self, limit: u32) -> Result<Vec<Approval>, LedgerError> {
+        self.server.model.untold_approvals(limit).await
+    }
+
+    async fn note_told(&self, index: &IndexId, number: u64, state: ApprovalState) -> Result<(), LedgerError> {
+        self.server.model.note_told(index, number, state).await
     }
 }
 
