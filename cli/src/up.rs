@@ -21,6 +21,7 @@ use index_processor::chunk::ChunkSettings;
 use index_processor::conversion::Conversion;
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
+use index_processor::meter::{IndexMeter, Meter};
 use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::blobs::source::Source;
@@ -90,6 +91,10 @@ impl Up {
         conversion: Arc<Conversion>,
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
+        let meter = Arc::new(Meter::new(Arc::clone(&embedded.ledger) as _));
+        embedded
+            .tasks
+            .spawn(Arc::clone(&meter).run(embedded.tasks.stopping()));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let pipeline = Arc::new(Pipeline::new(
             PipelineParts {
@@ -97,6 +102,11 @@ impl Up {
                 vectors: Arc::clone(&embedded.vectors),
                 embedder: embedded.embedder.clone(),
                 bm25: Arc::clone(&embedded.bm25),
+                meter: Some(IndexMeter {
+                    meter: Arc::clone(&meter),
+                    index: embedded.index.clone(),
+                    tokens_per_day: embedded.settings.budget.tokens_per_day,
+                }),
             },
             Arc::clone(&conversion),
             PipelineSettings {

@@ -11,6 +11,7 @@ pub mod files;
 pub mod health;
 pub mod indexes;
 mod openapi;
+pub mod plan;
 pub mod runs;
 pub mod search;
 
@@ -80,6 +81,8 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(files::list))
         .routes(routes!(files::one))
         .routes(routes!(runs::start))
+        .routes(routes!(plan::plan))
+        .routes(routes!(plan::usage))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one))
         .routes(routes!(approvals::list))

@@ -7,6 +7,7 @@
 pub mod approvals;
 pub mod dispatch;
 pub mod duties;
+pub mod estimate;
 pub mod fleet;
 pub mod http;
 pub mod indexes;

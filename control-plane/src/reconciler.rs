@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use shared::blobs::{BlobError, Blobs};
+use shared::blobs::{BlobError, Blobs, Listed};
 use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
-use shared::ledger::{Comparison, ControlLedger, LedgerError, RunKind};
+use shared::ledger::{Comparison, ControlLedger, KnownFile, LedgerError, RunKind};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
-use crate::reconcile::{DeletionGuard, Plan, plan};
+use crate::reconcile::{ASKED, DeletionGuard, Plan, plan};
 
 /// Changes recorded per transaction: bounds the ledger's longest write.
 const ENQUEUE_BATCH: usize = 1000;
@@ -86,17 +86,42 @@ impl Reconciler {
         result
     }
 
+    /// What comparing everything would do now, with what the source lists; nothing is recorded.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub async fn preview(&self) -> Result<(Plan, Vec<Listed>), ReconcileError> {
+        let (listed, known) = self.seen(std::slice::from_ref(&self.prefix)).await?;
+        let pipeline = self.pipeline.as_deref();
+        let plan = plan(
+            &listed,
+            &known,
+            pipeline,
+            known.len(),
+            self.guard,
+            Lane::Bulk,
+            ASKED,
+        );
+        Ok((plan, listed))
+    }
+
+    /// What source and ledger hold at or below each of the given prefixes.
+    async fn seen(&self, prefixes: &[String]) -> Result<(Vec<Listed>, Vec<KnownFile>), ReconcileError> {
+        let (mut listed, mut known) = (Vec::new(), Vec::new());
+        for prefix in outermost(prefixes) {
+            listed.extend(self.blobs.list(prefix).await?);
+            known.extend(self.ledger.known_files(&self.index, prefix).await?);
+        }
+        Ok((listed, known))
+    }
+
     async fn compare(
         &self,
         prefixes: &[String],
         lane: Lane,
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
-        let (mut listed, mut known) = (Vec::new(), Vec::new());
-        for prefix in outermost(prefixes) {
-            listed.extend(self.blobs.list(prefix).await?);
-            known.extend(self.ledger.known_files(&self.index, prefix).await?);
-        }
+        let (listed, known) = self.seen(prefixes).await?;
         let whole = prefixes.contains(&self.prefix);
         let index_size = if whole {
             known.len()

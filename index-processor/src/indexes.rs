@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::conversion::Conversion;
+use crate::meter::{IndexMeter, Meter};
 use crate::metrics::Metrics;
 use crate::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 
@@ -45,6 +46,7 @@ pub struct FleetPipelines {
     settings: PipelineSettings,
     capacity: Arc<Capacity>,
     metrics: Arc<Metrics>,
+    meter: Arc<Meter>,
     state: Mutex<State>,
 }
 
@@ -66,6 +68,7 @@ impl FleetPipelines {
         settings: PipelineSettings,
         capacity: Arc<Capacity>,
         metrics: Arc<Metrics>,
+        meter: Arc<Meter>,
     ) -> Self {
         Self {
             ledger,
@@ -74,6 +77,7 @@ impl FleetPipelines {
             settings,
             capacity,
             metrics,
+            meter,
             state: Mutex::default(),
         }
     }
@@ -121,6 +125,11 @@ impl Pipelines for FleetPipelines {
                 vectors: parts.vectors,
                 embedder: parts.embedder,
                 bm25: parts.bm25,
+                meter: Some(IndexMeter {
+                    meter: Arc::clone(&self.meter),
+                    index: index.clone(),
+                    tokens_per_day: parts.settings.budget.tokens_per_day,
+                }),
             },
             Arc::clone(&self.conversion),
             self.settings.clone(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use index_processor::indexes::FleetPipelines;
 use index_processor::lease::{LeaseSettings, Leases};
+use index_processor::meter::Meter;
 use index_processor::metrics::Metrics;
 use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::settings::ProcessorSettings;
@@ -75,6 +76,8 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     // The model's tasks end after the last attempt, so they do not hear the first signal.
     let models = Tasks::new();
+    let meter = Arc::new(Meter::new(Arc::clone(&ledger) as _));
+    models.spawn(Arc::clone(&meter).run(models.stopping()));
     let pipelines = FleetPipelines::new(
         Arc::clone(&ledger) as _,
         PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
@@ -86,6 +89,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
         },
         Arc::new(Capacity::new(cores, settings.work.memory << 20)),
         Arc::clone(&metrics),
+        meter,
     );
     let lease = LeaseSettings::lasting(Duration::from_secs(settings.work.lease_seconds));
     let worker = Arc::new(Worker {

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 pub use self::capacity::Capacity;
 use crate::chunk::ChunkSettings;
 use crate::conversion::Conversion;
+use crate::meter::{IndexMeter, Metered};
 use crate::metrics::Metrics;
 use crate::session::{self, Session};
 use crate::settle::Attempt;
@@ -52,6 +53,8 @@ pub struct PipelineParts {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Its terms.
     pub bm25: Arc<Bm25>,
+    /// What its model is asked for is counted here.
+    pub meter: Option<IndexMeter>,
 }
 
 /// The steps and what they need.
@@ -65,6 +68,7 @@ pub struct Pipeline {
     fingerprint: String,
     capacity: Arc<Capacity>,
     metrics: Arc<Metrics>,
+    meter: Option<IndexMeter>,
 }
 
 /// Milliseconds by step and counts, for the history.
@@ -122,16 +126,21 @@ impl Pipeline {
         metrics: Arc<Metrics>,
     ) -> Self {
         let fingerprint = fingerprint(&settings, &conversion, parts.embedder.as_deref(), &parts.bm25);
+        let embedder = match (parts.embedder, parts.meter.clone()) {
+            (Some(inner), Some(meter)) => Some(Arc::new(Metered { inner, meter }) as Arc<dyn Embedder>),
+            (embedder, _) => embedder,
+        };
         Self {
             blobs: parts.blobs,
             vectors: parts.vectors,
-            embedder: parts.embedder,
+            embedder,
             bm25: parts.bm25,
             conversion,
             fingerprint,
             capacity,
             settings,
             metrics,
+            meter: parts.meter,
         }
     }
 
@@ -198,7 +207,7 @@ impl Pipeline {
                 "the document has no text to index",
             )));
         }
-        let dense = self.embed(&cut, report).await?;
+        let dense = self.embed(&cut, version.size, report).await?;
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
         self.upsert(claim, &read, cut, dense, report).await?;
         Ok(CommitChange::Replace(Version {

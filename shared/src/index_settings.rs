@@ -9,7 +9,7 @@ mod retry;
 use serde::{Deserialize, Serialize};
 
 pub use self::approval::{ApprovalSettings, Otherwise};
-pub use self::budget::Budget;
+pub use self::budget::{BUDGET_SPENT, Budget, OVER_BUDGET};
 pub use self::chunking::Chunking;
 pub use self::files::FileRules;
 pub use self::retry::RetrySettings;

@@ -29,6 +29,7 @@ pub mod postgres;
 mod sql;
 pub mod sqlite;
 mod types;
+mod usage;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -42,6 +43,7 @@ use crate::work_message::WorkMessage;
 pub use approvals::*;
 pub use control::*;
 pub use types::*;
+pub use usage::*;
 
 /// Why a ledger call failed. After `Unavailable` the effect is unknown: every statement can be repeated, or read back
 /// through the claim id.
@@ -70,7 +72,7 @@ pub enum LedgerError {
 
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: UsageLedger {
     /// Adds the index if it is not there (ACTIVE); returns what is stored. An existing record is left as it is.
     async fn ensure_index(
         &self,

@@ -69,6 +69,7 @@ impl Fleet {
                 vectors: vectors.clone() as _,
                 embedder: None,
                 bm25: bm25.clone(),
+                meter: None,
             },
             Arc::default(),
             PipelineSettings {

@@ -11,3 +11,4 @@ pub(super) mod queries;
 pub(super) mod requests;
 mod rows;
 pub(super) mod upkeep;
+pub(super) mod usage;

@@ -10,6 +10,7 @@ mod life;
 mod load;
 mod renames;
 mod upkeep;
+mod usage;
 mod wakes;
 
 use std::future::Future;
@@ -89,6 +90,7 @@ where
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        usage: a_budget_is_not_overspent, usage_adds_up, files_that_wait_for_a_budget_are_woken;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

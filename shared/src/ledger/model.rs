@@ -10,6 +10,7 @@ mod control;
 mod requests;
 mod row;
 mod upkeep;
+mod usage;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,7 @@ use self::row::Row;
 use super::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile, Enqueued,
     Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState, IndexStats,
-    KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept, Usage,
 };
 use crate::blob_path::BlobPath;
 use crate::clock::{Clock, UnixMillis};
@@ -48,6 +49,8 @@ struct Tables {
     operations: BTreeMap<OperationId, StoredOperation>,
     dead_letters: BTreeMap<Uuid, DeadLetter>,
     approvals: BTreeMap<(IndexId, u64), StoredApproval>,
+    /// By index and day.
+    usage: BTreeMap<(IndexId, i64), Usage>,
 }
 
 impl ModelLedger {

@@ -16,6 +16,7 @@ mod pool;
 mod schema;
 mod session;
 mod settings;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::Arc;

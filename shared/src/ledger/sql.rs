@@ -17,6 +17,7 @@ mod control;
 mod protocol;
 mod queries;
 mod upkeep;
+mod usage;
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -26,6 +27,7 @@ pub(super) use control::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use upkeep::*;
+pub(super) use usage::*;
 
 /// Slots of a `{list}`. Shorter lists repeat their last value.
 pub(super) const LIST: usize = 50;

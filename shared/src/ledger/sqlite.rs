@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod readers;
 mod statements;
+mod usage;
 mod writer;
 
 #[cfg(test)]

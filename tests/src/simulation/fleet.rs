@@ -167,6 +167,7 @@ impl Fleet {
                 vectors: self.vectors(who, Role::Worker),
                 embedder: Some(self.embedder(who, Role::Worker)),
                 bm25: Arc::clone(&self.parts.bm25),
+                meter: None,
             },
             Arc::default(),
             PipelineSettings {

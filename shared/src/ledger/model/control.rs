@@ -73,6 +73,7 @@ impl ControlLedger for ModelLedger {
             .retain(|_, stored| stored.record.operation.index != *index);
         tables.runs.retain(|_, run| run.index != *index);
         tables.approvals.retain(|(of, _), _| of != index);
+        tables.usage.retain(|(of, _), _| of != index);
         tables.indexes.remove(index);
         Ok(Erased::Gone)
     }

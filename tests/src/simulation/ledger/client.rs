@@ -12,7 +12,7 @@ use shared::ledger::{
     CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued, Erased, Fail,
     FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
     LedgerError, LiveFile, Operation, OperationPage, OperationRecord, ReleaseOutcome, Resolution, Resolved,
-    RunKind, RunRecord, SweepPolicy, Swept,
+    RunKind, RunRecord, Spending, SweepPolicy, Swept, Usage, UsageLedger, UsageNote,
 };
 use shared::work_message::WorkMessage;
 
@@ -247,6 +247,26 @@ impl Ledger for LedgerClient {
 
     async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
         send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
+    }
+}
+
+/// Embedding costs nothing here.
+#[async_trait]
+impl UsageLedger for LedgerClient {
+    async fn spend(&self, index: &IndexId, tokens: u64, limit: u64) -> Result<Spending, LedgerError> {
+        self.server.model.spend(index, tokens, limit).await
+    }
+
+    async fn note_usage(&self, index: &IndexId, note: &UsageNote) -> Result<(), LedgerError> {
+        self.server.model.note_usage(index, note).await
+    }
+
+    async fn usage(&self, index: &IndexId, days: u32) -> Result<Vec<Usage>, LedgerError> {
+        self.server.model.usage(index, days).await
+    }
+
+    async fn wake_waiting(&self, index: &IndexId, code: &str) -> Result<u64, LedgerError> {
+        self.server.model.wake_waiting(index, code).await
     }
 }
 
