@@ -6,12 +6,12 @@
 
 pub mod dispatch;
 pub mod duties;
-pub mod fleet;
 pub mod http;
 pub mod indexes;
 pub mod intake;
 pub mod keeper;
 pub mod metrics;
+pub mod opener;
 pub mod operations;
 pub mod reconcile;
 pub mod reconciler;

@@ -99,6 +99,7 @@ impl Longshore {
                 "AMQP_",
                 "QDRANT_",
                 "CONVERTER_",
+                "EVENTS_",
                 "OCR_",
                 "ARTIFACT_",
                 "REMOTE_CONVERTER",
