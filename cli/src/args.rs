@@ -9,6 +9,7 @@ use index_processor::conversion::settings::ConvertArgs;
 use index_processor::settings::ChunkArgs;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
+use shared::secret::Secret;
 use shared::settings::EmbeddingArgs;
 
 use crate::backends::BackendArgs;
@@ -37,7 +38,7 @@ pub(crate) struct Cli {
 /// Where the index is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DataArgs {
-    /// Folder that holds the index: the ledger, the vectors, nothing else.
+    /// Folder that holds the indexes: the ledger, the vectors, nothing else.
     #[arg(
         long,
         env = "LONGSHORE_DATA_DIR",
@@ -80,7 +81,7 @@ pub(crate) struct UpArgs {
     #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// Name of the index [default: the folder's name].
+    /// Name of the folder's index [default: the folder's name].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<IndexId>,
 
@@ -112,6 +113,17 @@ pub(crate) struct UpArgs {
     /// Attempts after which a file is FAILED.
     #[arg(long, env = "FILE_INDEXING_MAX_RETRIES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) max_retries: u32,
+
+    /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
+    /// asked for].
+    #[arg(
+        long,
+        env = "EVENTS_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub(crate) events_key: Secret,
 
     /// Longest time that one attempt at a file may take.
     #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]

@@ -37,7 +37,7 @@ impl Client {
         match DataDir::existing(&data.data_dir, elsewhere)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
-                let router = control_plane::http::router(embedded.api(None)?);
+                let router = control_plane::http::router(embedded.api(embedded.indexes(None)));
                 let index = embedded.index.as_str().to_owned();
                 let way = Way::Here {
                     router,
@@ -51,7 +51,8 @@ impl Client {
             }
             Holder::Other(running) => {
                 let folder = data.data_dir.display();
-                let Some(url) = running.and_then(|running| running.url) else {
+                let Some((url, index)) = running.and_then(|running| Some((running.url?, running.index)))
+                else {
                     bail!(
                         "the data folder {folder} is in use by a process that does not serve HTTP: wait until it has ended"
                     );
@@ -62,9 +63,15 @@ impl Client {
                     index: String::new(),
                     way: Way::Http(reqwest::Client::builder().no_proxy().build()?),
                 };
-                let indexes: Vec<Value> = client.get(&["indexes"], &[]).await?;
-                let name = indexes.first().and_then(|index| index["id"].as_str());
-                client.index = name.context("the running longshore has no index")?.to_owned();
+                client.index = match index {
+                    Some(index) => index.as_str().to_owned(),
+                    None => {
+                        // Another build runs there, which serves one index.
+                        let indexes: Vec<Value> = client.get(&["indexes"], &[]).await?;
+                        let name = indexes.first().and_then(|index| index["id"].as_str());
+                        name.context("the running longshore has no index")?.to_owned()
+                    }
+                };
                 Ok(client)
             }
         }

@@ -1,30 +1,35 @@
 //! `longshore up DIR`: the whole system in one process.
 //!
 //! Order matters: hold the data folder, open the ledger, begin to watch, take over what a killed process left, start the worker,
-//! compare folder and ledger, serve. What changes during the first comparison is noticed by the watch.
+//! compare sources and ledger, serve. What changes during the first comparison is noticed by the watch.
 
 mod foreground;
 mod opening;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::http;
-use control_plane::intake::folder::{FolderWatch, WatchSettings};
-use control_plane::reconciler::Reconciler;
+use control_plane::http::events::EventsApi;
+use control_plane::indexes::Indexes;
+use control_plane::intake::accept::Intake;
+use control_plane::keeper::Keeper;
+use control_plane::opener::Repairs;
+use control_plane::reconcile::DeletionGuard;
+use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
-use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::conversion::Conversion;
-use index_processor::indexes::Sole;
+use index_processor::indexes::{IndexPipelines, LIST_AGE, Recipe};
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::meter::{IndexMeter, Meter};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use index_processor::meter::Meter;
+use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
-use shared::blobs::source::Source;
 use shared::ledger::SweepPolicy;
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
@@ -62,21 +67,46 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
-    let conversion = Arc::new(conversion);
-    let up = Up::assemble(embedded, queue, &args, chunk, conversion)?;
+    let recipe = recipe(conversion, chunk, &args);
+    let up = Up::assemble(embedded, queue, &args, recipe)?;
     up.run(listener, &args).await
+}
+
+fn recipe(conversion: Conversion, chunk: ChunkSettings, args: &UpArgs) -> Recipe {
+    Recipe {
+        conversion: Arc::new(conversion),
+        settings: PipelineSettings {
+            max_file_bytes: args.max_file_size << 20,
+            inline_bytes: 0,
+            chunk,
+        },
+    }
+}
+
+/// How the indexes are kept true; this process does all of it.
+fn repairs(recipe: Recipe, duties: Arc<Duties>, args: &UpArgs) -> Repairs {
+    Repairs {
+        guard: DeletionGuard::default(),
+        every: UpkeepSettings {
+            reconcile_every: Duration::from_secs(args.reconcile_every),
+            // Of indexes that are made while it runs; those that are there are compared in the foreground.
+            reconcile_first: true,
+            ..UpkeepSettings::default()
+        },
+        duties,
+        fingerprint: Some(Box::new(move |parts| recipe.fingerprint(parts))),
+    }
 }
 
 /// A running system.
 struct Up {
     embedded: Embedded,
+    indexes: Arc<Indexes>,
     conversion: Arc<Conversion>,
-    pipeline: Arc<Pipeline>,
     worker: Arc<Worker>,
     dispatcher: Dispatcher,
-    reconciler: Arc<Reconciler>,
     sweeper: Sweeper,
-    upkeep: Upkeep,
+    keeper: Keeper,
     approvals: ApprovalDesk,
     metrics: Arc<index_processor::metrics::Metrics>,
     settled: Arc<Notify>,
@@ -87,8 +117,7 @@ impl Up {
         embedded: Embedded,
         queue: Arc<dyn Queue>,
         args: &UpArgs,
-        chunk: ChunkSettings,
-        conversion: Arc<Conversion>,
+        recipe: Recipe,
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
         let meter = Arc::new(Meter::new(Arc::clone(&embedded.ledger) as _));
@@ -96,34 +125,21 @@ impl Up {
             .tasks
             .spawn(Arc::clone(&meter).run(embedded.tasks.stopping()));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let pipeline = Arc::new(Pipeline::new(
-            PipelineParts {
-                blobs: Arc::clone(&embedded.blobs),
-                vectors: Arc::clone(&embedded.vectors),
-                embedder: embedded.embedder.clone(),
-                bm25: Arc::clone(&embedded.bm25),
-                meter: Some(IndexMeter {
-                    meter: Arc::clone(&meter),
-                    index: embedded.index.clone(),
-                    tokens_per_day: embedded.settings.budget.tokens_per_day,
-                }),
-            },
-            Arc::clone(&conversion),
-            PipelineSettings {
-                max_file_bytes: args.max_file_size << 20,
-                inline_bytes: 0,
-                chunk,
-            },
+        let pipelines = IndexPipelines::new(
+            Arc::clone(&embedded.ledger) as _,
+            Arc::clone(&embedded.parts),
+            recipe.clone(),
             Arc::new(Capacity::new(cores, MEMORY_BYTES)),
             Arc::clone(&metrics),
-        ));
+            meter,
+        );
         let owner = shared::service::replica_name("up");
         let stale_after = Duration::from_secs(args.stale_timeout * 60);
         let settled = Arc::new(Notify::new());
         let worker = Arc::new(Worker {
             ledger: Arc::clone(&embedded.ledger) as _,
             queue: Arc::clone(&queue),
-            pipelines: Arc::new(Sole(Arc::clone(&pipeline))),
+            pipelines: Arc::new(pipelines),
             leases: Arc::new(Leases::new(
                 owner.clone(),
                 Arc::clone(&embedded.ledger) as _,
@@ -154,7 +170,6 @@ impl Up {
             duties: Arc::clone(&duties),
             metrics: Arc::clone(&embedded.metrics),
         };
-        let reconciler = embedded.reconciler(pipeline.fingerprint());
         let sweeper = Sweeper {
             ledger: Arc::clone(&embedded.ledger) as _,
             every: SWEEP_EVERY,
@@ -167,19 +182,15 @@ impl Up {
             duties: Arc::clone(&duties),
             metrics: Arc::clone(&embedded.metrics),
         };
-        let upkeep = Upkeep {
-            index: embedded.index.clone(),
+        let conversion = Arc::clone(&recipe.conversion);
+        let indexes = embedded.indexes(Some(repairs(recipe, Arc::clone(&duties), args)));
+        let keeper = Keeper {
+            indexes: Arc::clone(&indexes),
             ledger: Arc::clone(&embedded.ledger),
-            vectors: Arc::clone(&embedded.vectors),
-            reconciler: Arc::clone(&reconciler),
-            clock: Arc::clone(&embedded.clock),
-            nudge: Arc::clone(&embedded.nudge),
             duties: Arc::clone(&duties),
-            metrics: Arc::clone(&embedded.metrics),
-            settings: UpkeepSettings {
-                reconcile_every: Duration::from_secs(args.reconcile_every),
-                ..UpkeepSettings::default()
-            },
+            // Nobody but the pipelines of this process needs notice.
+            notice: LIST_AGE + Duration::from_secs(1),
+            beside: (!args.once).then(|| Box::new(watch::begin) as _),
         };
         let approvals = ApprovalDesk {
             ledger: Arc::clone(&embedded.ledger),
@@ -190,13 +201,12 @@ impl Up {
         };
         Ok(Self {
             embedded,
+            indexes,
             conversion,
-            pipeline,
             worker,
             dispatcher,
-            reconciler,
             sweeper,
-            upkeep,
+            keeper,
             approvals,
             metrics,
             settled,
@@ -204,11 +214,13 @@ impl Up {
     }
 
     async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<u8> {
+        opening::check_usable(&self.indexes, &self.embedded.index).await?;
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || note("stopping; again to stop at once"));
-        let watch = if args.once { None } else { self.watch() };
-        if !args.backends.has_ledger() {
-            // The data folder is ours alone, so whoever held files here before is dead. On a server leases have to run out.
+        // The data folder is ours alone, so whoever worked here before is dead. On a server leases have to run out.
+        let alone = !args.backends.has_ledger();
+        let keeping = self.keeper.take_up(alone).await?;
+        if alone {
             let all = SweepPolicy {
                 stale_after: Duration::ZERO,
                 delay: Duration::ZERO,
@@ -217,85 +229,60 @@ impl Up {
             self.sweeper.sweep(all).await?;
         }
 
-        let Self {
-            embedded,
-            conversion,
-            worker,
-            dispatcher,
-            reconciler,
-            sweeper,
-            upkeep,
-            approvals,
-            metrics,
-            settled,
-            pipeline,
-        } = self;
-        let worker = tasks.spawn(worker.run(tasks.stopping()));
-        tasks.spawn(dispatcher.run(tasks.stopping()));
-        tasks.spawn(sweeper.run(tasks.stopping()));
-        tasks.spawn(approvals.run(tasks.stopping()));
-        upkeep.start(&tasks);
+        let worker = tasks.spawn(self.worker.run(tasks.stopping()));
+        tasks.spawn(self.dispatcher.run(tasks.stopping()));
+        tasks.spawn(self.sweeper.run(tasks.stopping()));
+        tasks.spawn(self.approvals.run(tasks.stopping()));
+        tasks.spawn(keeping.run(tasks.stopping()));
+        let embedded = self.embedded;
         let url = listener
             .as_ref()
             .map(TcpListener::local_addr)
             .transpose()?
             .map(|at| format!("http://{at}"));
-        embedded.data.announce(url.clone())?;
+        embedded.data.announce(url.clone(), &embedded.index)?;
         if let Some(listener) = listener {
-            let api = embedded.api(Some(&upkeep))?;
-            tasks.spawn(http::serve(listener, http::router(api), tasks.stopping()));
+            let routes = routes(&embedded, &self.indexes, args);
+            tasks.spawn(http::serve(listener, routes, tasks.stopping()));
         }
         if let Some(url) = &url {
-            note(&format!(
-                "index {} · {url}/indexes/{}/search?q=…",
-                embedded.index, embedded.index
-            ));
+            for record in self.indexes.records().await? {
+                note(&format!("index {0} · {url}/indexes/{0}/search?q=…", record.id));
+            }
         }
         let view = View {
             embedded: &embedded,
-            reconciler: &reconciler,
-            metrics: &metrics,
-            settled: &settled,
+            indexes: &self.indexes,
+            metrics: &self.metrics,
+            settled: &self.settled,
         };
         let code = if args.once {
             view.once(&tasks, Duration::from_secs(args.patience)).await
         } else {
-            if let Some(watch) = watch {
-                tasks.spawn(watch.run(
-                    Arc::clone(&reconciler),
-                    WatchSettings::default(),
-                    tasks.stopping(),
-                ));
-            }
-            view.follow(&tasks, &upkeep).await
+            view.follow(&tasks).await
         };
         if !tasks.drain(DRAIN).await {
             tracing::warn!("some tasks did not end in time");
         }
         drop(worker);
-        drop(pipeline);
-        conversion.close().await;
+        self.conversion.close().await;
         let closed = embedded.close().await;
         let code = code?;
         closed?;
         Ok(code)
     }
+}
 
-    /// Begins to watch the folder; without a watch changes are found by comparing from time to time.
-    fn watch(&self) -> Option<FolderWatch> {
-        let Source::Folder(folder) = &self.embedded.settings.source else {
-            return None;
-        };
-        match FolderWatch::begin(folder) {
-            Ok(watch) => Some(watch),
-            Err(error) => {
-                note(&format!(
-                    "the folder cannot be watched ({error}); changes are found every {} s instead. \
-                     On Linux, raise fs.inotify.max_user_watches",
-                    self.upkeep.settings.reconcile_every.as_secs()
-                ));
-                None
-            }
-        }
-    }
+/// The same routes as a control plane's.
+fn routes(embedded: &Embedded, indexes: &Arc<Indexes>, args: &UpArgs) -> Router {
+    let events = EventsApi {
+        intake: Intake {
+            ledger: Arc::clone(&embedded.ledger),
+            indexes: Arc::clone(indexes) as _,
+            nudge: Arc::clone(&embedded.nudge),
+            metrics: Arc::clone(&embedded.metrics),
+        },
+        key: (!args.events_key.is_empty()).then(|| args.events_key.clone()),
+    };
+    http::events::router(Arc::new(events)).merge(http::router(embedded.api(Arc::clone(indexes))))
 }

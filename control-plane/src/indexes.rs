@@ -97,7 +97,7 @@ pub trait Opener: Send + Sync + 'static {
 /// Opens indexes and keeps them open.
 pub struct Indexes {
     ledger: Arc<dyn ControlLedger>,
-    opener: Option<Arc<dyn Opener>>,
+    opener: Arc<dyn Opener>,
     open: Mutex<HashMap<IndexId, Arc<Index>>>,
 }
 
@@ -107,19 +107,8 @@ impl Indexes {
     pub fn new(ledger: Arc<dyn ControlLedger>, opener: Arc<dyn Opener>) -> Self {
         Self {
             ledger,
-            opener: Some(opener),
+            opener,
             open: Mutex::default(),
-        }
-    }
-
-    /// One index, and no way to make others.
-    #[must_use]
-    pub fn sole(ledger: Arc<dyn ControlLedger>, index: Index) -> Self {
-        let open = HashMap::from([(index.record.id.clone(), Arc::new(index))]);
-        Self {
-            ledger,
-            opener: None,
-            open: Mutex::new(open),
         }
     }
 
@@ -128,10 +117,22 @@ impl Indexes {
         self.open.lock().await.values().cloned().collect()
     }
 
-    /// How indexes are made and removed, where that is possible.
+    /// How indexes are made and removed.
     #[must_use]
-    pub fn opener(&self) -> Option<&Arc<dyn Opener>> {
-        self.opener.as_ref()
+    pub fn opener(&self) -> &dyn Opener {
+        &*self.opener
+    }
+
+    /// Lets go of open indexes that are on their way out, or gone, according to these records.
+    pub async fn let_go(&self, records: &[IndexRecord]) {
+        let stays = |index: &Index| {
+            records.iter().any(|record| {
+                record.id == index.record.id
+                    && record.created_at == index.record.created_at
+                    && record.state != IndexState::Deleting
+            })
+        };
+        self.open.lock().await.retain(|_, index| stays(index));
     }
 
     /// Every record.
@@ -174,15 +175,11 @@ impl Indexes {
         // Held while opening: two requests for the same index open it once.
         let mut open = self.open.lock().await;
         let kept = open.get(&record.id);
-        let Some(opener) = &self.opener else {
-            return kept
-                .cloned()
-                .ok_or_else(|| IndexError::Unknown(record.id.clone(), known(&[])));
-        };
         if let Some(index) = kept.filter(|index| is_same(&index.record, record)) {
             return Ok(Arc::clone(index));
         }
-        let index = opener
+        let index = self
+            .opener
             .open(record)
             .await
             .map_err(|error| IndexError::Unusable(record.id.clone(), format!("{error:#}")))?;

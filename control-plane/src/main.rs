@@ -8,21 +8,21 @@ use std::time::Duration;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
-use control_plane::fleet::FleetOpener;
 use control_plane::http::events::EventsApi;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
 use control_plane::intake::{dead_letters, feed};
-use control_plane::keeper::Keeper;
+use control_plane::keeper::{Keeper, NOTICE};
 use control_plane::metrics::Metrics;
+use control_plane::opener::{IndexOpener, Repairs};
 use control_plane::reconcile::DeletionGuard;
 use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use prometheus::Registry;
 use shared::clock::{Clock, SystemClock};
-use shared::index_parts::PartsOpener;
+use shared::index_parts::{Models, PartsOpener};
 use shared::ledger::{ControlLedger, SweepPolicy};
 use shared::queue::rabbit::FeedSettings;
 use shared::service;
@@ -85,22 +85,26 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let nudge = Arc::new(Notify::new());
     let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
-    let opener = FleetOpener {
-        parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
+    let models = Models::Own(settings.embedding.settings());
+    let opener = IndexOpener {
+        parts: Arc::new(PartsOpener::new(store, sources, models, tasks.clone())),
         ledger: Arc::clone(&ledger),
-        guard: DeletionGuard {
-            files: settings.upkeep.deletion_guard_files,
-            share: settings.upkeep.deletion_guard_share,
-        },
-        upkeep: UpkeepSettings {
-            reconcile_every: every,
-            reconcile_first: true,
-            recheck_every: (every / 10).max(Duration::from_secs(2)),
-            full_scrub_every: every,
-            orphan_age: Duration::from_secs(settings.upkeep.orphan_age_seconds),
-            ..UpkeepSettings::default()
-        },
-        duties: Arc::clone(&duties),
+        repairs: Some(Repairs {
+            guard: DeletionGuard {
+                files: settings.upkeep.deletion_guard_files,
+                share: settings.upkeep.deletion_guard_share,
+            },
+            every: UpkeepSettings {
+                reconcile_every: every,
+                reconcile_first: true,
+                recheck_every: (every / 10).max(Duration::from_secs(2)),
+                full_scrub_every: every,
+                orphan_age: Duration::from_secs(settings.upkeep.orphan_age_seconds),
+                ..UpkeepSettings::default()
+            },
+            duties: Arc::clone(&duties),
+            fingerprint: None,
+        }),
         nudge: Arc::clone(&nudge),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
@@ -135,6 +139,8 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         indexes: Arc::clone(&indexes),
         ledger: Arc::clone(&ledger),
         duties: Arc::clone(&duties),
+        notice: NOTICE,
+        beside: None,
     };
     let approvals = ApprovalDesk {
         ledger: Arc::clone(&ledger),

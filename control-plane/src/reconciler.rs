@@ -65,7 +65,7 @@ impl Reconciler {
         Ok(plan)
     }
 
-    /// Compares what is at or below each of the given prefixes.
+    /// Compares what is at or below each of the given prefixes, as far as the index covers it.
     ///
     /// # Errors
     /// See [`ReconcileError`].
@@ -75,6 +75,10 @@ impl Reconciler {
         lane: Lane,
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
+        let prefixes = &within(prefixes, &self.prefix);
+        if prefixes.is_empty() {
+            return Ok(Plan::default());
+        }
         let _turn = self.turn.lock().await;
         let started = Instant::now();
         let result = self.compare(prefixes, lane, reason).await;
@@ -214,6 +218,27 @@ impl Reconciler {
     }
 }
 
+/// The prefixes as far as they are inside `own`: a watched folder tells of everything in it.
+fn within(prefixes: &[String], own: &str) -> Vec<String> {
+    prefixes
+        .iter()
+        .filter_map(|prefix| {
+            if is_below(prefix, own) {
+                Some(prefix.as_str())
+            } else {
+                is_below(own, prefix).then_some(own)
+            }
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Is the path `outer`, or below it?
+fn is_below(path: &str, outer: &str) -> bool {
+    let rest = path.strip_prefix(outer);
+    outer.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The prefixes without those that lie below another one.
 fn outermost(prefixes: &[String]) -> Vec<&str> {
     let mut sorted: Vec<&str> = prefixes.iter().map(String::as_str).collect();
@@ -221,13 +246,7 @@ fn outermost(prefixes: &[String]) -> Vec<&str> {
     sorted.dedup();
     let mut kept: Vec<&str> = Vec::new();
     for prefix in sorted {
-        let below = kept.iter().any(|outer| {
-            outer.is_empty()
-                || prefix
-                    .strip_prefix(outer)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        });
-        if !below {
+        if !kept.iter().any(|outer| is_below(prefix, outer)) {
             kept.push(prefix);
         }
     }
@@ -243,5 +262,16 @@ mod tests {
         let prefixes = ["b", "a/x", "a", "a-b", "a/x/y", "b"].map(str::to_owned);
         assert_eq!(outermost(&prefixes), ["a", "a-b", "b"]);
         assert_eq!(outermost(&["x".to_owned(), String::new()]), [""]);
+    }
+
+    #[test]
+    fn what_the_index_does_not_cover_is_not_compared() {
+        let covered = |prefix: &str, own: &str| within(&[prefix.to_owned()], own);
+        assert_eq!(covered("a/x.md", ""), ["a/x.md"]);
+        assert_eq!(covered("docs/a.md", "docs"), ["docs/a.md"]);
+        assert_eq!(covered("", "docs"), ["docs"]);
+        assert_eq!(covered("docs", "docs/new"), ["docs/new"]);
+        assert!(covered("docs-old/a.md", "docs").is_empty());
+        assert!(covered("other", "docs").is_empty());
     }
 }

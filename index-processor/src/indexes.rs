@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::ids::IndexId;
-use shared::index_parts::PartsOpener;
+use shared::index_parts::{IndexParts, PartsOpener};
 use shared::ledger::{IndexRecord, IndexState, Ledger};
 use shared::retry::Failure;
 use tokio::sync::Mutex;
@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use crate::conversion::Conversion;
 use crate::meter::{IndexMeter, Meter};
 use crate::metrics::Metrics;
-use crate::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use crate::pipeline::{self, Capacity, Pipeline, PipelineParts, PipelineSettings};
 
 /// How old the list of indexes may be. The control plane removes an index only some time after it marked it as going, so that
 /// this much is harmless.
-const LIST_AGE: Duration = Duration::from_secs(4);
+pub const LIST_AGE: Duration = Duration::from_secs(4);
 
 /// The pipelines of a worker.
 #[async_trait]
@@ -28,7 +28,7 @@ pub trait Pipelines: Send + Sync + 'static {
     async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure>;
 }
 
-/// One pipeline for whatever comes: the embedded mode has one index.
+/// One pipeline for whatever comes, for tests that have one index.
 pub struct Sole(pub Arc<Pipeline>);
 
 #[async_trait]
@@ -38,12 +38,51 @@ impl Pipelines for Sole {
     }
 }
 
-/// The pipelines of a fleet's indexes, each opened when its first file comes.
-pub struct FleetPipelines {
+/// What the pipelines of all indexes have in common.
+#[derive(Clone)]
+pub struct Recipe {
+    /// How files become Markdown.
+    pub conversion: Arc<Conversion>,
+    /// How Markdown becomes points, unless an index says otherwise.
+    pub settings: PipelineSettings,
+}
+
+impl Recipe {
+    /// Fingerprint of what the files of an index are made with.
+    #[must_use]
+    pub fn fingerprint(&self, parts: &IndexParts) -> String {
+        let embedder = parts.embedder.as_deref();
+        pipeline::fingerprint(&self.settings, &self.conversion, embedder, &parts.bm25)
+    }
+
+    fn pipeline(
+        &self,
+        parts: IndexParts,
+        capacity: &Arc<Capacity>,
+        metrics: &Arc<Metrics>,
+        meter: IndexMeter,
+    ) -> Pipeline {
+        Pipeline::new(
+            PipelineParts {
+                blobs: parts.blobs,
+                vectors: parts.vectors,
+                embedder: parts.embedder,
+                bm25: parts.bm25,
+                meter: Some(meter),
+            },
+            Arc::clone(&self.conversion),
+            self.settings.clone(),
+            Arc::clone(capacity),
+            Arc::clone(metrics),
+        )
+    }
+}
+
+/// The pipelines of the indexes that the ledger lists, each opened when its first file comes.
+pub struct IndexPipelines {
     ledger: Arc<dyn Ledger>,
-    parts: PartsOpener,
-    conversion: Arc<Conversion>,
-    settings: PipelineSettings,
+    parts: Arc<PartsOpener>,
+    recipe: Recipe,
     capacity: Arc<Capacity>,
     metrics: Arc<Metrics>,
     meter: Arc<Meter>,
@@ -58,14 +97,30 @@ struct State {
     open: HashMap<IndexId, (IndexRecord, Arc<Pipeline>)>,
 }
 
-impl FleetPipelines {
+impl State {
+    /// Takes a new list, and lets go of pipelines whose index is on its way out or gone.
+    fn take(&mut self, records: Vec<IndexRecord>) {
+        self.records = records
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        self.listed = Some(Instant::now());
+        let stays = |id: &IndexId| {
+            self.records
+                .get(id)
+                .is_some_and(|record| record.state != IndexState::Deleting)
+        };
+        self.open.retain(|id, _| stays(id));
+    }
+}
+
+impl IndexPipelines {
     /// Pipelines that share the capacity of this process.
     #[must_use]
     pub fn new(
         ledger: Arc<dyn Ledger>,
-        parts: PartsOpener,
-        conversion: Arc<Conversion>,
-        settings: PipelineSettings,
+        parts: Arc<PartsOpener>,
+        recipe: Recipe,
         capacity: Arc<Capacity>,
         metrics: Arc<Metrics>,
         meter: Arc<Meter>,
@@ -73,8 +128,7 @@ impl FleetPipelines {
         Self {
             ledger,
             parts,
-            conversion,
-            settings,
+            recipe,
             capacity,
             metrics,
             meter,
@@ -84,7 +138,7 @@ impl FleetPipelines {
 }
 
 #[async_trait]
-impl Pipelines for FleetPipelines {
+impl Pipelines for IndexPipelines {
     async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure> {
         // Held while opening: the first files of an index open it once.
         let mut state = self.state.lock().await;
@@ -95,11 +149,7 @@ impl Pipelines for FleetPipelines {
                 .indexes()
                 .await
                 .map_err(|error| Failure::throttled("ledger_unavailable", error.to_string()))?;
-            state.records = records
-                .into_iter()
-                .map(|record| (record.id.clone(), record))
-                .collect();
-            state.listed = Some(Instant::now());
+            state.take(records);
         }
         let unusable = |why: String| Failure::throttled("index_unusable", why);
         let record = state
@@ -119,23 +169,13 @@ impl Pipelines for FleetPipelines {
             .open(&record)
             .await
             .map_err(|error| unusable(format!("index {index} cannot be opened: {error}")))?;
-        let pipeline = Arc::new(Pipeline::new(
-            PipelineParts {
-                blobs: parts.blobs,
-                vectors: parts.vectors,
-                embedder: parts.embedder,
-                bm25: parts.bm25,
-                meter: Some(IndexMeter {
-                    meter: Arc::clone(&self.meter),
-                    index: index.clone(),
-                    tokens_per_day: parts.settings.budget.tokens_per_day,
-                }),
-            },
-            Arc::clone(&self.conversion),
-            self.settings.clone(),
-            Arc::clone(&self.capacity),
-            Arc::clone(&self.metrics),
-        ));
+        let meter = IndexMeter {
+            meter: Arc::clone(&self.meter),
+            index: index.clone(),
+            tokens_per_day: parts.settings.budget.tokens_per_day,
+        };
+        let pipeline = self.recipe.pipeline(parts, &self.capacity, &self.metrics, meter);
+        let pipeline = Arc::new(pipeline);
         state.open.insert(index.clone(), (record, Arc::clone(&pipeline)));
         Ok(pipeline)
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use index_processor::indexes::FleetPipelines;
+use index_processor::indexes::{IndexPipelines, Recipe};
 use index_processor::lease::{LeaseSettings, Leases};
 use index_processor::meter::Meter;
 use index_processor::metrics::Metrics;
@@ -15,11 +15,12 @@ use index_processor::settings::ProcessorSettings;
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use shared::clock::SystemClock;
-use shared::index_parts::PartsOpener;
+use shared::index_parts::{Models, PartsOpener};
 use shared::queue::Queue;
 use shared::service::{self, health};
 use shared::settings::Loaded;
 use shared::shutdown::Tasks;
+use shared::vectors::Collections;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -78,14 +79,18 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let models = Tasks::new();
     let meter = Arc::new(Meter::new(Arc::clone(&ledger) as _));
     models.spawn(Arc::clone(&meter).run(models.stopping()));
-    let pipelines = FleetPipelines::new(
+    let collections = Arc::clone(&store) as Arc<dyn Collections>;
+    let parts = PartsOpener::new(collections, sources, Models::Own(embedding), models.clone());
+    let pipelines = IndexPipelines::new(
         Arc::clone(&ledger) as _,
-        PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
-        Arc::clone(&conversion),
-        PipelineSettings {
-            max_file_bytes: settings.work.max_file_size << 20,
-            inline_bytes: 0,
-            chunk,
+        Arc::new(parts),
+        Recipe {
+            conversion: Arc::clone(&conversion),
+            settings: PipelineSettings {
+                max_file_bytes: settings.work.max_file_size << 20,
+                inline_bytes: 0,
+                chunk,
+            },
         },
         Arc::new(Capacity::new(cores, settings.work.memory << 20)),
         Arc::clone(&metrics),

@@ -219,7 +219,7 @@ impl Pipeline {
 }
 
 /// Everything that decides what points a blob becomes. A file whose fingerprint differs is made again.
-fn fingerprint(
+pub(crate) fn fingerprint(
     settings: &PipelineSettings,
     conversion: &Conversion,
     embedder: Option<&dyn Embedder>,

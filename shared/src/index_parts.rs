@@ -1,10 +1,16 @@
-//! What an index of the fleet is put together from: source, collection, model, language. Both services open the same.
+//! What an index is put together from: source, collection, model, language. Both services open the same, and so does the
+//! embedded mode.
+
+mod models;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+pub use self::models::Models;
+use crate::blobs::folder::Folder;
 use crate::blobs::source::Source;
 use crate::blobs::{self, Blobs};
 use crate::embedder::Embedder;
@@ -15,8 +21,7 @@ use crate::index_settings::{IndexSettings, ModelSettings};
 use crate::ledger::IndexRecord;
 use crate::settings::SourceOptions;
 use crate::shutdown::Tasks;
-use crate::vectors::Vectors;
-use crate::vectors::qdrant::QdrantStore;
+use crate::vectors::{Collections, Vectors};
 
 /// The generation of an index's collection. Another model will make another one.
 const GENERATION: u32 = 1;
@@ -37,13 +42,17 @@ pub struct IndexParts {
 
 /// Opens the parts of indexes; what several indexes share is opened once.
 pub struct PartsOpener {
-    store: Arc<QdrantStore>,
+    collections: Arc<dyn Collections>,
     sources: SourceOptions,
-    embedding: Option<EmbeddingSettings>,
+    models: Models,
     tasks: Tasks,
+    left_out: Option<PathBuf>,
     open_sources: Mutex<HashMap<Source, Arc<dyn Blobs>>>,
-    open_models: Mutex<HashMap<usize, Arc<dyn Embedder>>>,
+    open_models: Mutex<HashMap<ModelKey, Arc<dyn Embedder>>>,
 }
+
+/// What makes two models the same: address, name, dimensions.
+type ModelKey = (String, String, usize);
 
 /// Why an index cannot be opened; the text says what to change.
 pub type PartsError = Box<dyn std::error::Error + Send + Sync>;
@@ -52,31 +61,39 @@ impl PartsOpener {
     /// With the settings of this process. The tasks of models run under `tasks`.
     #[must_use]
     pub fn new(
-        store: Arc<QdrantStore>,
+        collections: Arc<dyn Collections>,
         sources: SourceOptions,
-        embedding: Option<EmbeddingSettings>,
+        models: Models,
         tasks: Tasks,
     ) -> Self {
         Self {
-            store,
+            collections,
             sources,
-            embedding,
+            models,
             tasks,
+            left_out: None,
             open_sources: Mutex::default(),
             open_models: Mutex::default(),
         }
     }
 
-    /// The vector store.
+    /// The same, with this folder left out of any source that it lies in: what the process writes itself is no document.
     #[must_use]
-    pub fn store(&self) -> &Arc<QdrantStore> {
-        &self.store
+    pub fn leaving_out(mut self, folder: PathBuf) -> Self {
+        self.left_out = Some(folder);
+        self
     }
 
-    /// The model of this process.
+    /// Where the collections are.
+    #[must_use]
+    pub fn collections(&self) -> &Arc<dyn Collections> {
+        &self.collections
+    }
+
+    /// The model of this process, for new indexes.
     #[must_use]
     pub fn embedding(&self) -> Option<&EmbeddingSettings> {
-        self.embedding.as_ref()
+        self.models.own()
     }
 
     /// Opens the parts of an index.
@@ -92,7 +109,7 @@ impl PartsOpener {
             None => None,
         };
         let size = settings.embedding.as_ref().map(|model| model.dimensions);
-        let vectors = self.store.open(&record.id, GENERATION, size).await?;
+        let vectors = self.collections.open(&record.id, GENERATION, size).await?;
         Ok(IndexParts {
             settings,
             blobs,
@@ -111,29 +128,33 @@ impl PartsOpener {
         if let Some(blobs) = open.get(source) {
             return Ok(Arc::clone(blobs));
         }
-        let none = std::collections::BTreeMap::new();
-        let blobs = blobs::objects::open(source, self.sources.get(source).unwrap_or(&none))?;
+        let blobs = match (source, &self.left_out) {
+            (Source::Folder(root), Some(folder)) => Arc::new(Folder::open(root)?.excluding(folder)),
+            _ => {
+                let none = std::collections::BTreeMap::new();
+                blobs::objects::open(source, self.sources.get(source).unwrap_or(&none))?
+            }
+        };
         open.insert(source.clone(), Arc::clone(&blobs));
         Ok(blobs)
     }
 
-    /// The model, if it is the one that this process is set up for: keys are sent to no other address.
+    /// A model, opened once.
     async fn model(&self, wanted: &ModelSettings) -> Result<Arc<dyn Embedder>, PartsError> {
-        let same = |own: &&EmbeddingSettings| own.base_url == wanted.url && own.model == wanted.model;
-        let Some(own) = self.embedding.as_ref().filter(same) else {
-            return Err(format!(
-                "it was made with the model {} at {}, which is not what EMBEDDING_MODEL and EMBEDDING_BASE_URL say here",
-                wanted.model, wanted.url
-            )
-            .into());
-        };
+        let settings = self.models.settings(wanted)?;
+        let key = (
+            settings.base_url.clone(),
+            settings.model.clone(),
+            wanted.dimensions,
+        );
         let mut open = self.open_models.lock().await;
-        if let Some(embedder) = open.get(&wanted.dimensions) {
+        if let Some(embedder) = open.get(&key) {
             return Ok(Arc::clone(embedder));
         }
-        let openai = OpenAiEmbedder::new(own.clone())?.expecting(wanted.dimensions);
-        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(Arc::new(openai), own.into(), &self.tasks));
-        open.insert(wanted.dimensions, Arc::clone(&embedder));
+        let openai = OpenAiEmbedder::new(settings.clone())?.expecting(wanted.dimensions);
+        let batcher = Batcher::start(Arc::new(openai), (&settings).into(), &self.tasks);
+        let embedder: Arc<dyn Embedder> = Arc::new(batcher);
+        open.insert(key, Arc::clone(&embedder));
         Ok(embedder)
     }
 }

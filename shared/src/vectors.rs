@@ -12,12 +12,13 @@ pub mod memory;
 pub mod qdrant;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::blob_path::BlobPath;
-use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+use crate::ids::{ChunkHash, ClaimId, FileId, IndexId, PointId};
 use crate::place::Place;
 
 /// Why a vector store call failed.
@@ -178,5 +179,35 @@ pub trait Vectors: Send + Sync + 'static {
     async fn maintain(&self) -> Result<(), VectorsError>;
 
     /// Makes everything durable and closes the collection; later calls fail. Idempotent.
+    async fn close(&self) -> Result<(), VectorsError>;
+}
+
+/// Where collections come from: a server, or folders of this machine.
+#[async_trait]
+pub trait Collections: Send + Sync + 'static {
+    /// Opens the collection of a generation of an index, making it when it is not there. Opening it again, before or after,
+    /// is fine.
+    ///
+    /// # Errors
+    /// [`VectorsError::Mismatch`] when it holds dense vectors of another size, [`VectorsError::Unavailable`] when the store
+    /// cannot be used.
+    async fn open(
+        &self,
+        index: &IndexId,
+        generation: u32,
+        dense_size: Option<usize>,
+    ) -> Result<Arc<dyn Vectors>, VectorsError>;
+
+    /// Removes the collections of an index, of all generations; an index that has none is fine. Whoever still has one open
+    /// gets errors from it.
+    ///
+    /// # Errors
+    /// [`VectorsError::Unavailable`] when the store cannot be used. Some may be gone then; the next call removes the rest.
+    async fn remove(&self, index: &IndexId) -> Result<(), VectorsError>;
+
+    /// Closes whatever is open, everything written. Idempotent.
+    ///
+    /// # Errors
+    /// When something that was written may not be durable.
     async fn close(&self) -> Result<(), VectorsError>;
 }

@@ -235,7 +235,7 @@ fn http_answers() -> anyhow::Result<()> {
         ("/indexes/harbour/search?q=x&mode=magic", 400, "mode"),
         ("/indexes/harbour/files?state=LOST", 400, "PENDING"),
         ("/indexes/harbour/files/a%2F..%2Fetc%2Fpasswd", 400, "relative"),
-        ("/runs/17", 400, "run id"),
+        ("/runs/17", 400, "run"),
         ("/nowhere", 404, "/indexes"),
     ] {
         let (status, body) = get(path)?;

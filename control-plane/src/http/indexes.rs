@@ -108,10 +108,6 @@ pub(super) async fn create(
     Body(mut wanted): Body<NewIndex>,
 ) -> Result<impl IntoResponse, ApiError> {
     caller.check(&wanted.name)?;
-    let Some(opener) = api.indexes.opener() else {
-        let detail = "this process serves one index; make others with a control plane";
-        return Err(ApiError::new(ErrorCode::NotHere, detail));
-    };
     wanted.prefix = wanted.prefix.trim_matches('/').to_owned();
     if !wanted.prefix.is_empty() {
         BlobPath::new(wanted.prefix.as_str())
@@ -132,7 +128,9 @@ pub(super) async fn create(
         );
         return Err(ApiError::new(ErrorCode::IndexDeleting, detail));
     }
-    let settings = opener
+    let settings = api
+        .indexes
+        .opener()
         .settle(&wanted)
         .await
         .map_err(|error| ApiError::bad_request(format!("{error:#}")))?;
@@ -210,10 +208,6 @@ pub(super) async fn delete(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    if api.indexes.opener().is_none() {
-        let detail = "this process serves one index; stop it and remove its data folder instead";
-        return Err(ApiError::new(ErrorCode::NotHere, detail));
-    }
     let record = api.record(&index).await?;
     api.ledger.delete_index(&record.id).await?;
     Ok((

@@ -14,7 +14,9 @@
 
 mod config;
 mod convert;
+mod folders;
 mod journal;
+mod lazy;
 mod segments;
 mod shard;
 mod wal;
@@ -33,6 +35,7 @@ use async_trait::async_trait;
 use qdrant_edge::{EdgeShard, OperationResult};
 
 use self::config::Limits;
+pub use self::folders::EdgeFolders;
 use self::journal::Change;
 use self::shard::Shard;
 use self::writer::{Command, Update, Writer};

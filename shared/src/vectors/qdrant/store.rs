@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use qdrant_client::QdrantError;
 use qdrant_client::qdrant::{CollectionInfo, CreateAlias};
 use tonic::Code;
@@ -12,7 +13,7 @@ use super::errors::CallError;
 use super::settings::QdrantSettings;
 use super::{QdrantVectors, names, schema};
 use crate::ids::IndexId;
-use crate::vectors::VectorsError;
+use crate::vectors::{Collections, Vectors, VectorsError};
 
 /// A Qdrant server. Cheap to clone; all clones and all collections share its limits.
 #[derive(Clone)]
@@ -174,6 +175,27 @@ impl QdrantStore {
     ) -> Result<T, CallError> {
         // Boxed, because the client's futures are large.
         self.connection.call(lane, collection, Box::pin(request)).await
+    }
+}
+
+#[async_trait]
+impl Collections for QdrantStore {
+    async fn open(
+        &self,
+        index: &IndexId,
+        generation: u32,
+        dense_size: Option<usize>,
+    ) -> Result<Arc<dyn Vectors>, VectorsError> {
+        Ok(Self::open(self, index, generation, dense_size).await?)
+    }
+
+    async fn remove(&self, index: &IndexId) -> Result<(), VectorsError> {
+        self.drop_index(index).await
+    }
+
+    /// What was written is durable already.
+    async fn close(&self) -> Result<(), VectorsError> {
+        Ok(())
     }
 }
 

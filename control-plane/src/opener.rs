@@ -1,4 +1,4 @@
-//! How the indexes of a fleet are opened, made and removed.
+//! How indexes are opened, made and removed, in a fleet and in the embedded mode.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use shared::clock::Clock;
 use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::OpenAiEmbedder;
 use shared::ids::IndexId;
-use shared::index_parts::PartsOpener;
+use shared::index_parts::{IndexParts, PartsOpener};
 use shared::index_settings::{IndexSettings, ModelSettings};
 use shared::ledger::{ControlLedger, IndexRecord};
 use tokio::sync::{Mutex, Notify};
@@ -27,18 +27,17 @@ use crate::upkeep::{Upkeep, UpkeepSettings};
 /// Longest wait for a model's answer when an index is made.
 const PROBE: Duration = Duration::from_secs(20);
 
-/// Opens indexes on PostgreSQL, Qdrant and cloud storage.
-pub struct FleetOpener {
+/// Fingerprint of what the files of an index are made with.
+pub type Fingerprint = dyn Fn(&IndexParts) -> String + Send + Sync;
+
+/// Opens indexes from their parts.
+pub struct IndexOpener {
     /// Their parts.
-    pub parts: PartsOpener,
+    pub parts: Arc<PartsOpener>,
     /// Their rows.
     pub ledger: Arc<dyn ControlLedger>,
-    /// When removals wait for approval.
-    pub guard: DeletionGuard,
-    /// How often they are repaired.
-    pub upkeep: UpkeepSettings,
-    /// Which repairs are this replica's.
-    pub duties: Arc<Duties>,
+    /// How they are repaired; `None` where no worker would take up what repairs find.
+    pub repairs: Option<Repairs>,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
     /// For ages.
@@ -47,33 +46,54 @@ pub struct FleetOpener {
     pub metrics: Arc<Metrics>,
 }
 
-#[async_trait]
-impl Opener for FleetOpener {
-    async fn open(&self, record: &IndexRecord) -> anyhow::Result<Index> {
-        let parts = self.parts.open(record).await.map_err(anyhow::Error::from_boxed)?;
+/// How indexes are kept true to their sources.
+pub struct Repairs {
+    /// When removals wait for approval.
+    pub guard: DeletionGuard,
+    /// How often they are repaired.
+    pub every: UpkeepSettings,
+    /// Which repairs are this replica's.
+    pub duties: Arc<Duties>,
+    /// What files are made with, where the processors are in this process; others keep that to themselves.
+    pub fingerprint: Option<Box<Fingerprint>>,
+}
+
+impl IndexOpener {
+    fn upkeep(&self, record: &IndexRecord, parts: &IndexParts, repairs: &Repairs) -> Upkeep {
         let reconciler = Arc::new(Reconciler {
             index: record.id.clone(),
             prefix: parts.settings.prefix.clone(),
             blobs: Arc::clone(&parts.blobs),
             ledger: Arc::clone(&self.ledger),
-            pipeline: None,
-            guard: self.guard,
+            pipeline: repairs.fingerprint.as_ref().map(|fingerprint| fingerprint(parts)),
+            guard: repairs.guard,
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
             turn: Mutex::new(()),
         });
-        let upkeep = Upkeep {
+        Upkeep {
             index: record.id.clone(),
             ledger: Arc::clone(&self.ledger),
             vectors: Arc::clone(&parts.vectors),
-            reconciler: Arc::clone(&reconciler),
+            reconciler,
             clock: Arc::clone(&self.clock),
             nudge: Arc::clone(&self.nudge),
-            duties: Arc::clone(&self.duties),
+            duties: Arc::clone(&repairs.duties),
             metrics: Arc::clone(&self.metrics),
-            settings: self.upkeep,
-        };
+            settings: repairs.every,
+        }
+    }
+}
+
+#[async_trait]
+impl Opener for IndexOpener {
+    async fn open(&self, record: &IndexRecord) -> anyhow::Result<Index> {
+        let parts = self.parts.open(record).await.map_err(anyhow::Error::from_boxed)?;
+        let upkeep = self
+            .repairs
+            .as_ref()
+            .map(|repairs| self.upkeep(record, &parts, repairs));
         Ok(Index {
             record: record.clone(),
             settings: parts.settings,
@@ -87,8 +107,8 @@ impl Opener for FleetOpener {
                 metrics: Arc::clone(&self.metrics),
             },
             vectors: parts.vectors,
-            reconciler: Some(reconciler),
-            upkeep: Some(upkeep),
+            reconciler: upkeep.as_ref().map(|upkeep| Arc::clone(&upkeep.reconciler)),
+            upkeep,
         })
     }
 
@@ -127,6 +147,6 @@ impl Opener for FleetOpener {
     }
 
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()> {
-        Ok(self.parts.store().drop_index(index).await?)
+        Ok(self.parts.collections().remove(index).await?)
     }
 }
