@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::bail;
 use control_plane::http::Api;
 use control_plane::indexes::{Index, Indexes};
-use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
 use control_plane::search::Search;
 use control_plane::upkeep::Upkeep;
@@ -131,11 +130,9 @@ impl Embedded {
     pub(crate) fn reconciler(&self, pipeline: &str) -> Arc<Reconciler> {
         Arc::new(Reconciler {
             index: self.index.clone(),
-            prefix: self.settings.prefix.clone(),
             blobs: Arc::clone(&self.blobs),
             ledger: Arc::clone(&self.ledger),
             pipeline: Some(pipeline.to_owned()),
-            guard: DeletionGuard::default(),
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
@@ -151,6 +148,7 @@ impl Embedded {
             settings: serde_json::to_value(&self.settings)?,
             created_at: 0,
             comparison: None,
+            revision: 1,
         };
         let index = Index {
             record,

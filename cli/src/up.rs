@@ -20,7 +20,7 @@ use index_processor::chunk::ChunkSettings;
 use index_processor::conversion::Conversion;
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings, Rules};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::blobs::source::Source;
 use shared::ledger::SweepPolicy;
@@ -89,19 +89,21 @@ impl Up {
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let settings = PipelineSettings {
+            max_file_bytes: args.max_file_size << 20,
+            inline_bytes: 0,
+            chunk,
+        };
         let pipeline = Arc::new(Pipeline::new(
             PipelineParts {
+                rules: Rules::of(&embedded.settings, &settings).map_err(anyhow::Error::msg)?,
                 blobs: Arc::clone(&embedded.blobs),
                 vectors: Arc::clone(&embedded.vectors),
                 embedder: embedded.embedder.clone(),
                 bm25: Arc::clone(&embedded.bm25),
             },
             Arc::clone(&conversion),
-            PipelineSettings {
-                max_file_bytes: args.max_file_size << 20,
-                inline_bytes: 0,
-                chunk,
-            },
+            settings,
             Arc::new(Capacity::new(cores, MEMORY_BYTES)),
             Arc::clone(&metrics),
         ));

@@ -8,18 +8,16 @@ use async_trait::async_trait;
 use shared::blob_path::BlobPath;
 use shared::blobs::BlobError;
 use shared::clock::Clock;
-use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::OpenAiEmbedder;
 use shared::ids::IndexId;
 use shared::index_parts::PartsOpener;
-use shared::index_settings::{IndexSettings, ModelSettings};
+use shared::index_settings::{ApprovalSettings, IndexSettings, ModelSettings};
 use shared::ledger::{ControlLedger, IndexRecord};
 use tokio::sync::{Mutex, Notify};
 
 use crate::duties::Duties;
 use crate::indexes::{Index, NewIndex, Opener};
 use crate::metrics::Metrics;
-use crate::reconcile::DeletionGuard;
 use crate::reconciler::Reconciler;
 use crate::search::Search;
 use crate::upkeep::{Upkeep, UpkeepSettings};
@@ -33,8 +31,8 @@ pub struct FleetOpener {
     pub parts: PartsOpener,
     /// Their rows.
     pub ledger: Arc<dyn ControlLedger>,
-    /// When removals wait for approval.
-    pub guard: DeletionGuard,
+    /// When removals wait for approval in new indexes that do not say.
+    pub approval: ApprovalSettings,
     /// How often they are repaired.
     pub upkeep: UpkeepSettings,
     /// Which repairs are this replica's.
@@ -53,11 +51,9 @@ impl Opener for FleetOpener {
         let parts = self.parts.open(record).await.map_err(anyhow::Error::from_boxed)?;
         let reconciler = Arc::new(Reconciler {
             index: record.id.clone(),
-            prefix: parts.settings.prefix.clone(),
             blobs: Arc::clone(&parts.blobs),
             ledger: Arc::clone(&self.ledger),
             pipeline: None,
-            guard: self.guard,
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
@@ -93,7 +89,6 @@ impl Opener for FleetOpener {
     }
 
     async fn settle(&self, wanted: &NewIndex) -> anyhow::Result<IndexSettings> {
-        Bm25::new(&wanted.language)?;
         let source = self
             .parts
             .source(&wanted.source)
@@ -119,11 +114,7 @@ impl Opener for FleetOpener {
             }
             Some(_) | None => None,
         };
-        Ok(IndexSettings {
-            prefix: wanted.prefix.clone(),
-            embedding,
-            ..IndexSettings::new(wanted.source.clone(), &wanted.language)
-        })
+        Ok(wanted.settings(embedding, &self.approval))
     }
 
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()> {

@@ -15,13 +15,13 @@ use control_plane::intake::accept::Intake;
 use control_plane::intake::{dead_letters, feed};
 use control_plane::keeper::Keeper;
 use control_plane::metrics::Metrics;
-use control_plane::reconcile::DeletionGuard;
 use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use prometheus::Registry;
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::PartsOpener;
+use shared::index_settings::ApprovalSettings;
 use shared::ledger::{ControlLedger, SweepPolicy};
 use shared::queue::rabbit::FeedSettings;
 use shared::service;
@@ -82,7 +82,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let opener = FleetOpener {
         parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
         ledger: Arc::clone(&ledger),
-        guard: DeletionGuard {
+        approval: ApprovalSettings {
             files: settings.upkeep.deletion_guard_files,
             share: settings.upkeep.deletion_guard_share,
         },

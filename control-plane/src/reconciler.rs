@@ -6,13 +6,14 @@ use shared::blobs::{BlobError, Blobs};
 use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
+use shared::index_settings::IndexSettings;
 use shared::ledger::{Comparison, ControlLedger, LedgerError, RunKind};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
-use crate::reconcile::{DeletionGuard, Plan, plan};
+use crate::reconcile::{Plan, Policy, plan};
 
 /// Changes recorded per transaction: bounds the ledger's longest write.
 const ENQUEUE_BATCH: usize = 1000;
@@ -26,6 +27,9 @@ pub enum ReconcileError {
     /// The ledger could not be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The index's settings were made by another build.
+    #[error("{0}")]
+    Settings(String),
 }
 
 /// Compares one index with its source.
@@ -36,12 +40,8 @@ pub struct Reconciler {
     pub blobs: Arc<dyn Blobs>,
     /// What is known.
     pub ledger: Arc<dyn ControlLedger>,
-    /// The folder of the source that the index covers; empty for all of it.
-    pub prefix: String,
     /// Fingerprint of the settings that files are made with; `None` where only processors know it.
     pub pipeline: Option<String>,
-    /// When removals wait for approval.
-    pub guard: DeletionGuard,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
     /// When a comparison was done.
@@ -58,9 +58,7 @@ impl Reconciler {
     /// # Errors
     /// See [`ReconcileError`].
     pub async fn everything(&self, reason: &'static str) -> Result<Plan, ReconcileError> {
-        let plan = self
-            .scopes(std::slice::from_ref(&self.prefix), Lane::Bulk, reason)
-            .await?;
+        let plan = self.scopes(&[String::new()], Lane::Bulk, reason).await?;
         self.note(&plan).await?;
         Ok(plan)
     }
@@ -92,12 +90,24 @@ impl Reconciler {
         lane: Lane,
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
+        // Settings first: what is listed after a change was recorded is judged by it.
+        let policy = self.policy().await?;
+        let prefixes: Vec<String> = prefixes
+            .iter()
+            .filter_map(|prefix| policy.scope.share_of(prefix))
+            .collect();
+        let whole = prefixes.iter().any(|prefix| prefix == policy.scope.prefix());
         let (mut listed, mut known) = (Vec::new(), Vec::new());
-        for prefix in outermost(prefixes) {
+        for prefix in outermost(&prefixes) {
             listed.extend(self.blobs.list(prefix).await?);
-            known.extend(self.ledger.known_files(&self.index, prefix).await?);
+            if !whole {
+                known.extend(self.ledger.known_files(&self.index, prefix).await?);
+            }
         }
-        let whole = prefixes.contains(&self.prefix);
+        if whole {
+            // The prefix may have been another one when they came.
+            known = self.ledger.known_files(&self.index, "").await?;
+        }
         let index_size = if whole {
             known.len()
         } else {
@@ -108,7 +118,7 @@ impl Reconciler {
             &known,
             self.pipeline.as_deref(),
             index_size,
-            self.guard,
+            &policy,
             lane,
             reason,
         );
@@ -128,9 +138,20 @@ impl Reconciler {
             missing: (plan.added + plan.renamed) as u64,
             changed: plan.changed as u64,
             orphaned: plan.removed as u64,
+            outdated: plan.outdated as u64,
             ..before
         };
         self.ledger.note_comparison(&self.index, &comparison).await
+    }
+
+    /// What the index's settings say now. They are read each time, because any replica may change them.
+    pub(crate) async fn policy(&self) -> Result<Policy, ReconcileError> {
+        let indexes = self.ledger.indexes().await?;
+        let found = indexes.into_iter().find(|index| index.id == self.index);
+        let record = found.ok_or_else(|| LedgerError::UnknownIndex(self.index.clone()))?;
+        let settings =
+            IndexSettings::of(&record).map_err(|error| ReconcileError::Settings(error.to_string()))?;
+        Policy::of(&settings).map_err(ReconcileError::Settings)
     }
 
     /// What the latest comparison found.

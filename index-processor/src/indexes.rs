@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::conversion::Conversion;
 use crate::metrics::Metrics;
-use crate::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use crate::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings, Rules};
 
 /// How old the list of indexes may be. The control plane removes an index only some time after it marked it as going, so that
 /// this much is harmless.
@@ -23,8 +23,9 @@ const LIST_AGE: Duration = Duration::from_secs(4);
 /// The pipelines of a worker.
 #[async_trait]
 pub trait Pipelines: Send + Sync + 'static {
-    /// The pipeline of an index. A failure says why there is none now; the file is tried again.
-    async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure>;
+    /// The pipeline of an index, made with its settings at this revision or a later one. A failure says why there is none
+    /// now; the file is tried again.
+    async fn of(&self, index: &IndexId, revision: u64) -> Result<Arc<Pipeline>, Failure>;
 }
 
 /// One pipeline for whatever comes: the embedded mode has one index.
@@ -32,7 +33,7 @@ pub struct Sole(pub Arc<Pipeline>);
 
 #[async_trait]
 impl Pipelines for Sole {
-    async fn of(&self, _index: &IndexId) -> Result<Arc<Pipeline>, Failure> {
+    async fn of(&self, _index: &IndexId, _revision: u64) -> Result<Arc<Pipeline>, Failure> {
         Ok(Arc::clone(&self.0))
     }
 }
@@ -81,10 +82,14 @@ impl FleetPipelines {
 
 #[async_trait]
 impl Pipelines for FleetPipelines {
-    async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure> {
+    async fn of(&self, index: &IndexId, revision: u64) -> Result<Arc<Pipeline>, Failure> {
         // Held while opening: the first files of an index open it once.
         let mut state = self.state.lock().await;
-        let known = state.records.contains_key(index);
+        // A full run right after a change of settings must not be worked off with those before it.
+        let known = state
+            .records
+            .get(index)
+            .is_some_and(|record| record.revision >= revision);
         if !known || state.listed.is_none_or(|at| at.elapsed() > LIST_AGE) {
             let records = self
                 .ledger
@@ -115,12 +120,15 @@ impl Pipelines for FleetPipelines {
             .open(&record)
             .await
             .map_err(|error| unusable(format!("index {index} cannot be opened: {error}")))?;
+        let rules = Rules::of(&parts.settings, &self.settings)
+            .map_err(|error| unusable(format!("the settings of index {index} cannot be used: {error}")))?;
         let pipeline = Arc::new(Pipeline::new(
             PipelineParts {
                 blobs: parts.blobs,
                 vectors: parts.vectors,
                 embedder: parts.embedder,
                 bm25: parts.bm25,
+                rules,
             },
             Arc::clone(&self.conversion),
             self.settings.clone(),

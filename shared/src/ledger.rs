@@ -21,6 +21,7 @@ pub mod conformance;
 mod control;
 mod database;
 mod detail;
+mod index_settings;
 mod migrations;
 pub mod model;
 mod order;
@@ -39,6 +40,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use control::*;
+pub use index_settings::*;
 pub use types::*;
 
 /// Why a ledger call failed. After `Unavailable` the effect is unknown: every statement can be repeated, or read back

@@ -5,6 +5,7 @@
 
 mod control;
 mod failures;
+mod index_settings;
 mod life;
 mod load;
 mod renames;
@@ -86,6 +87,8 @@ where
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
+            a_claim_names_the_settings_that_it_must_know;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

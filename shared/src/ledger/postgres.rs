@@ -11,6 +11,7 @@
 
 mod control;
 mod explain;
+mod index_settings;
 mod pool;
 mod schema;
 mod session;

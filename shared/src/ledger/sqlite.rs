@@ -6,6 +6,7 @@
 
 mod connection;
 mod control;
+mod index_settings;
 mod readers;
 mod statements;
 mod writer;

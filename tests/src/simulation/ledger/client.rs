@@ -11,7 +11,7 @@ use shared::ledger::{
     Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
     DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
     IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
-    OperationRecord, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    OperationRecord, ReleaseOutcome, RunKind, RunRecord, SettingsChange, SettingsLedger, SweepPolicy, Swept,
 };
 use shared::work_message::WorkMessage;
 
@@ -319,5 +319,12 @@ impl ControlLedger for LedgerClient {
 
     async fn forget_dead_letters(&self, older_than: Duration) -> Result<u64, LedgerError> {
         self.server.model.forget_dead_letters(older_than).await
+    }
+}
+
+#[async_trait]
+impl SettingsLedger for LedgerClient {
+    async fn change_settings(&self, change: &SettingsChange) -> Result<Option<IndexRecord>, LedgerError> {
+        self.server.model.change_settings(change).await
     }
 }
