@@ -156,6 +156,17 @@ async fn chunks_follow_a_full_run(desk: &Desk) -> anyhow::Result<()> {
 }
 
 async fn large_and_unwanted_files_are_skipped(desk: &Desk) -> anyhow::Result<()> {
+    // More than the process allows, and less than the index does then.
+    desk.docs.write("kept/large.md", Docs::text(77, 30, 0))?;
+    desk.run("").await?;
+    desk.settled(json!({ "INDEXED": FILES, "SKIPPED": 1 })).await?;
+    desk.patch(json!({ "files": { "max_bytes": 1 << 20 } })).await?;
+    desk.run("full=true").await?;
+    desk.settled(json!({ "INDEXED": FILES + 1 })).await?;
+    ensure!(desk.finds("word77").await?, "a file within the limit is not found");
+    desk.docs.remove("kept/large.md")?;
+    desk.run("").await?;
+    desk.settled(json!({ "INDEXED": FILES })).await?;
     for (patch, code) in [
         (json!({ "files": { "max_bytes": 10 } }), "too_large"),
         (

@@ -153,7 +153,7 @@ impl Pipelines for Fresh {
             .ok_or_else(|| failed("the index is gone, or behind what the claim says".to_owned()))?;
         let settings = IndexSettings::of(&record).map_err(|error| failed(error.to_string()))?;
         let process = PipelineSettings {
-            max_file_bytes: 1 << 20,
+            max_file_bytes: 1 << 14,
             inline_bytes: 0,
             chunk: ChunkSettings::default(),
         };
