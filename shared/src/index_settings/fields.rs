@@ -198,14 +198,14 @@ pub const FIELDS: &[Field] = &[
     field(
         "approval.files",
         "number of files",
-        "as the control plane is set when the index is made (--deletion-guard-files)",
+        "10; for a new index, as the control plane is set (--deletion-guard-files)",
         Effect::Now,
         "The deletion guard: removals wait for approval when one cause would remove more files than this, and more than the share.",
     ),
     field(
         "approval.share",
         "0 to 1",
-        "as the control plane is set when the index is made (--deletion-guard-share)",
+        "0.1; for a new index, as the control plane is set (--deletion-guard-share)",
         Effect::Now,
         "The deletion guard: share of the index that always passes.",
     ),
