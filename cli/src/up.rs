@@ -20,7 +20,6 @@ use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
 use control_plane::keeper::Keeper;
 use control_plane::opener::Repairs;
-use control_plane::reconcile::DeletionGuard;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use index_processor::chunk::ChunkSettings;
@@ -86,7 +85,6 @@ fn recipe(conversion: Conversion, chunk: ChunkSettings, args: &UpArgs) -> Recipe
 /// How the indexes are kept true; this process does all of it.
 fn repairs(recipe: Recipe, duties: Arc<Duties>, args: &UpArgs) -> Repairs {
     Repairs {
-        guard: DeletionGuard::default(),
         every: UpkeepSettings {
             reconcile_every: Duration::from_secs(args.reconcile_every),
             // Of indexes that are made while it runs; those that are there are compared in the foreground.

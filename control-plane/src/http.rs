@@ -9,6 +9,7 @@ pub mod events;
 mod extract;
 pub mod files;
 pub mod health;
+pub mod index_settings;
 pub mod indexes;
 mod openapi;
 pub mod plan;
@@ -74,7 +75,8 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backlog::of_index))
         .routes(routes!(dead_letters::list))
         .routes(routes!(indexes::list, indexes::create))
-        .routes(routes!(indexes::one, indexes::delete))
+        .routes(routes!(indexes::one, indexes::delete, index_settings::change))
+        .routes(routes!(index_settings::guide))
         .routes(routes!(indexes::pause))
         .routes(routes!(indexes::resume))
         .routes(routes!(search::by_url, search::by_body))

@@ -1,14 +1,17 @@
 //! The indexes of this process, each opened when it is first needed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use shared::blobs::Blobs;
 use shared::blobs::source::Source;
 use shared::ids::IndexId;
-use shared::index_settings::IndexSettings;
+use shared::index_settings::{
+    ApprovalSettings, Budget, Chunking, FileRules, IndexSettings, Limits, ModelSettings, RetrySettings,
+    Scope, english,
+};
 use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError};
 use shared::vectors::Vectors;
 use tokio::sync::Mutex;
@@ -38,7 +41,7 @@ pub struct Index {
 }
 
 /// An index to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewIndex {
     /// Its name.
@@ -54,10 +57,43 @@ pub struct NewIndex {
     /// `false`: no dense vectors, whatever model the service has.
     #[serde(default = "yes")]
     pub embedding: bool,
+    /// Which files of the source belong to it.
+    #[serde(default)]
+    pub files: FileRules,
+    /// How much one file may take.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How documents are cut.
+    #[serde(default)]
+    pub chunking: Chunking,
+    /// When removals wait for approval; as the service is set when it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalSettings>,
+    /// What embedding may cost.
+    #[serde(default)]
+    pub budget: Budget,
+    /// How failures are tried again.
+    #[serde(default)]
+    pub retry: RetrySettings,
 }
 
-fn english() -> String {
-    "english".to_owned()
+impl NewIndex {
+    /// Its settings, with what only the service knows.
+    #[must_use]
+    pub fn settings(&self, embedding: Option<ModelSettings>, approval: &ApprovalSettings) -> IndexSettings {
+        IndexSettings {
+            source: self.source.clone(),
+            prefix: self.prefix.trim_matches('/').to_owned(),
+            language: self.language.clone(),
+            embedding,
+            files: self.files.clone(),
+            limits: self.limits.clone(),
+            chunking: self.chunking.clone(),
+            approval: self.approval.as_ref().unwrap_or(approval).clone(),
+            budget: self.budget.clone(),
+            retry: self.retry.clone(),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -99,6 +135,8 @@ pub struct Indexes {
     ledger: Arc<dyn ControlLedger>,
     opener: Arc<dyn Opener>,
     open: Mutex<HashMap<IndexId, Arc<Index>>>,
+    /// Compiled globs: events come in batches, and settings change seldom.
+    scopes: std::sync::Mutex<HashMap<IndexId, Arc<Scope>>>,
 }
 
 impl Indexes {
@@ -109,6 +147,7 @@ impl Indexes {
             ledger,
             opener,
             open: Mutex::default(),
+            scopes: std::sync::Mutex::default(),
         }
     }
 
@@ -189,6 +228,22 @@ impl Indexes {
     }
 }
 
+impl Indexes {
+    /// Where the files of an index are, and which of them it covers.
+    fn scope(&self, record: &IndexRecord) -> Result<(Source, Arc<Scope>), String> {
+        let settings = IndexSettings::of(record).map_err(|error| error.to_string())?;
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scope) = scopes.get(&record.id)
+            && scope.is_of(&settings.prefix, &settings.files)
+        {
+            return Ok((settings.source, Arc::clone(scope)));
+        }
+        let scope = Arc::new(Scope::of(&settings).map_err(|problems| problems.join("; "))?);
+        scopes.insert(record.id.clone(), Arc::clone(&scope));
+        Ok((settings.source, scope))
+    }
+}
+
 /// Which indexes there are, the first few by name.
 fn known(records: &[IndexRecord]) -> String {
     const NAMED: usize = 10;
@@ -213,15 +268,15 @@ fn is_same(one: &IndexRecord, other: &IndexRecord) -> bool {
 impl IndexPlaces for Indexes {
     async fn index_places(&self) -> Result<Vec<IndexPlace>, LedgerError> {
         let records = self.records().await?;
-        let place = |record: IndexRecord| match IndexSettings::of(&record) {
-            Ok(settings) => Some(IndexPlace {
+        let place = |record: IndexRecord| match self.scope(&record) {
+            Ok((place, scope)) => Some(IndexPlace {
                 index: record.id,
-                place: settings.source,
-                prefix: settings.prefix,
+                place,
+                scope,
                 state: record.state,
             }),
             Err(error) => {
-                tracing::warn!("{error}");
+                tracing::warn!(index.id = %record.id, "{error}");
                 None
             }
         };

@@ -16,13 +16,13 @@ use control_plane::intake::{dead_letters, feed};
 use control_plane::keeper::{Keeper, NOTICE};
 use control_plane::metrics::Metrics;
 use control_plane::opener::{IndexOpener, Repairs};
-use control_plane::reconcile::DeletionGuard;
 use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use prometheus::Registry;
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::{Models, PartsOpener};
+use shared::index_settings::ApprovalSettings;
 use shared::ledger::{ControlLedger, SweepPolicy};
 use shared::queue::rabbit::FeedSettings;
 use shared::service;
@@ -89,11 +89,12 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let opener = IndexOpener {
         parts: Arc::new(PartsOpener::new(store, sources, models, tasks.clone())),
         ledger: Arc::clone(&ledger),
+        approval: ApprovalSettings {
+            files: settings.upkeep.deletion_guard_files,
+            share: settings.upkeep.deletion_guard_share,
+            ..ApprovalSettings::default()
+        },
         repairs: Some(Repairs {
-            guard: DeletionGuard {
-                files: settings.upkeep.deletion_guard_files,
-                share: settings.upkeep.deletion_guard_share,
-            },
             every: UpkeepSettings {
                 reconcile_every: every,
                 reconcile_first: true,

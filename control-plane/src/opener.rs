@@ -8,18 +8,16 @@ use async_trait::async_trait;
 use shared::blob_path::BlobPath;
 use shared::blobs::BlobError;
 use shared::clock::Clock;
-use shared::embedder::bm25::Bm25;
 use shared::embedder::openai::OpenAiEmbedder;
 use shared::ids::IndexId;
 use shared::index_parts::{IndexParts, PartsOpener};
-use shared::index_settings::{IndexSettings, ModelSettings};
+use shared::index_settings::{ApprovalSettings, IndexSettings, ModelSettings};
 use shared::ledger::{ControlLedger, IndexRecord};
 use tokio::sync::{Mutex, Notify};
 
 use crate::duties::Duties;
 use crate::indexes::{Index, NewIndex, Opener};
 use crate::metrics::Metrics;
-use crate::reconcile::DeletionGuard;
 use crate::reconciler::Reconciler;
 use crate::search::Search;
 use crate::upkeep::{Upkeep, UpkeepSettings};
@@ -28,7 +26,7 @@ use crate::upkeep::{Upkeep, UpkeepSettings};
 const PROBE: Duration = Duration::from_secs(20);
 
 /// Fingerprint of what the files of an index are made with.
-pub type Fingerprint = dyn Fn(&IndexParts) -> String + Send + Sync;
+pub type Fingerprint = dyn Fn(&IndexParts) -> Result<String, String> + Send + Sync;
 
 /// Opens indexes from their parts.
 pub struct IndexOpener {
@@ -36,6 +34,8 @@ pub struct IndexOpener {
     pub parts: Arc<PartsOpener>,
     /// Their rows.
     pub ledger: Arc<dyn ControlLedger>,
+    /// When removals wait for approval in new indexes that do not say.
+    pub approval: ApprovalSettings,
     /// How they are repaired; `None` where no worker would take up what repairs find.
     pub repairs: Option<Repairs>,
     /// Wakes the dispatcher.
@@ -48,8 +48,6 @@ pub struct IndexOpener {
 
 /// How indexes are kept true to their sources.
 pub struct Repairs {
-    /// When removals wait for approval.
-    pub guard: DeletionGuard,
     /// How often they are repaired.
     pub every: UpkeepSettings,
     /// Which repairs are this replica's.
@@ -59,20 +57,19 @@ pub struct Repairs {
 }
 
 impl IndexOpener {
-    fn upkeep(&self, record: &IndexRecord, parts: &IndexParts, repairs: &Repairs) -> Upkeep {
+    fn upkeep(&self, record: &IndexRecord, parts: &IndexParts, repairs: &Repairs) -> anyhow::Result<Upkeep> {
+        let pipeline = repairs.fingerprint.as_ref().map(|fingerprint| fingerprint(parts));
         let reconciler = Arc::new(Reconciler {
             index: record.id.clone(),
-            prefix: parts.settings.prefix.clone(),
             blobs: Arc::clone(&parts.blobs),
             ledger: Arc::clone(&self.ledger),
-            pipeline: repairs.fingerprint.as_ref().map(|fingerprint| fingerprint(parts)),
-            guard: repairs.guard,
+            pipeline: pipeline.transpose().map_err(anyhow::Error::msg)?,
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
             turn: Mutex::new(()),
         });
-        Upkeep {
+        Ok(Upkeep {
             index: record.id.clone(),
             ledger: Arc::clone(&self.ledger),
             vectors: Arc::clone(&parts.vectors),
@@ -82,7 +79,7 @@ impl IndexOpener {
             duties: Arc::clone(&repairs.duties),
             metrics: Arc::clone(&self.metrics),
             settings: repairs.every,
-        }
+        })
     }
 }
 
@@ -93,7 +90,8 @@ impl Opener for IndexOpener {
         let upkeep = self
             .repairs
             .as_ref()
-            .map(|repairs| self.upkeep(record, &parts, repairs));
+            .map(|repairs| self.upkeep(record, &parts, repairs))
+            .transpose()?;
         Ok(Index {
             record: record.clone(),
             settings: parts.settings,
@@ -113,7 +111,6 @@ impl Opener for IndexOpener {
     }
 
     async fn settle(&self, wanted: &NewIndex) -> anyhow::Result<IndexSettings> {
-        Bm25::new(&wanted.language)?;
         let source = self
             .parts
             .source(&wanted.source)
@@ -139,11 +136,7 @@ impl Opener for IndexOpener {
             }
             Some(_) | None => None,
         };
-        Ok(IndexSettings {
-            prefix: wanted.prefix.clone(),
-            embedding,
-            ..IndexSettings::new(wanted.source.clone(), &wanted.language)
-        })
+        Ok(wanted.settings(embedding, &self.approval))
     }
 
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()> {

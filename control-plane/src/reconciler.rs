@@ -6,13 +6,14 @@ use shared::blobs::{BlobError, Blobs, Listed};
 use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
+use shared::index_settings::IndexSettings;
 use shared::ledger::{Comparison, ControlLedger, KnownFile, LedgerError, RunKind};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
-use crate::reconcile::{ASKED, DeletionGuard, Plan, plan};
+use crate::reconcile::{ASKED, Plan, Policy, plan};
 
 /// Changes recorded per transaction: bounds the ledger's longest write.
 const ENQUEUE_BATCH: usize = 1000;
@@ -26,6 +27,9 @@ pub enum ReconcileError {
     /// The ledger could not be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The index's settings were made by another build.
+    #[error("{0}")]
+    Settings(String),
 }
 
 /// Compares one index with its source.
@@ -36,12 +40,8 @@ pub struct Reconciler {
     pub blobs: Arc<dyn Blobs>,
     /// What is known.
     pub ledger: Arc<dyn ControlLedger>,
-    /// The folder of the source that the index covers; empty for all of it.
-    pub prefix: String,
     /// Fingerprint of the settings that files are made with; `None` where only processors know it.
     pub pipeline: Option<String>,
-    /// When removals wait for approval.
-    pub guard: DeletionGuard,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
     /// When a comparison was done.
@@ -52,15 +52,21 @@ pub struct Reconciler {
     pub turn: Mutex<()>,
 }
 
+/// What a comparison is made from.
+struct Seen {
+    listed: Vec<Listed>,
+    known: Vec<KnownFile>,
+    /// Is it all of the index?
+    whole: bool,
+}
+
 impl Reconciler {
     /// Compares everything.
     ///
     /// # Errors
     /// See [`ReconcileError`].
     pub async fn everything(&self, reason: &'static str) -> Result<Plan, ReconcileError> {
-        let plan = self
-            .scopes(std::slice::from_ref(&self.prefix), Lane::Bulk, reason)
-            .await?;
+        let plan = self.scopes(&[String::new()], Lane::Bulk, reason).await?;
         self.note(&plan).await?;
         Ok(plan)
     }
@@ -75,10 +81,6 @@ impl Reconciler {
         lane: Lane,
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
-        let prefixes = &within(prefixes, &self.prefix);
-        if prefixes.is_empty() {
-            return Ok(Plan::default());
-        }
         let _turn = self.turn.lock().await;
         let started = Instant::now();
         let result = self.compare(prefixes, lane, reason).await;
@@ -95,28 +97,32 @@ impl Reconciler {
     /// # Errors
     /// See [`ReconcileError`].
     pub async fn preview(&self) -> Result<(Plan, Vec<Listed>), ReconcileError> {
-        let (listed, known) = self.seen(std::slice::from_ref(&self.prefix)).await?;
+        let policy = self.policy().await?;
+        let Seen { listed, known, .. } = self.seen(&policy, &[String::new()]).await?;
         let pipeline = self.pipeline.as_deref();
-        let plan = plan(
-            &listed,
-            &known,
-            pipeline,
-            known.len(),
-            self.guard,
-            Lane::Bulk,
-            ASKED,
-        );
+        let plan = plan(&listed, &known, pipeline, known.len(), &policy, Lane::Bulk, ASKED);
         Ok((plan, listed))
     }
 
-    /// What source and ledger hold at or below each of the given prefixes.
-    async fn seen(&self, prefixes: &[String]) -> Result<(Vec<Listed>, Vec<KnownFile>), ReconcileError> {
+    /// What source and ledger hold at or below each of the given prefixes, as far as the index covers it.
+    async fn seen(&self, policy: &Policy, prefixes: &[String]) -> Result<Seen, ReconcileError> {
+        let prefixes: Vec<String> = prefixes
+            .iter()
+            .filter_map(|prefix| policy.scope.share_of(prefix))
+            .collect();
+        let whole = prefixes.iter().any(|prefix| prefix == policy.scope.prefix());
         let (mut listed, mut known) = (Vec::new(), Vec::new());
-        for prefix in outermost(prefixes) {
+        for prefix in outermost(&prefixes) {
             listed.extend(self.blobs.list(prefix).await?);
-            known.extend(self.ledger.known_files(&self.index, prefix).await?);
+            if !whole {
+                known.extend(self.ledger.known_files(&self.index, prefix).await?);
+            }
         }
-        Ok((listed, known))
+        if whole {
+            // The prefix may have been another one when they came.
+            known = self.ledger.known_files(&self.index, "").await?;
+        }
+        Ok(Seen { listed, known, whole })
     }
 
     async fn compare(
@@ -125,8 +131,9 @@ impl Reconciler {
         lane: Lane,
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
-        let (listed, known) = self.seen(prefixes).await?;
-        let whole = prefixes.contains(&self.prefix);
+        // Settings first: what is listed after a change was recorded is judged by it.
+        let policy = self.policy().await?;
+        let Seen { listed, known, whole } = self.seen(&policy, prefixes).await?;
         let index_size = if whole {
             known.len()
         } else {
@@ -137,7 +144,7 @@ impl Reconciler {
             &known,
             self.pipeline.as_deref(),
             index_size,
-            self.guard,
+            &policy,
             lane,
             reason,
         );
@@ -158,9 +165,20 @@ impl Reconciler {
             changed: plan.changed as u64,
             orphaned: plan.removed as u64,
             kept: plan.kept as u64,
+            outdated: plan.outdated as u64,
             ..before
         };
         self.ledger.note_comparison(&self.index, &comparison).await
+    }
+
+    /// What the index's settings say now. They are read each time, because any replica may change them.
+    pub(crate) async fn policy(&self) -> Result<Policy, ReconcileError> {
+        let indexes = self.ledger.indexes().await?;
+        let found = indexes.into_iter().find(|index| index.id == self.index);
+        let record = found.ok_or_else(|| LedgerError::UnknownIndex(self.index.clone()))?;
+        let settings =
+            IndexSettings::of(&record).map_err(|error| ReconcileError::Settings(error.to_string()))?;
+        Policy::of(&settings).map_err(ReconcileError::Settings)
     }
 
     /// What the latest comparison found.
@@ -218,21 +236,6 @@ impl Reconciler {
     }
 }
 
-/// The prefixes as far as they are inside `own`: a watched folder tells of everything in it.
-fn within(prefixes: &[String], own: &str) -> Vec<String> {
-    prefixes
-        .iter()
-        .filter_map(|prefix| {
-            if is_below(prefix, own) {
-                Some(prefix.as_str())
-            } else {
-                is_below(own, prefix).then_some(own)
-            }
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
 /// Is the path `outer`, or below it?
 fn is_below(path: &str, outer: &str) -> bool {
     let rest = path.strip_prefix(outer);
@@ -262,16 +265,5 @@ mod tests {
         let prefixes = ["b", "a/x", "a", "a-b", "a/x/y", "b"].map(str::to_owned);
         assert_eq!(outermost(&prefixes), ["a", "a-b", "b"]);
         assert_eq!(outermost(&["x".to_owned(), String::new()]), [""]);
-    }
-
-    #[test]
-    fn what_the_index_does_not_cover_is_not_compared() {
-        let covered = |prefix: &str, own: &str| within(&[prefix.to_owned()], own);
-        assert_eq!(covered("a/x.md", ""), ["a/x.md"]);
-        assert_eq!(covered("docs/a.md", "docs"), ["docs/a.md"]);
-        assert_eq!(covered("", "docs"), ["docs"]);
-        assert_eq!(covered("docs", "docs/new"), ["docs/new"]);
-        assert!(covered("docs-old/a.md", "docs").is_empty());
-        assert!(covered("other", "docs").is_empty());
     }
 }

@@ -103,11 +103,12 @@ pub struct UpkeepArgs {
     #[arg(long, env = "ORPHAN_AGE_SECONDS", default_value_t = 3600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub orphan_age_seconds: u64,
 
-    /// Removals wait for approval when they are more than this many files and more than the share below.
+    /// For new indexes that do not say: removals wait for approval when they are more than this many files and more than the
+    /// share below.
     #[arg(long, env = "DELETION_GUARD_FILES", default_value_t = 10, value_name = "N")]
-    pub deletion_guard_files: usize,
+    pub deletion_guard_files: u64,
 
-    /// Share of an index, from 0 to 1.
+    /// For new indexes that do not say: share of an index, from 0 to 1.
     #[arg(
         long,
         env = "DELETION_GUARD_SHARE",

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::conversion::Conversion;
 use crate::meter::{IndexMeter, Meter};
 use crate::metrics::Metrics;
-use crate::pipeline::{self, Capacity, Pipeline, PipelineParts, PipelineSettings};
+use crate::pipeline::{self, Capacity, Pipeline, PipelineParts, PipelineSettings, Rules};
 
 /// How old the list of indexes may be. The control plane removes an index only some time after it marked it as going, so that
 /// this much is harmless.
@@ -24,8 +24,9 @@ pub const LIST_AGE: Duration = Duration::from_secs(4);
 /// The pipelines of a worker.
 #[async_trait]
 pub trait Pipelines: Send + Sync + 'static {
-    /// The pipeline of an index. A failure says why there is none now; the file is tried again.
-    async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure>;
+    /// The pipeline of an index, made with its settings at this revision or a later one. A failure says why there is none
+    /// now; the file is tried again.
+    async fn of(&self, index: &IndexId, revision: u64) -> Result<Arc<Pipeline>, Failure>;
 }
 
 /// One pipeline for whatever comes, for tests that have one index.
@@ -33,7 +34,7 @@ pub struct Sole(pub Arc<Pipeline>);
 
 #[async_trait]
 impl Pipelines for Sole {
-    async fn of(&self, _index: &IndexId) -> Result<Arc<Pipeline>, Failure> {
+    async fn of(&self, _index: &IndexId, _revision: u64) -> Result<Arc<Pipeline>, Failure> {
         Ok(Arc::clone(&self.0))
     }
 }
@@ -49,10 +50,16 @@ pub struct Recipe {
 
 impl Recipe {
     /// Fingerprint of what the files of an index are made with.
-    #[must_use]
-    pub fn fingerprint(&self, parts: &IndexParts) -> String {
-        let embedder = parts.embedder.as_deref();
-        pipeline::fingerprint(&self.settings, &self.conversion, embedder, &parts.bm25)
+    ///
+    /// # Errors
+    /// When its settings cannot be used.
+    pub fn fingerprint(&self, parts: &IndexParts) -> Result<String, String> {
+        let rules = Rules::of(&parts.settings, &self.settings)?;
+        Ok(pipeline::fingerprint(
+            &self.settings,
+            &self.conversion,
+            &rules.stamp,
+        ))
     }
 
     fn pipeline(
@@ -61,9 +68,11 @@ impl Recipe {
         capacity: &Arc<Capacity>,
         metrics: &Arc<Metrics>,
         meter: IndexMeter,
-    ) -> Pipeline {
-        Pipeline::new(
+    ) -> Result<Pipeline, String> {
+        let rules = Rules::of(&parts.settings, &self.settings)?;
+        Ok(Pipeline::new(
             PipelineParts {
+                rules,
                 blobs: parts.blobs,
                 vectors: parts.vectors,
                 embedder: parts.embedder,
@@ -74,7 +83,7 @@ impl Recipe {
             self.settings.clone(),
             Arc::clone(capacity),
             Arc::clone(metrics),
-        )
+        ))
     }
 }
 
@@ -139,10 +148,14 @@ impl IndexPipelines {
 
 #[async_trait]
 impl Pipelines for IndexPipelines {
-    async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure> {
+    async fn of(&self, index: &IndexId, revision: u64) -> Result<Arc<Pipeline>, Failure> {
         // Held while opening: the first files of an index open it once.
         let mut state = self.state.lock().await;
-        let known = state.records.contains_key(index);
+        // A full run right after a change of settings must not be worked off with those before it.
+        let known = state
+            .records
+            .get(index)
+            .is_some_and(|record| record.revision >= revision);
         if !known || state.listed.is_none_or(|at| at.elapsed() > LIST_AGE) {
             let records = self
                 .ledger
@@ -174,7 +187,10 @@ impl Pipelines for IndexPipelines {
             index: index.clone(),
             tokens_per_day: parts.settings.budget.tokens_per_day,
         };
-        let pipeline = self.recipe.pipeline(parts, &self.capacity, &self.metrics, meter);
+        let pipeline = self
+            .recipe
+            .pipeline(parts, &self.capacity, &self.metrics, meter)
+            .map_err(|error| unusable(format!("the settings of index {index} cannot be used: {error}")))?;
         let pipeline = Arc::new(pipeline);
         state.open.insert(index.clone(), (record, Arc::clone(&pipeline)));
         Ok(pipeline)

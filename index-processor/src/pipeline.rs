@@ -9,13 +9,14 @@ mod convert;
 mod embed;
 mod fetch;
 mod remove;
+mod rules;
 mod upsert;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::blobs::{BlobMeta, Blobs};
+use shared::blobs::{BlobError, BlobMeta, Blobs};
 use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
 use shared::ledger::{Claim, CommitChange, Version};
@@ -24,6 +25,7 @@ use shared::vectors::Vectors;
 use tokio::time::Instant;
 
 pub use self::capacity::Capacity;
+pub use self::rules::Rules;
 use crate::chunk::ChunkSettings;
 use crate::conversion::Conversion;
 use crate::meter::{IndexMeter, Metered};
@@ -34,12 +36,12 @@ use crate::settle::Attempt;
 /// How files are made into points.
 #[derive(Clone, Debug)]
 pub struct PipelineSettings {
-    /// Largest blob in bytes; larger ones are SKIPPED.
+    /// Largest blob in bytes; larger ones are SKIPPED. An index may have a limit of its own.
     pub max_file_bytes: u64,
     /// Blobs of at most so many bytes are converted where they are, without a thread for computing: for simulations,
     /// which own their only thread. 0 for none, because a document that is slow to convert would hold up its neighbours.
     pub inline_bytes: u64,
-    /// How documents are cut.
+    /// How documents are cut, where the index does not say.
     pub chunk: ChunkSettings,
 }
 
@@ -55,6 +57,8 @@ pub struct PipelineParts {
     pub bm25: Arc<Bm25>,
     /// What its model is asked for is counted here.
     pub meter: Option<IndexMeter>,
+    /// Its settings.
+    pub rules: Rules,
 }
 
 /// The steps and what they need.
@@ -65,6 +69,7 @@ pub struct Pipeline {
     bm25: Arc<Bm25>,
     conversion: Arc<Conversion>,
     settings: PipelineSettings,
+    rules: Rules,
     fingerprint: String,
     capacity: Arc<Capacity>,
     metrics: Arc<Metrics>,
@@ -125,7 +130,7 @@ impl Pipeline {
         capacity: Arc<Capacity>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let fingerprint = fingerprint(&settings, &conversion, parts.embedder.as_deref(), &parts.bm25);
+        let fingerprint = fingerprint(&settings, &conversion, &parts.rules.stamp);
         let embedder = match (parts.embedder, parts.meter.clone()) {
             (Some(inner), Some(meter)) => Some(Arc::new(Metered { inner, meter }) as Arc<dyn Embedder>),
             (embedder, _) => embedder,
@@ -135,6 +140,7 @@ impl Pipeline {
             vectors: parts.vectors,
             embedder,
             bm25: parts.bm25,
+            rules: parts.rules,
             conversion,
             fingerprint,
             capacity,
@@ -146,8 +152,13 @@ impl Pipeline {
 
     /// Looks at the blob and decides what the claim calls for.
     pub async fn look(&self, claim: &Claim) -> Session {
-        let head = self.blobs.head(&claim.path).await;
-        session::decide(claim, head, &self.fingerprint, self.settings.max_file_bytes)
+        let head = if self.rules.scope.owns(&claim.path) {
+            self.blobs.head(&claim.path).await
+        } else {
+            // What the index leaves out is treated as if the source did not have it.
+            Err(BlobError::NotFound)
+        };
+        session::decide(claim, head, &self.fingerprint, self.rules.max_file_bytes)
     }
 
     /// Makes the blob's points under the claim.
@@ -193,12 +204,13 @@ impl Pipeline {
         let inline = read.size <= self.settings.inline_bytes;
         let (cut, missing) = {
             let _turn = self.capacity.turn(claim.attempts).await;
-            let document = self.convert(fetched.blob, &version.content_hash, report).await?;
+            let (document, file_type) = self.convert(fetched.blob, &version.content_hash, report).await?;
             let missing = convert::missing(&document);
             if !missing.is_empty() {
                 report.note("missing", serde_json::json!(missing));
             }
-            (self.chunk(document, inline, report).await?, missing)
+            let chunking = self.rules.chunk_of(file_type);
+            (self.chunk(document, chunking, inline, report).await?, missing)
         };
         let cut = self.chunk_by_meaning(cut, report).await?;
         if cut.chunks.is_empty() {
@@ -218,30 +230,29 @@ impl Pipeline {
     }
 }
 
-/// Everything that decides what points a blob becomes. A file whose fingerprint differs is made again.
-pub(crate) fn fingerprint(
-    settings: &PipelineSettings,
-    conversion: &Conversion,
-    embedder: Option<&dyn Embedder>,
-    bm25: &Bm25,
-) -> String {
+/// Everything that decides what points a blob becomes: what this process is set to, a hyphen, and the stamp of the index's own
+/// settings, which the control plane can tell as well. A comparison has files made again when the first half differs; a full
+/// run when either does.
+pub(crate) fn fingerprint(settings: &PipelineSettings, conversion: &Conversion, stamp: &str) -> String {
     let parts = [
         conversion.fingerprint(),
         settings.chunk.fingerprint(),
-        format!("bm25 {}", bm25.language()),
-        embedder.map_or_else(
-            || "no dense vectors".to_owned(),
-            |embedder| format!("model {}", embedder.model()),
-        ),
         format!("steps {STEPS_VERSION}"),
     ];
-    shared::ids::ChunkHash::of(&parts.join("\n")).to_string()[..16].to_owned()
+    let process = shared::ids::ChunkHash::of(&parts.join("\n")).to_string();
+    format!("{}-{stamp}", &process[..16])
 }
 
 /// Raise it when the steps themselves make other points of the same document.
 const STEPS_VERSION: u32 = 2;
 
 impl Pipeline {
+    /// Longest time that the index gives one attempt, if it says so.
+    #[must_use]
+    pub fn longest_attempt(&self) -> Option<Duration> {
+        self.rules.longest_attempt
+    }
+
     /// Fingerprint of the settings that files are made with.
     #[must_use]
     pub fn fingerprint(&self) -> &str {

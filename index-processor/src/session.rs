@@ -32,7 +32,7 @@ pub fn decide(claim: &Claim, head: Result<BlobMeta, BlobError>, pipeline: &str, 
     match head {
         Ok(meta) if meta.size > limit => {
             let why = format!(
-                "the file has {} bytes, the limit is {limit}: raise --max-file-size or split the file",
+                "the file has {} bytes, the limit is {limit}: raise files.max_bytes of the index or --max-file-size, or split the file",
                 meta.size
             );
             skip(meta.etag, meta.size, Failure::permanent("too_large", why))

@@ -229,14 +229,17 @@ impl Worker {
     async fn attempt(&self, claim: &Claim, started: Instant) -> &'static str {
         let mut report = Report::default();
         report.time("claim_ms", started);
-        let pipeline = match self.pipelines.of(&claim.hold.index).await {
+        let pipeline = match self.pipelines.of(&claim.hold.index, claim.revision).await {
             Ok(pipeline) => pipeline,
             Err(failure) => {
                 let delay = self.settings.retry.delay(claim.attempts, rand::random());
                 return self.give_up(claim, failure, delay, None).await;
             }
         };
-        let limit = self.settings.stale_after;
+        let own_limit = pipeline.longest_attempt();
+        let limit = own_limit.map_or(self.settings.stale_after, |own| {
+            own.min(self.settings.stale_after)
+        });
         let work = async {
             match pipeline.look(claim).await {
                 Session::CleanUp(previous) => Err(previous),
@@ -252,7 +255,7 @@ impl Worker {
                 failure: Failure::transient(
                     "too_slow",
                     format!(
-                        "not done after {} minutes; see INDEXER_STALE_FILE_TIMEOUT_MINUTES",
+                        "not done after {} minutes; see INDEXER_STALE_FILE_TIMEOUT_MINUTES, and limits.attempt_minutes of the index",
                         limit.as_secs() / 60
                     ),
                 ),

@@ -22,6 +22,7 @@ pub mod conformance;
 mod control;
 mod database;
 mod detail;
+mod index_settings;
 mod migrations;
 pub mod model;
 mod order;
@@ -42,6 +43,7 @@ use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use approvals::*;
 pub use control::*;
+pub use index_settings::*;
 pub use types::*;
 pub use usage::*;
 

@@ -8,21 +8,22 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
-use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
 use control_plane::search::{Search, SearchQuery};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings, Rules};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use shared::blobs::folder::Folder;
+use shared::blobs::source::Source;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
+use shared::index_settings::{ApprovalSettings, IndexSettings};
 use shared::ledger::ControlLedger;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::queue::memory::{Faults, MemoryQueue};
@@ -53,7 +54,21 @@ impl Fleet {
         let index = IndexId::new("lossy")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ledger: Arc<dyn ControlLedger> = SqliteLedger::in_memory(&clock)?;
-        ledger.ensure_index(&index, &serde_json::json!({})).await?;
+        let settings = IndexSettings {
+            approval: ApprovalSettings {
+                files: u64::MAX,
+                share: 1.0,
+            },
+            ..IndexSettings::new(Source::Folder(docs.path().to_path_buf()), "english")
+        };
+        ledger
+            .ensure_index(&index, &serde_json::to_value(&settings)?)
+            .await?;
+        let process = PipelineSettings {
+            max_file_bytes: 1 << 20,
+            inline_bytes: 0,
+            chunk: ChunkSettings::default(),
+        };
         let vectors = MemoryVectors::new(None);
         let queue = Arc::new(MemoryQueue::with_faults(10_000, faults));
         let blobs = Arc::new(Folder::open(docs.path())?);
@@ -65,6 +80,7 @@ impl Fleet {
         let tasks = Tasks::new();
         let pipeline = Arc::new(Pipeline::new(
             PipelineParts {
+                rules: Rules::of(&settings, &process).map_err(anyhow::Error::msg)?,
                 blobs: blobs.clone(),
                 vectors: vectors.clone() as _,
                 embedder: None,
@@ -72,11 +88,7 @@ impl Fleet {
                 meter: None,
             },
             Arc::default(),
-            PipelineSettings {
-                max_file_bytes: 1 << 20,
-                inline_bytes: 0,
-                chunk: ChunkSettings::default(),
-            },
+            process,
             Arc::new(Capacity::new(2, 64 << 20)),
             processed.clone(),
         ));
@@ -123,14 +135,9 @@ impl Fleet {
         tasks.spawn(dispatcher.run(tasks.stopping()));
         let reconciler = Arc::new(Reconciler {
             index: index.clone(),
-            prefix: String::new(),
             blobs: blobs.clone(),
             ledger: ledger.clone(),
             pipeline: Some(pipeline.fingerprint().to_owned()),
-            guard: DeletionGuard {
-                files: usize::MAX,
-                share: 1.0,
-            },
             nudge: nudge.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),

@@ -124,6 +124,7 @@ impl From<ReconcileError> for ApiError {
         match error {
             ReconcileError::Source(_) => Self::new(ErrorCode::SourceUnavailable, error.to_string()),
             ReconcileError::Ledger(error) => error.into(),
+            ReconcileError::Settings(_) => Self::new(ErrorCode::IndexUnusable, error.to_string()),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! `GET`, `POST /indexes`; `GET`, `DELETE /indexes/{index}`; `POST /indexes/{index}/pause` and `/resume`.
+//! `GET`, `POST /indexes`; `GET`, `DELETE /indexes/{index}` (for `PATCH` see `index_settings`); `POST /indexes/{index}/pause` and `/resume`.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::ETAG;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use shared::blob_path::BlobPath;
 use shared::ids::IndexId;
+use shared::index_settings::ApprovalSettings;
 use shared::ledger::{IndexRecord, IndexState, IndexStats};
 use utoipa::ToSchema;
 
@@ -16,6 +17,7 @@ use super::Api;
 use super::access::Caller;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Body, Path};
+use super::index_settings::{etag_of, refuse};
 use crate::indexes::NewIndex;
 
 /// An index and its numbers.
@@ -42,7 +44,7 @@ pub struct IndexGoing {
 }
 
 impl Api {
-    async fn status(&self, index: IndexRecord) -> Result<IndexStatus, ApiError> {
+    pub(super) async fn status(&self, index: IndexRecord) -> Result<IndexStatus, ApiError> {
         let stats = self.ledger.stats(&index.id).await?;
         let completeness = index
             .comparison
@@ -76,21 +78,21 @@ pub(super) async fn list(
     Ok(Json(all))
 }
 
-/// An index with its numbers.
+/// An index with its numbers. The `ETag` stands for its settings: send it as `If-Match` to change only what you have seen.
 #[utoipa::path(
     get,
     path = "/indexes/{index}",
     tag = "indexes",
     params(("index" = String, Path, description = "The index", example = "team-docs")),
-    responses((status = OK, description = "The index", body = IndexStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    responses((status = OK, description = "The index", body = IndexStatus, headers(("ETag" = String, description = "Stands for its settings"))), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
     security(("key" = ["search"]), ("key" = ["ingest"]))
 )]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-) -> Result<Json<IndexStatus>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let record = api.record(&index).await?;
-    Ok(Json(api.status(record).await?))
+    Ok(([(ETAG, etag_of(&record))], Json(api.status(record).await?)))
 }
 
 /// Makes an index. Asking again for the same one is fine; for another one under its name it is not.
@@ -105,14 +107,12 @@ pub(super) async fn one(
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Body(mut wanted): Body<NewIndex>,
+    Body(wanted): Body<NewIndex>,
 ) -> Result<impl IntoResponse, ApiError> {
     caller.check(&wanted.name)?;
-    wanted.prefix = wanted.prefix.trim_matches('/').to_owned();
-    if !wanted.prefix.is_empty() {
-        BlobPath::new(wanted.prefix.as_str())
-            .map_err(|error| ApiError::bad_request(format!("prefix: {error}")))?;
-    }
+    // Before anybody is asked for anything.
+    let draft = wanted.settings(None, &ApprovalSettings::default());
+    refuse(&draft.problems(wanted.embedding))?;
     let before = api
         .indexes
         .records()
@@ -134,14 +134,22 @@ pub(super) async fn create(
         .settle(&wanted)
         .await
         .map_err(|error| ApiError::bad_request(format!("{error:#}")))?;
+    refuse(&settings.problems(settings.embedding.is_some()))?;
     let settings =
         serde_json::to_value(settings).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let record = api.ledger.ensure_index(&wanted.name, &settings).await?;
     if record.settings != settings {
-        let detail = format!(
-            "there is another index {}, made from {}; choose another name, or delete it first",
-            wanted.name, record.settings["source"]
-        );
+        let detail = if record.settings["source"] == settings["source"] {
+            format!(
+                "index {} has other settings; change them with PATCH /indexes/{}",
+                wanted.name, wanted.name
+            )
+        } else {
+            format!(
+                "there is another index {}, made from {}; choose another name, or delete it first",
+                wanted.name, record.settings["source"]
+            )
+        };
         return Err(ApiError::new(ErrorCode::IndexExists, detail));
     }
     let status = if before.is_some() {
@@ -149,7 +157,11 @@ pub(super) async fn create(
     } else {
         StatusCode::CREATED
     };
-    Ok((status, Json(api.status(record).await?)))
+    Ok((
+        status,
+        [(ETAG, etag_of(&record))],
+        Json(api.status(record).await?),
+    ))
 }
 
 /// Stops work on an index. Changes are still recorded, and search goes on.

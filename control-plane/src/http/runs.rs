@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header::LOCATION};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
+use shared::file_state::FileState;
 use shared::ids::RunId;
 use shared::ledger::{Change, FileFilter, RunKind, RunRecord};
 use shared::work_message::Lane;
@@ -118,7 +119,11 @@ async fn everything_again(api: &Api, index: &Index) -> Result<Response, ApiError
             run: Some(run),
             ..Change::new(path.clone(), "run", Lane::Bulk)
         };
-        let changes: Vec<Change> = page.iter().map(|file| change(&file.path)).collect();
+        // Looking at one of these would remove it, and nobody has agreed to that yet.
+        let decided = page
+            .iter()
+            .filter(|file| file.state != FileState::AwaitingApproval);
+        let changes: Vec<Change> = decided.map(|file| change(&file.path)).collect();
         api.ledger.enqueue(id, &changes).await?;
         api.nudge.notify_one();
         total += changes.len() as u64;

@@ -28,6 +28,7 @@ fn claim() -> Claim {
         renamed_from: None,
         enqueued_at: 0,
         run: None,
+        revision: 1,
     }
 }
 

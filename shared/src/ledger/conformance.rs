@@ -6,6 +6,7 @@
 mod approvals;
 mod control;
 mod failures;
+mod index_settings;
 mod life;
 mod load;
 mod renames;
@@ -91,6 +92,8 @@ where
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
         usage: a_budget_is_not_overspent, usage_adds_up, files_that_wait_for_a_budget_are_woken;
+        index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
+            a_claim_names_the_settings_that_it_must_know;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

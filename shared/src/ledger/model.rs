@@ -7,6 +7,7 @@
 mod approvals;
 mod attempts;
 mod control;
+mod index_settings;
 mod requests;
 mod row;
 mod upkeep;
@@ -86,6 +87,7 @@ impl Ledger for ModelLedger {
             settings: settings.clone(),
             created_at: now,
             comparison: None,
+            revision: 1,
         };
         Ok(tables.indexes.entry(index.clone()).or_insert_with(made).clone())
     }

@@ -12,6 +12,7 @@
 mod approvals;
 mod control;
 mod explain;
+mod index_settings;
 mod pool;
 mod schema;
 mod session;

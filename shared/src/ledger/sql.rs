@@ -14,6 +14,7 @@
 
 mod approvals;
 mod control;
+mod index_settings;
 mod protocol;
 mod queries;
 mod upkeep;
@@ -24,6 +25,7 @@ use std::sync::OnceLock;
 
 pub(super) use approvals::*;
 pub(super) use control::*;
+pub(super) use index_settings::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use upkeep::*;
@@ -36,7 +38,8 @@ pub(super) const LIST: usize = 50;
 macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
-         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, state, entries"
+         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, \
+         (SELECT revision FROM indexes WHERE indexes.index_id = files.index_id), state, entries"
     };
 }
 use claim_columns;

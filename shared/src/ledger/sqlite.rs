@@ -7,6 +7,7 @@
 mod approvals;
 mod connection;
 mod control;
+mod index_settings;
 mod readers;
 mod statements;
 mod usage;

@@ -65,12 +65,16 @@ pub struct IndexRecord {
     pub id: IndexId,
     /// Is it worked on?
     pub state: IndexState,
-    /// Settings as the index was made with: source, embedding model, dimensions.
+    /// Its settings: see [`IndexSettings`](crate::index_settings::IndexSettings).
+    #[schema(value_type = crate::index_settings::IndexSettings)]
     pub settings: serde_json::Value,
     /// When it was added.
     pub created_at: UnixMillis,
     /// What the latest comparison of source, ledger and vector store found.
     pub comparison: Option<Comparison>,
+    /// How often its settings were changed, and one.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 /// How true an index was to its source when they were last compared. Counts are of files.
@@ -91,6 +95,9 @@ pub struct Comparison {
     /// The same, and somebody decided to keep them.
     #[serde(default)]
     pub kept: u64,
+    /// Of the current ones, those that were made before the index's settings were changed: a full run makes them again.
+    #[serde(default)]
+    pub outdated: u64,
     /// Of the current ones, those whose points were missing from the vector store.
     pub without_points: u64,
     /// Claims in the vector store that nothing refers to; they are removed.
@@ -225,6 +232,8 @@ pub struct Claim {
     pub enqueued_at: UnixMillis,
     /// The run that asked.
     pub run: Option<RunId>,
+    /// The revision of the index's settings when the file was claimed: the attempt must know this one, or a later one.
+    pub revision: u64,
 }
 
 /// Proof of holding a file.

@@ -53,6 +53,9 @@ codes! {
     InvalidQuery = "invalid_query", BAD_REQUEST, "Use only the documented parameters, with values of their types.";
     /// The path holds something that cannot be an id or a name.
     InvalidPath = "invalid_path", BAD_REQUEST, "Take ids and names as the API gave them.";
+    /// Settings of an index make no sense.
+    InvalidSettings = "invalid_settings", BAD_REQUEST,
+        "Change the settings that the detail names; `GET /index-settings` says what each may hold.";
     /// The key is missing, wrong, revoked or too old.
     Unauthorized = "unauthorized", UNAUTHORIZED,
         "Send a valid key as `Authorization: Bearer KEY`; `longshore keys create` makes one.";
@@ -79,6 +82,14 @@ codes! {
     IndexDeleting = "index_deleting", CONFLICT, "Wait until it is gone; a deletion is not taken back.";
     /// Somebody has decided.
     AlreadyDecided = "already_decided", CONFLICT, "Look at the decision; files that still wait have a new approval.";
+    /// This setting of an index cannot be changed.
+    SettingFixed = "setting_fixed", CONFLICT, "Make another index with it.";
+    /// This setting takes another generation of the index.
+    NeedsGeneration = "needs_generation", CONFLICT,
+        "Have another generation of the index built with it, or make another index; the vectors of this one stay as they are.";
+    /// The settings are not those that the request goes by.
+    SettingsChanged = "settings_changed", PRECONDITION_FAILED,
+        "Read the index again, look at what has changed, and send the change with the new `ETag`.";
     /// This process cannot do it.
     NotHere = "not_here", CONFLICT, "Ask the process that the detail names.";
     /// The body is too large.

@@ -54,6 +54,7 @@ pub(super) fn claim(
         renamed_from: c.text_or_null()?,
         enqueued_at: c.value()?,
         run: c.text_or_null()?,
+        revision: c.count()?,
     };
     Ok((claim, c.text()?, c.value()?))
 }
@@ -105,6 +106,7 @@ pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
         settings: c.json()?,
         created_at: c.value()?,
         comparison: c.json_or_null()?,
+        revision: c.count()?,
     })
 }
 

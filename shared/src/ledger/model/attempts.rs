@@ -31,15 +31,14 @@ struct GiveUp<'a> {
 
 impl Tables {
     pub(super) fn claim(&mut self, now: UnixMillis, request: &ClaimRequest) -> ClaimOutcome {
-        let active = self
-            .indexes
-            .get(&request.index)
-            .is_some_and(|index| index.state == IndexState::Active);
+        let index = self.indexes.get(&request.index);
+        let active = index.is_some_and(|index| index.state == IndexState::Active);
+        let revision = index.map_or(0, |index| index.revision);
         let Some(row) = self.files.get_mut(&(request.index.clone(), request.file_id)) else {
             return ClaimOutcome::NotClaimable;
         };
         if row.claim == Some(request.claim_id) {
-            return ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id)));
+            return ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id, revision)));
         }
         let due = row.not_before <= now && row.waits_for.is_none();
         let wanted = row.unapplied() || row.dirty;
@@ -65,7 +64,7 @@ impl Tables {
         row.newer_at = None;
         let words = detail::claimed(&request.owner, row.attempts);
         row.record(now, "claimed", row.claimed, Some(request.claim_id), words);
-        ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id)))
+        ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id, revision)))
     }
 
     pub(super) fn renew(&mut self, now: UnixMillis, owner: &str, lease: Duration) -> Vec<ClaimId> {
@@ -252,7 +251,8 @@ impl Tables {
         lost.truncate(limit as usize);
         let lost: Vec<_> = lost
             .into_iter()
-            .map(|((index, file), row)| row.claimed(index, *file))
+            // What is given up needs no settings.
+            .map(|((index, file), row)| row.claimed(index, *file, 0))
             .collect();
         let mut swept = Vec::new();
         for claim in lost {

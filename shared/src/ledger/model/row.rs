@@ -139,8 +139,8 @@ impl Row {
         self.updated_at = now;
     }
 
-    /// The row as its holder sees it.
-    pub(super) fn claimed(&self, index: &IndexId, file_id: FileId) -> Claim {
+    /// The row as its holder sees it, when the index's settings are at `revision`.
+    pub(super) fn claimed(&self, index: &IndexId, file_id: FileId, revision: u64) -> Claim {
         let claim_id = self.claim.unwrap_or(ClaimId(uuid::Uuid::nil()));
         Claim {
             hold: Hold {
@@ -160,6 +160,7 @@ impl Row {
             renamed_from: self.renamed_from,
             enqueued_at: self.enqueued_at,
             run: self.run,
+            revision,
         }
     }
 

@@ -12,12 +12,14 @@ macro_rules! file_columns {
 }
 
 /// Every index.
-pub(in crate::ledger) static INDEXES: Sql =
-    Sql::new("SELECT index_id, state, settings, created_at, comparison FROM indexes ORDER BY index_id");
+pub(in crate::ledger) static INDEXES: Sql = Sql::new(
+    "SELECT index_id, state, settings, created_at, comparison, revision FROM indexes ORDER BY index_id",
+);
 
 /// One index. $1 index
-pub(in crate::ledger) static INDEX: Sql =
-    Sql::new("SELECT index_id, state, settings, created_at, comparison FROM indexes WHERE index_id = $1");
+pub(in crate::ledger) static INDEX: Sql = Sql::new(
+    "SELECT index_id, state, settings, created_at, comparison, revision FROM indexes WHERE index_id = $1",
+);
 
 /// How many wake-ups of a lane are on their way: woken within the re-wake period and not yet claimed.
 ///

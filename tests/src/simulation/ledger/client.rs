@@ -12,7 +12,8 @@ use shared::ledger::{
     CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued, Erased, Fail,
     FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
     LedgerError, LiveFile, Operation, OperationPage, OperationRecord, ReleaseOutcome, Resolution, Resolved,
-    RunKind, RunRecord, Spending, SweepPolicy, Swept, Usage, UsageLedger, UsageNote,
+    RunKind, RunRecord, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Usage, UsageLedger,
+    UsageNote,
 };
 use shared::work_message::WorkMessage;
 
@@ -381,5 +382,12 @@ impl ControlLedger for LedgerClient {
 
     async fn forget_dead_letters(&self, older_than: Duration) -> Result<u64, LedgerError> {
         self.server.model.forget_dead_letters(older_than).await
+    }
+}
+
+#[async_trait]
+impl SettingsLedger for LedgerClient {
+    async fn change_settings(&self, change: &SettingsChange) -> Result<Option<IndexRecord>, LedgerError> {
+        self.server.model.change_settings(change).await
     }
 }

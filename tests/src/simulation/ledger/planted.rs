@@ -52,5 +52,6 @@ pub(super) fn second_claim(row: &FileRow, request: &ClaimRequest) -> Claim {
         renamed_from: None,
         enqueued_at: row.enqueued_at,
         run: row.run,
+        revision: 1,
     }
 }
