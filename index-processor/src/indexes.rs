@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::circuit::Dependency;
 use shared::ids::IndexId;
 use shared::index_parts::PartsOpener;
 use shared::ledger::{IndexRecord, IndexState, Ledger};
@@ -25,6 +26,9 @@ const LIST_AGE: Duration = Duration::from_secs(4);
 pub trait Pipelines: Send + Sync + 'static {
     /// The pipeline of an index. A failure says why there is none now; the file is tried again.
     async fn of(&self, index: &IndexId) -> Result<Arc<Pipeline>, Failure>;
+
+    /// What the files of an index need on their way, as far as that is known: nothing before the index is opened.
+    async fn needs(&self, index: &IndexId) -> Arc<[Dependency]>;
 }
 
 /// One pipeline for whatever comes: the embedded mode has one index.
@@ -34,6 +38,10 @@ pub struct Sole(pub Arc<Pipeline>);
 impl Pipelines for Sole {
     async fn of(&self, _index: &IndexId) -> Result<Arc<Pipeline>, Failure> {
         Ok(Arc::clone(&self.0))
+    }
+
+    async fn needs(&self, _index: &IndexId) -> Arc<[Dependency]> {
+        Arc::clone(self.0.needs())
     }
 }
 
@@ -121,6 +129,8 @@ impl Pipelines for FleetPipelines {
                 vectors: parts.vectors,
                 embedder: parts.embedder,
                 bm25: parts.bm25,
+                needs: parts.needs,
+                retry: parts.settings.retry,
             },
             Arc::clone(&self.conversion),
             self.settings.clone(),
@@ -129,5 +139,11 @@ impl Pipelines for FleetPipelines {
         ));
         state.open.insert(index.clone(), (record, Arc::clone(&pipeline)));
         Ok(pipeline)
+    }
+
+    async fn needs(&self, index: &IndexId) -> Arc<[Dependency]> {
+        let state = self.state.lock().await;
+        let open = state.open.get(index);
+        open.map_or_else(|| Arc::from([]), |(_, pipeline)| Arc::clone(pipeline.needs()))
     }
 }

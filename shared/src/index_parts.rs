@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::blobs::source::Source;
 use crate::blobs::{self, Blobs};
+use crate::circuit::{Circuits, Dependency, guard};
 use crate::embedder::Embedder;
 use crate::embedder::batching::Batcher;
 use crate::embedder::bm25::Bm25;
@@ -33,6 +34,8 @@ pub struct IndexParts {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Its terms.
     pub bm25: Arc<Bm25>,
+    /// What all of this depends on.
+    pub needs: Vec<Dependency>,
 }
 
 /// Opens the parts of indexes; what several indexes share is opened once.
@@ -41,6 +44,7 @@ pub struct PartsOpener {
     sources: SourceOptions,
     embedding: Option<EmbeddingSettings>,
     tasks: Tasks,
+    circuits: Circuits,
     open_sources: Mutex<HashMap<Source, Arc<dyn Blobs>>>,
     open_models: Mutex<HashMap<usize, Arc<dyn Embedder>>>,
 }
@@ -49,19 +53,21 @@ pub struct PartsOpener {
 pub type PartsError = Box<dyn std::error::Error + Send + Sync>;
 
 impl PartsOpener {
-    /// With the settings of this process. The tasks of models run under `tasks`.
+    /// With the settings of this process. The tasks of models run under `tasks`; what is opened is behind `circuits`.
     #[must_use]
     pub fn new(
         store: Arc<QdrantStore>,
         sources: SourceOptions,
         embedding: Option<EmbeddingSettings>,
         tasks: Tasks,
+        circuits: Circuits,
     ) -> Self {
         Self {
             store,
             sources,
             embedding,
             tasks,
+            circuits,
             open_sources: Mutex::default(),
             open_models: Mutex::default(),
         }
@@ -93,7 +99,9 @@ impl PartsOpener {
         };
         let size = settings.embedding.as_ref().map(|model| model.dimensions);
         let vectors = self.store.open(&record.id, GENERATION, size).await?;
+        let vectors = guard::vectors(vectors, self.circuits.of(Dependency::vectors()));
         Ok(IndexParts {
+            needs: Dependency::of_index(&settings),
             settings,
             blobs,
             vectors,
@@ -113,6 +121,7 @@ impl PartsOpener {
         }
         let none = std::collections::BTreeMap::new();
         let blobs = blobs::objects::open(source, self.sources.get(source).unwrap_or(&none))?;
+        let blobs = guard::blobs(blobs, self.circuits.of(Dependency::source(source)));
         open.insert(source.clone(), Arc::clone(&blobs));
         Ok(blobs)
     }
@@ -132,7 +141,9 @@ impl PartsOpener {
             return Ok(Arc::clone(embedder));
         }
         let openai = OpenAiEmbedder::new(own.clone())?.expecting(wanted.dimensions);
-        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(Arc::new(openai), own.into(), &self.tasks));
+        let circuit = self.circuits.of(Dependency::embedder(&own.model));
+        let embedder = guard::embedder(Arc::new(openai), circuit);
+        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(embedder, own.into(), &self.tasks));
         open.insert(wanted.dimensions, Arc::clone(&embedder));
         Ok(embedder)
     }

@@ -12,7 +12,7 @@ pub use self::approval::ApprovalSettings;
 pub use self::budget::Budget;
 pub use self::chunking::Chunking;
 pub use self::files::FileRules;
-pub use self::retry::RetrySettings;
+pub use self::retry::{RetrySettings, StepRetry};
 use crate::blobs::source::Source;
 
 /// Settings of an index. Both services read them, so they hold names and sizes, never keys.

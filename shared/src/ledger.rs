@@ -16,6 +16,7 @@
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
+mod breakers;
 mod calls;
 pub mod conformance;
 mod control;
@@ -38,6 +39,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
+pub use breakers::*;
 pub use control::*;
 pub use types::*;
 
@@ -68,7 +70,7 @@ pub enum LedgerError {
 
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Breakers + Send + Sync + 'static {
     /// Adds the index if it is not there (ACTIVE); returns what is stored. An existing record is left as it is.
     async fn ensure_index(
         &self,

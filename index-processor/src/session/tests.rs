@@ -28,6 +28,8 @@ fn claim() -> Claim {
         renamed_from: None,
         enqueued_at: 0,
         run: None,
+        last_error: None,
+        failed_etag: None,
     }
 }
 

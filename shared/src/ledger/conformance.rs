@@ -3,6 +3,7 @@
 //! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
+mod breakers;
 mod control;
 mod failures;
 mod life;
@@ -79,13 +80,15 @@ where
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
             wake_ups_of_claimed_files_are_not_stamped;
         failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,
-            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried;
+            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried,
+            failed_content_is_remembered, unchanged_failures_are_not_charged;
         renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;
         upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known, runs_count_exactly,
             files_are_paged_in_path_order, paths_are_compared_by_bytes, history_tells_the_whole_story, old_rows_are_pruned, stats_add_up;
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        breakers: reports_replace_those_before, reports_of_the_dead_age;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }
@@ -248,6 +251,7 @@ impl Desk {
             delay: NONE,
             max_attempts: 2,
             etag: Some("bad".to_owned()),
+            standing: false,
         }
     }
 

@@ -5,6 +5,7 @@
 //! every row.
 
 mod attempts;
+mod breakers;
 mod control;
 mod requests;
 mod row;
@@ -25,6 +26,7 @@ use super::{
     KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
 };
 use crate::blob_path::BlobPath;
+use crate::circuit::report::ReportedDependency;
 use crate::clock::{Clock, UnixMillis};
 use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
 use crate::work_message::WorkMessage;
@@ -45,6 +47,7 @@ struct Tables {
     duties: BTreeMap<String, (String, UnixMillis)>,
     operations: BTreeMap<OperationId, StoredOperation>,
     dead_letters: BTreeMap<Uuid, DeadLetter>,
+    breakers: Vec<ReportedDependency>,
 }
 
 impl ModelLedger {

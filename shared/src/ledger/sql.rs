@@ -12,6 +12,7 @@
 //!   row comes last. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
 //!   rolls one of them back, and that one is repeated.
 
+mod breakers;
 mod control;
 mod protocol;
 mod queries;
@@ -20,6 +21,7 @@ mod upkeep;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+pub(super) use breakers::*;
 pub(super) use control::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
@@ -32,7 +34,8 @@ pub(super) const LIST: usize = 50;
 macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
-         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, state, entries"
+         pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, last_error, \
+         CASE WHEN failed_seq > applied_seq THEN seen_etag END, state, entries"
     };
 }
 use claim_columns;

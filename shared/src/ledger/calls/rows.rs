@@ -54,6 +54,8 @@ pub(super) fn claim(
         renamed_from: c.text_or_null()?,
         enqueued_at: c.value()?,
         run: c.text_or_null()?,
+        last_error: c.json_or_null()?,
+        failed_etag: c.value()?,
     };
     Ok((claim, c.text()?, c.value()?))
 }

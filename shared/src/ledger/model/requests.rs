@@ -63,6 +63,9 @@ impl Tables {
         } else {
             row.attempts = 0;
         }
+        if change.reason == "run" {
+            row.failed = None;
+        }
         row.woken_at = 0;
         row.desired += 1;
         row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);
@@ -102,6 +105,7 @@ impl Tables {
             row.state = state;
             row.attempts = 0;
             row.woken_at = 0;
+            row.failed = None;
             row.not_before = now;
             row.enqueued_at = now;
             row.record(now, "retried", row.desired, None, detail::nothing());

@@ -38,6 +38,7 @@ pub(super) struct Row {
     pub(super) outcome: Option<Outcome>,
     pub(super) version: Option<Version>,
     pub(super) seen_etag: Option<String>,
+    pub(super) failed: Option<i64>,
     pub(super) attempts: u32,
     pub(super) failure_count: u32,
     pub(super) last_error: Option<Failure>,
@@ -76,6 +77,7 @@ impl Row {
             outcome: None,
             version: None,
             seen_etag: None,
+            failed: None,
             attempts: 0,
             failure_count: 0,
             last_error: None,
@@ -156,6 +158,11 @@ impl Row {
             renamed_from: self.renamed_from,
             enqueued_at: self.enqueued_at,
             run: self.run,
+            last_error: self.last_error.clone(),
+            failed_etag: self
+                .seen_etag
+                .clone()
+                .filter(|_| self.failed.is_some_and(|failed| failed > self.applied)),
         }
     }
 

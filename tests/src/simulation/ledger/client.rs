@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::blob_path::BlobPath;
+use shared::circuit::report::{DependencyReport, ReportedDependency, Reporter};
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
-    Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
+    Backlog, Breakers, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
     DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
     IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
     OperationRecord, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
@@ -250,6 +251,23 @@ impl Ledger for LedgerClient {
 
     async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
         send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
+    }
+}
+
+/// What people look at passes through, without faults.
+#[async_trait]
+impl Breakers for LedgerClient {
+    async fn report_dependencies(
+        &self,
+        reporter: &Reporter,
+        reports: &[DependencyReport],
+        keep: Duration,
+    ) -> Result<(), LedgerError> {
+        self.server.model.report_dependencies(reporter, reports, keep).await
+    }
+
+    async fn dependencies(&self, fresh: Duration) -> Result<Vec<ReportedDependency>, LedgerError> {
+        self.server.model.dependencies(fresh).await
     }
 }
 
