@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use index_processor::conversion::chain::Link;
 use index_processor::conversion::settings::ConvertArgs;
 use index_processor::settings::ChunkArgs;
+use shared::circuit::CircuitArgs;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
+use shared::retry::StepRetryArgs;
 use shared::settings::EmbeddingArgs;
 
 use crate::backends::BackendArgs;
@@ -112,6 +114,12 @@ pub(crate) struct UpArgs {
     /// Attempts after which a file is FAILED.
     #[arg(long, env = "FILE_INDEXING_MAX_RETRIES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) max_retries: u32,
+
+    #[command(flatten)]
+    pub(crate) retry: StepRetryArgs,
+
+    #[command(flatten)]
+    pub(crate) circuits: CircuitArgs,
 
     /// Longest time that one attempt at a file may take.
     #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]

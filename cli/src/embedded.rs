@@ -14,6 +14,8 @@ use prometheus::Registry;
 use shared::blobs::folder::Folder;
 use shared::blobs::source::Source;
 use shared::blobs::{self, Blobs};
+use shared::circuit::report::Reporter;
+use shared::circuit::{BreakerPolicy, Circuits, Dependency, guard};
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::Embedder;
 use shared::embedder::batching::Batcher;
@@ -38,6 +40,10 @@ pub(crate) struct Embedded {
     pub(crate) vectors: Arc<dyn Vectors>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    /// What is down.
+    pub(crate) circuits: Circuits,
+    /// Who says so.
+    pub(crate) reporter: Reporter,
     pub(crate) bm25: Arc<Bm25>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
@@ -66,10 +72,21 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
         api_key: Some(Secret::new(&key.to_string_lossy())).filter(|key| !key.is_empty()),
         ..EmbeddingSettings::new(&model.url, &model.model)
     });
-    assemble(data, clock, ledger, &backends, record.id, settings, embedding).await
+    assemble(
+        data,
+        clock,
+        ledger,
+        &backends,
+        record.id,
+        settings,
+        embedding,
+        BreakerPolicy::default(),
+    )
+    .await
 }
 
 /// Puts the parts together.
+#[expect(clippy::too_many_arguments, reason = "each part is made elsewhere")]
 pub(crate) async fn assemble(
     data: DataDir,
     clock: Arc<dyn Clock>,
@@ -78,14 +95,16 @@ pub(crate) async fn assemble(
     index: IndexId,
     settings: IndexSettings,
     embedding: Option<EmbeddingSettings>,
+    breakers: BreakerPolicy,
 ) -> anyhow::Result<Embedded> {
     let tasks = Tasks::new();
     let registry = Registry::new();
     let metrics = Arc::new(control_plane::metrics::Metrics::register(&registry)?);
+    let circuits = Circuits::new(breakers).counted(&registry)?;
     let dense_size = settings.embedding.as_ref().map(|model| model.dimensions);
     let vectors = backends.open_vectors(&data, &index, dense_size).await?;
     let embedder = embedding
-        .map(|settings| batched(&settings, dense_size, &tasks))
+        .map(|settings| batched(&settings, dense_size, &circuits, &tasks))
         .transpose()?;
     let blobs = open_source(&settings.source, &data)?;
     Ok(Embedded {
@@ -96,6 +115,11 @@ pub(crate) async fn assemble(
         vectors,
         blobs,
         embedder,
+        circuits,
+        reporter: Reporter {
+            process: shared::service::replica_name("up"),
+            role: "up".to_owned(),
+        },
         clock,
         registry,
         metrics,
@@ -108,6 +132,7 @@ pub(crate) async fn assemble(
 fn batched(
     settings: &EmbeddingSettings,
     dimensions: Option<usize>,
+    circuits: &Circuits,
     tasks: &Tasks,
 ) -> anyhow::Result<Arc<dyn Embedder>> {
     let openai = OpenAiEmbedder::new(settings.clone())?;
@@ -115,7 +140,9 @@ fn batched(
         Some(dimensions) => openai.expecting(dimensions),
         None => openai,
     });
-    Ok(Arc::new(Batcher::start(openai, settings.into(), tasks)))
+    let circuit = circuits.of(Dependency::embedder(&settings.model));
+    let embedder = guard::embedder(openai, circuit);
+    Ok(Arc::new(Batcher::start(embedder, settings.into(), tasks)))
 }
 
 /// The source; of a folder, the data folder is left out when it lies inside.
@@ -173,6 +200,8 @@ impl Embedded {
             ledger: Arc::clone(&self.ledger),
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
+            circuits: self.circuits.clone(),
+            reporter: self.reporter.clone(),
             registry: self.registry.clone(),
             metrics: Arc::clone(&self.metrics),
         }))

@@ -23,6 +23,7 @@ use index_processor::lease::{LeaseSettings, Leases};
 use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::blobs::source::Source;
+use shared::circuit::{Dependency, guard, report};
 use shared::ledger::SweepPolicy;
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
@@ -60,6 +61,8 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
+    let mut conversion = conversion;
+    conversion.circuits = Some(embedded.circuits.clone());
     let conversion = Arc::new(conversion);
     let up = Up::assemble(embedded, queue, &args, chunk, conversion)?;
     up.run(listener, &args).await
@@ -88,13 +91,19 @@ impl Up {
         conversion: Arc<Conversion>,
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
+        let circuits = &embedded.circuits;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let pipeline = Arc::new(Pipeline::new(
             PipelineParts {
-                blobs: Arc::clone(&embedded.blobs),
-                vectors: Arc::clone(&embedded.vectors),
+                blobs: guard::blobs(
+                    Arc::clone(&embedded.blobs),
+                    circuits.of(Dependency::source(&embedded.settings.source)),
+                ),
+                vectors: guard::vectors(Arc::clone(&embedded.vectors), circuits.of(Dependency::vectors())),
                 embedder: embedded.embedder.clone(),
                 bm25: Arc::clone(&embedded.bm25),
+                needs: Dependency::of_index(&embedded.settings),
+                retry: embedded.settings.retry.clone(),
             },
             Arc::clone(&conversion),
             PipelineSettings {
@@ -105,7 +114,7 @@ impl Up {
             Arc::new(Capacity::new(cores, MEMORY_BYTES)),
             Arc::clone(&metrics),
         ));
-        let owner = shared::service::replica_name("up");
+        let owner = embedded.reporter.process.clone();
         let stale_after = Duration::from_secs(args.stale_timeout * 60);
         let settled = Arc::new(Notify::new());
         let worker = Arc::new(Worker {
@@ -122,11 +131,13 @@ impl Up {
                 slots: usize::from(args.slots),
                 max_attempts: args.max_retries,
                 stale_after,
+                steps: args.retry.policies(),
                 ..WorkerSettings::default()
             },
             clock: Arc::clone(&embedded.clock),
             settled: Arc::clone(&settled),
             nudge: Arc::clone(&embedded.nudge),
+            circuits: circuits.clone(),
             metrics: Arc::clone(&metrics),
         });
         let duties = Arc::new(Duties::all());
@@ -213,6 +224,12 @@ impl Up {
         tasks.spawn(dispatcher.run(tasks.stopping()));
         tasks.spawn(sweeper.run(tasks.stopping()));
         upkeep.start(&tasks);
+        tasks.spawn(report::run(
+            embedded.circuits.clone(),
+            Arc::clone(&embedded.ledger) as _,
+            embedded.reporter.clone(),
+            tasks.stopping(),
+        ));
         let url = listener
             .as_ref()
             .map(TcpListener::local_addr)

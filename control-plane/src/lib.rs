@@ -4,6 +4,7 @@
 //! sweeps dead attempts, scrubs dead points and compares source and ledger from time to time. [`search`] and [`http`]
 //! are what applications hold in their hands.
 
+pub mod dependencies;
 pub mod dispatch;
 pub mod duties;
 pub mod fleet;

@@ -20,6 +20,8 @@ use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use prometheus::Registry;
+use shared::circuit::Circuits;
+use shared::circuit::report::{self, Reporter};
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::PartsOpener;
 use shared::ledger::{ControlLedger, SweepPolicy};
@@ -77,10 +79,23 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let owner = service::replica_name("control-plane");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let nudge = Arc::new(Notify::new());
-    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
+    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner.clone()));
+    // Whoever searches would rather wait for an answer than be refused one, so these only watch.
+    let circuits = Circuits::watching().counted(&registry)?;
+    let checks = service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue, &store);
+    let reporter = Reporter {
+        process: owner,
+        role: "control-plane".to_owned(),
+    };
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
     let opener = FleetOpener {
-        parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
+        parts: PartsOpener::new(
+            Arc::clone(&store),
+            sources,
+            settings.embedding.settings(),
+            tasks.clone(),
+            circuits.clone(),
+        ),
         ledger: Arc::clone(&ledger),
         guard: DeletionGuard {
             files: settings.upkeep.deletion_guard_files,
@@ -155,11 +170,20 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         ledger: Arc::clone(&ledger),
         nudge,
         clock,
+        circuits: circuits.clone(),
+        reporter: reporter.clone(),
         registry,
         metrics: Arc::clone(&metrics),
     });
     let routes = http::events::router(events).merge(http::router(api));
     tasks.spawn(http::serve(listener, routes, tasks.stopping()));
+    tasks.spawn(checks.run(tasks.stopping()));
+    tasks.spawn(report::run(
+        circuits,
+        Arc::clone(&ledger) as _,
+        reporter,
+        tasks.stopping(),
+    ));
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));

@@ -13,6 +13,8 @@ use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::settings::ProcessorSettings;
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
+use shared::circuit::Circuits;
+use shared::circuit::report::{self, Reporter};
 use shared::clock::SystemClock;
 use shared::index_parts::PartsOpener;
 use shared::queue::Queue;
@@ -68,7 +70,10 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let listener = TcpListener::bind(settings.listen).await?;
     tracing::info!("health and metrics on http://{}", listener.local_addr()?);
 
-    let conversion = Arc::new(settings.convert.open(&sources)?);
+    let circuits = Circuits::new(settings.circuits.policy()).counted(&registry)?;
+    let mut conversion = settings.convert.open(&sources)?;
+    conversion.circuits = Some(circuits.clone());
+    let conversion = Arc::new(conversion);
     let owner = service::replica_name("index-processor");
     let embedding = settings.embedding.settings();
     let chunk = settings.chunk.settings(embedding.is_some())?;
@@ -77,7 +82,13 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let models = Tasks::new();
     let pipelines = FleetPipelines::new(
         Arc::clone(&ledger) as _,
-        PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
+        PartsOpener::new(
+            Arc::clone(&store),
+            sources,
+            embedding,
+            models.clone(),
+            circuits.clone(),
+        ),
         Arc::clone(&conversion),
         PipelineSettings {
             max_file_bytes: settings.work.max_file_size << 20,
@@ -99,11 +110,13 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
             max_attempts: settings.work.max_retries,
             stale_after: Duration::from_secs(settings.work.stale_timeout * 60),
             drain: Duration::from_secs(settings.drain_seconds),
+            steps: settings.retry.policies(),
             ..WorkerSettings::default()
         },
         clock: Arc::new(SystemClock),
         settled: Arc::new(Notify::new()),
         nudge: Arc::new(Notify::new()),
+        circuits: circuits.clone(),
         metrics,
     });
     let ready: health::Ready = {
@@ -114,6 +127,18 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
         })
     };
     let health = Tasks::new();
+    let checks = service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue, &store);
+    health.spawn(checks.run(health.stopping()));
+    let reporter = Reporter {
+        process: owner.clone(),
+        role: "index-processor".to_owned(),
+    };
+    health.spawn(report::run(
+        circuits,
+        Arc::clone(&ledger) as _,
+        reporter,
+        health.stopping(),
+    ));
     health.spawn(health::serve(listener, ready, registry, health.stopping()));
     tracing::info!("{owner} takes up to {} files at a time", settings.work.slots);
     worker.run(tasks.stopping()).await;

@@ -12,7 +12,8 @@ const STEP_BUCKETS: [f64; 15] = [
 pub struct Metrics {
     /// Attempts that hold a file now.
     pub in_flight: IntGauge,
-    /// Attempts that ended, by `outcome`: `indexed`, `kept`, `skipped`, `deleted`, `cleaned`, `retried`, `failed`, `lost`.
+    /// Attempts that ended, by `outcome`: `indexed`, `kept`, `skipped`, `deleted`, `cleaned`, `retried`, `failed`,
+    /// `unchanged` (content that had failed before), `lost`.
     pub attempts: IntCounterVec,
     /// Failed attempts by `step` and `code`.
     pub failures: IntCounterVec,

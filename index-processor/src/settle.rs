@@ -1,7 +1,7 @@
 //! How an attempt ends. Pure: the same inputs give the same end.
 
 use shared::ledger::{Claim, CommitChange};
-use shared::retry::{Failure, Planned, StepPolicies};
+use shared::retry::{Failure, Planned, Step, StepPolicies};
 
 /// What the pipeline came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,22 @@ pub enum Attempt {
     },
 }
 
+impl Attempt {
+    /// Notes the step that was under way, unless the failure says more.
+    #[must_use]
+    pub fn at(self, step: Step) -> Self {
+        match self {
+            Self::Ready(change) => Self::Ready(change),
+            Self::Failed { failure, etag } => Self::Failed {
+                failure: failure.at(step),
+                etag,
+            },
+        }
+    }
+}
+
 /// What to tell the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
     /// Publish.
     Commit(CommitChange),

@@ -19,7 +19,9 @@ mod circuits;
 mod dependency;
 pub mod guard;
 pub mod report;
+mod settings;
 
 pub use self::breaker::{BreakerPolicy, CircuitState};
 pub use self::circuits::{CIRCUIT_OPEN, Circuit, Circuits, Refused, Scouts, Verdict, Watch};
 pub use self::dependency::{Dependency, DependencyKind, UnknownDependency};
+pub use self::settings::CircuitArgs;

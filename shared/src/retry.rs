@@ -13,7 +13,8 @@ mod tally;
 
 pub use policy::{Jitter, RetryPolicy};
 pub use run::retry;
-pub use settings::{RetryArgs, StepRule};
+pub(crate) use settings::interval;
+pub use settings::{StepRetryArgs, StepRule};
 pub use step::{Step, UnknownStep};
 pub use steps::{Planned, StepPolicies, StepPolicy};
 pub use tally::Tally;

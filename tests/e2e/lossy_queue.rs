@@ -20,9 +20,11 @@ use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use shared::blobs::folder::Folder;
+use shared::circuit::Circuits;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
+use shared::index_settings::RetrySettings;
 use shared::ledger::ControlLedger;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::queue::memory::{Faults, MemoryQueue};
@@ -69,6 +71,8 @@ impl Fleet {
                 vectors: vectors.clone() as _,
                 embedder: None,
                 bm25: bm25.clone(),
+                needs: Vec::new(),
+                retry: RetrySettings::default(),
             },
             Arc::default(),
             PipelineSettings {
@@ -99,6 +103,7 @@ impl Fleet {
                 clock: clock.clone(),
                 settled: Arc::new(Notify::new()),
                 nudge: nudge.clone(),
+                circuits: Circuits::default(),
                 metrics: processed.clone(),
             });
             tasks.spawn(worker.run(tasks.stopping()));

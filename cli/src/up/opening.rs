@@ -90,7 +90,17 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
             settings
         }
     };
-    embedded::assemble(folder, clock, ledger, &args.backends, index, settings, embedding).await
+    embedded::assemble(
+        folder,
+        clock,
+        ledger,
+        &args.backends,
+        index,
+        settings,
+        embedding,
+        args.circuits.policy(),
+    )
+    .await
 }
 
 /// Learns the size of the model's vectors, and that endpoint, key and model are right.

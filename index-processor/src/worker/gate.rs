@@ -118,7 +118,9 @@ impl Gate {
         let mut kept = self.lock();
         let Kept { queues, files } = &mut *kept;
         for (needs, queue) in queues.iter_mut() {
-            let Some(message) = queue.pop_front() else { continue };
+            let Some(message) = queue.pop_front() else {
+                continue;
+            };
             match self.circuits.begin(needs) {
                 Ok(scouts) => {
                     files.remove(&(message.index.clone(), message.file_id));

@@ -102,7 +102,11 @@ impl Circuits {
             "Circuit breakers of this process: 0 closed, 1 half open, 2 open",
             &["dependency"],
         )?;
-        Ok(Self::make(self.inner.policy.clone(), self.inner.refuses, Some(gauge)))
+        Ok(Self::make(
+            self.inner.policy.clone(),
+            self.inner.refuses,
+            Some(gauge),
+        ))
     }
 
     fn make(policy: BreakerPolicy, refuses: bool, gauge: Option<IntGaugeVec>) -> Self {
@@ -150,7 +154,9 @@ impl Circuits {
         let most = self.inner.policy.probes.max(1);
         let mut all = self.inner.lock();
         for dependency in needs {
-            let Some(known) = all.get(dependency) else { continue };
+            let Some(known) = all.get(dependency) else {
+                continue;
+            };
             let wait = match known.breaker.state(now) {
                 CircuitState::Closed => continue,
                 CircuitState::HalfOpen if known.scouts < most => {
@@ -263,7 +269,9 @@ impl Inner {
         if changed {
             match is {
                 CircuitState::Open => {
-                    tracing::warn!("{dependency} is left alone for a while after {failures} failures in a row: {reason}");
+                    tracing::warn!(
+                        "{dependency} is left alone for a while after {failures} failures in a row: {reason}"
+                    );
                 }
                 CircuitState::Closed if was != is => tracing::info!("{dependency} answers again"),
                 CircuitState::Closed | CircuitState::HalfOpen => {}
@@ -274,7 +282,8 @@ impl Inner {
     }
 
     fn tell(&self) {
-        self.changes.send_modify(|change| *change = change.wrapping_add(1));
+        self.changes
+            .send_modify(|change| *change = change.wrapping_add(1));
     }
 }
 

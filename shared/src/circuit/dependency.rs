@@ -9,7 +9,9 @@ use crate::blobs::source::Source;
 use crate::index_settings::IndexSettings;
 
 /// Kinds of dependencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DependencyKind {
     /// The database of files and runs.
@@ -100,7 +102,11 @@ impl Dependency {
         let source = Self::source(&settings.source);
         let model = settings.embedding.as_ref();
         let embedder = model.map(|model| Self::embedder(&model.model));
-        [source].into_iter().chain(embedder).chain([Self::vectors()]).collect()
+        [source]
+            .into_iter()
+            .chain(embedder)
+            .chain([Self::vectors()])
+            .collect()
     }
 }
 

@@ -40,8 +40,8 @@ struct GuardedEmbedder {
 /// A text that is refused was read, and a service that asks to slow down is there. A key, a model or an account that does not
 /// work makes the service as useless as one that is down.
 fn embedding(failure: &Failure) -> Verdict {
-    let answered =
-        failure.class == FailureClass::Permanent || [codes::THROTTLED, codes::STOPPED].contains(&failure.code.as_str());
+    let answered = failure.class == FailureClass::Permanent
+        || [codes::THROTTLED, codes::STOPPED].contains(&failure.code.as_str());
     if answered {
         Verdict::Answered
     } else {
@@ -78,7 +78,10 @@ fn storing(error: &VectorsError) -> Verdict {
 }
 
 impl GuardedVectors {
-    async fn call<T>(&self, request: impl Future<Output = Result<T, VectorsError>>) -> Result<T, VectorsError> {
+    async fn call<T>(
+        &self,
+        request: impl Future<Output = Result<T, VectorsError>>,
+    ) -> Result<T, VectorsError> {
         let refused = |why: &super::Refused| VectorsError::Unavailable(why.to_string());
         self.circuit.call(request, storing, refused).await
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Circuits, CircuitState, Dependency};
+use super::{CircuitState, Circuits, Dependency};
 use crate::clock::UnixMillis;
 use crate::ledger::Breakers;
 

@@ -83,7 +83,8 @@ impl RetrySettings {
             (Step::Upsert, &self.upsert),
             (Step::Remove, &self.remove),
         ];
-        all.into_iter().filter_map(|(step, own)| Some((step, own.as_ref()?)))
+        all.into_iter()
+            .filter_map(|(step, own)| Some((step, own.as_ref()?)))
     }
 
     /// The policies of a process with these differences.
@@ -152,7 +153,10 @@ impl StepRetry {
         if self.attempts.is_some_and(|it| !(1..=MAX_ATTEMPTS).contains(&it)) {
             return Err(format!("attempts: from 1 to {MAX_ATTEMPTS}"));
         }
-        for (name, codes) in [("retryable", &self.retryable), ("not_retryable", &self.not_retryable)] {
+        for (name, codes) in [
+            ("retryable", &self.retryable),
+            ("not_retryable", &self.not_retryable),
+        ] {
             let codes = codes.as_deref().unwrap_or_default();
             if codes.len() > MAX_CODES || !codes.iter().all(|code| is_code(code)) {
                 return Err(format!(
@@ -182,14 +186,22 @@ mod tests {
 
     #[test]
     fn only_what_is_set_differs() {
-        let settings = read(r#"{"embed":{"first_interval_ms":120000,"attempts":3,"not_retryable":["odd"]}}"#).unwrap();
+        let settings =
+            read(r#"{"embed":{"first_interval_ms":120000,"attempts":3,"not_retryable":["odd"]}}"#).unwrap();
         let process = StepPolicies::default();
         let policies = settings.over(&process);
         for step in Step::ALL {
-            assert_eq!(policies.of(step) == process.of(step), step != Step::Embed, "{step}");
+            assert_eq!(
+                policies.of(step) == process.of(step),
+                step != Step::Embed,
+                "{step}"
+            );
         }
         let embed = policies.of(Step::Embed);
-        assert_eq!((embed.first, embed.max), (Duration::from_secs(120), Duration::from_secs(120)));
+        assert_eq!(
+            (embed.first, embed.max),
+            (Duration::from_secs(120), Duration::from_secs(120))
+        );
         assert_eq!((embed.attempts, embed.coefficient), (Some(3), 2.0));
         assert_eq!(embed.final_codes, ["odd"]);
     }
@@ -199,10 +211,22 @@ mod tests {
         let table = [
             (r#"{"embed":{"coefficient":0.5}}"#, "retry.embed.coefficient"),
             (r#"{"fetch":{"attempts":0}}"#, "retry.fetch.attempts"),
-            (r#"{"chunk":{"first_interval_ms":86400001}}"#, "retry.chunk.first_interval_ms"),
-            (r#"{"claim":{"first_interval_ms":9,"max_interval_ms":8}}"#, "retry.claim.max_interval_ms"),
-            (r#"{"remove":{"retryable":["Not A Code"]}}"#, "retry.remove.retryable"),
-            (r#"{"upsert":{"not_retryable":[""]}}"#, "retry.upsert.not_retryable"),
+            (
+                r#"{"chunk":{"first_interval_ms":86400001}}"#,
+                "retry.chunk.first_interval_ms",
+            ),
+            (
+                r#"{"claim":{"first_interval_ms":9,"max_interval_ms":8}}"#,
+                "retry.claim.max_interval_ms",
+            ),
+            (
+                r#"{"remove":{"retryable":["Not A Code"]}}"#,
+                "retry.remove.retryable",
+            ),
+            (
+                r#"{"upsert":{"not_retryable":[""]}}"#,
+                "retry.upsert.not_retryable",
+            ),
             (r#"{"embd":{}}"#, "embd"),
             (r#"{"embed":{"max":1}}"#, "max"),
         ];

@@ -1,29 +1,28 @@
 //! How a process tries again, as a flag: `--step-retry embed:first=5s,max=5m;*:attempts=3`.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::{Step, StepPolicies, StepPolicy};
 use crate::index_settings::StepRetry;
 
+/// Longest time that can be set.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How failed files are tried again.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Retries")]
-pub struct RetryArgs {
+pub struct StepRetryArgs {
     /// How failures of a step are tried again: STEP:NAME=VALUE,… with the steps claim, fetch, convert, chunk, embed, upsert,
     /// remove, or * for all; several are separated by semicolons, and a later one wins. Names: first and max (intervals
     /// such as 500ms, 5s, 2m), coefficient, attempts, retryable and final (failure codes joined by +). Each index can differ.
-    #[arg(
-        long,
-        env = "INDEXER_STEP_RETRY",
-        value_name = "RULES",
-        value_delimiter = ';'
-    )]
+    #[arg(long, env = "INDEXER_STEP_RETRY", value_name = "RULES", value_delimiter = ';')]
     pub step_retry: Vec<StepRule>,
 }
 
-impl RetryArgs {
+impl StepRetryArgs {
     /// The policies.
     #[must_use]
     pub fn policies(&self) -> StepPolicies {
@@ -67,8 +66,8 @@ impl FromStr for StepRule {
             let wrong = || format!("{value:?} is no value for {name}");
             let codes = || Some(value.split('+').map(str::to_owned).collect());
             match name {
-                "first" => change.first_interval_ms = Some(interval(value).ok_or_else(wrong)?),
-                "max" => change.max_interval_ms = Some(interval(value).ok_or_else(wrong)?),
+                "first" => change.first_interval_ms = Some(millis(value)?),
+                "max" => change.max_interval_ms = Some(millis(value)?),
                 "coefficient" => change.coefficient = Some(value.parse().map_err(|_| wrong())?),
                 "attempts" => change.attempts = Some(value.parse().map_err(|_| wrong())?),
                 "retryable" => change.retryable = codes(),
@@ -85,29 +84,39 @@ impl FromStr for StepRule {
     }
 }
 
-/// Milliseconds; seconds when there is no unit.
-fn interval(text: &str) -> Option<u64> {
+fn millis(text: &str) -> Result<u64, String> {
+    interval(text).map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A length of time such as `500ms`, `5s`, `2m`, `1h`; seconds when there is no unit. At most a day.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor = match unit {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        _ => return None,
+        "ms" => Some(1),
+        "" | "s" => Some(1000),
+        "m" => Some(60 * 1000),
+        "h" => Some(60 * 60 * 1000),
+        _ => None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+    let millis = number
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(n, factor)| n.checked_mul(factor));
+    millis
+        .map(Duration::from_millis)
+        .filter(|time| *time <= DAY)
+        .ok_or_else(|| format!("{text:?} is no time of at most a day, such as 500ms, 5s, 2m or 1h"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn rules_are_read_in_order() {
         let rules = ["*:first=500ms,attempts=4", "embed:max=5m,final=a_code+another"];
-        let args = RetryArgs {
+        let args = StepRetryArgs {
             step_retry: rules.iter().map(|rule| rule.parse().unwrap()).collect(),
         };
         let policies = args.policies();
@@ -124,7 +133,7 @@ mod tests {
             ("embed", "STEP:NAME=VALUE"),
             ("embedd:first=1s", "steps are"),
             ("embed:first", "NAME=VALUE"),
-            ("embed:first=1d", "first"),
+            ("embed:first=1d", "500ms"),
             ("embed:attempts=0", "attempts"),
             ("embed:speed=9", "coefficient"),
             ("*:first=9s,max=1s", "max_interval_ms"),

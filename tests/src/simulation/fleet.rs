@@ -16,13 +16,15 @@ use index_processor::lease::{LeaseSettings, Leases};
 use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
+use shared::circuit::Circuits;
 use shared::clock::Clock;
 use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
+use shared::index_settings::RetrySettings;
 use shared::ledger::{ControlLedger, Ledger, SweepPolicy};
 use shared::queue::Queue;
-use shared::retry::{Jitter, RetryPolicy};
+use shared::retry::{Jitter, RetryPolicy, StepPolicies, StepPolicy};
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
 use tokio::sync::{Mutex, Notify};
@@ -167,6 +169,8 @@ impl Fleet {
                 vectors: self.vectors(who, Role::Worker),
                 embedder: Some(self.embedder(who, Role::Worker)),
                 bm25: Arc::clone(&self.parts.bm25),
+                needs: Vec::new(),
+                retry: RetrySettings::default(),
             },
             Arc::default(),
             PipelineSettings {
@@ -203,6 +207,12 @@ impl Fleet {
                     jitter: Jitter::None,
                     ..RetryPolicy::default()
                 },
+                steps: StepPolicies::all(&StepPolicy {
+                    first: Duration::from_millis(500),
+                    max: Duration::from_secs(8),
+                    jitter: Jitter::None,
+                    ..StepPolicy::default()
+                }),
                 max_attempts: MAX_ATTEMPTS,
                 stale_after: STALE_AFTER,
                 debounce: Duration::from_millis(200),
@@ -211,6 +221,7 @@ impl Fleet {
             clock: Arc::new(self.world.clock(skew)),
             settled: Arc::new(Notify::new()),
             nudge: Arc::new(Notify::new()),
+            circuits: Circuits::default(),
             metrics: Arc::clone(&self.parts.workers),
         }))
     }

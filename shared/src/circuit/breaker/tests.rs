@@ -49,7 +49,11 @@ fn a_probe_decides() {
     let probe = breaker.admit(at(4)).unwrap();
     assert!(breaker.admit(at(4)).is_err());
     assert!(breaker.ended(probe, Ended::Failed, at(5), 1.0));
-    assert_eq!(breaker.admit(at(5)), Err(Duration::from_secs(8)), "open for longer");
+    assert_eq!(
+        breaker.admit(at(5)),
+        Err(Duration::from_secs(8)),
+        "open for longer"
+    );
     // A probe that nobody waited for makes room for another.
     let left = breaker.admit(at(13)).unwrap();
     assert!(!breaker.ended(left, Ended::Unknown, at(13), 1.0));
@@ -74,7 +78,11 @@ fn what_began_before_tells_nothing() {
         fail(&mut breaker, zero);
     }
     let probe = breaker.admit(later).unwrap();
-    for (ticket, how) in early.into_iter().zip([Ended::Answered, Ended::Failed, Ended::Unknown, Ended::Failed]) {
+    for (ticket, how) in
+        early
+            .into_iter()
+            .zip([Ended::Answered, Ended::Failed, Ended::Unknown, Ended::Failed])
+    {
         assert!(!breaker.ended(ticket, how, later, 1.0));
         assert_eq!(breaker.state(later), CircuitState::HalfOpen);
         assert!(breaker.admit(later).is_err(), "the probe keeps its place");

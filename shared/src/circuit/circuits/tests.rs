@@ -88,8 +88,16 @@ async fn a_caller_that_leaves_frees_the_probe() {
         ask(&circuit, false).await;
     }
     tokio::time::advance(Duration::from_secs(5)).await;
-    let hanging = circuit.call(std::future::pending::<Result<(), &str>>(), |_| Verdict::Answered, |_| "refused");
-    assert!(tokio::time::timeout(Duration::from_secs(1), hanging).await.is_err());
+    let hanging = circuit.call(
+        std::future::pending::<Result<(), &str>>(),
+        |_| Verdict::Answered,
+        |_| "refused",
+    );
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), hanging)
+            .await
+            .is_err()
+    );
     assert!(ask(&circuit, true).await);
 }
 
@@ -108,7 +116,12 @@ async fn who_watches_refuses_nothing() {
 
 #[test]
 fn dependencies_are_read_back() {
-    for text in ["ledger", "vectors", "embedder:a:b", "source:azure://account/container"] {
+    for text in [
+        "ledger",
+        "vectors",
+        "embedder:a:b",
+        "source:azure://account/container",
+    ] {
         assert_eq!(text.parse::<Dependency>().unwrap().to_string(), text);
     }
     assert!("toaster".parse::<Dependency>().is_err());

@@ -34,7 +34,10 @@ pub(in crate::ledger) async fn report<D: Database>(
     Ok(())
 }
 
-pub(in crate::ledger) async fn all<D: Database>(db: &D, fresh: Duration) -> DbResult<Vec<ReportedDependency>> {
+pub(in crate::ledger) async fn all<D: Database>(
+    db: &D,
+    fresh: Duration,
+) -> DbResult<Vec<ReportedDependency>> {
     db.many(&sql::REPORTS, values![millis(fresh)], |c| {
         Ok(ReportedDependency {
             dependency: c.text()?,

@@ -55,13 +55,23 @@ pub(super) async fn reports_replace_those_before(desk: &Desk) -> Checked {
     assert_eq!((open.state, open.failures), (CircuitState::Open, 7));
     assert_eq!(open.since_at, open.seen_at - 30_000);
     assert_eq!(open.next_probe_at, Some(open.seen_at + 5_000));
-    assert!(open.last_error.as_ref().is_some_and(|text| text.starts_with("connection refused")));
+    assert!(
+        open.last_error
+            .as_ref()
+            .is_some_and(|text| text.starts_with("connection refused"))
+    );
     assert_eq!((all[1].next_probe_at, &all[1].last_error), (None, &None));
 
     desk.ledger
         .report_dependencies(&one, &[report(embedder, CircuitState::HalfOpen)], KEEP)
         .await?;
-    let states: Vec<_> = desk.ledger.dependencies(KEEP).await?.iter().map(|kept| kept.state).collect();
+    let states: Vec<_> = desk
+        .ledger
+        .dependencies(KEEP)
+        .await?
+        .iter()
+        .map(|kept| kept.state)
+        .collect();
     assert_eq!(states, [CircuitState::HalfOpen, CircuitState::Closed]);
     desk.ledger.report_dependencies(&one, &[], KEEP).await?;
     desk.ledger.report_dependencies(&two, &[], KEEP).await?;
@@ -71,11 +81,15 @@ pub(super) async fn reports_replace_those_before(desk: &Desk) -> Checked {
 
 pub(super) async fn reports_of_the_dead_age(desk: &Desk) -> Checked {
     let closed = [report(Dependency::vectors(), CircuitState::Closed)];
-    desk.ledger.report_dependencies(&reporter("dead"), &closed, KEEP).await?;
+    desk.ledger
+        .report_dependencies(&reporter("dead"), &closed, KEEP)
+        .await?;
     desk.advance(ms(40)).await;
     assert_eq!(desk.ledger.dependencies(ms(20)).await?, [], "too old to be shown");
     assert_eq!(desk.ledger.dependencies(KEEP).await?.len(), 1, "and kept");
-    desk.ledger.report_dependencies(&reporter("alive"), &closed, ms(20)).await?;
+    desk.ledger
+        .report_dependencies(&reporter("alive"), &closed, ms(20))
+        .await?;
     let left = desk.ledger.dependencies(KEEP).await?;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].reporter.process, "alive");

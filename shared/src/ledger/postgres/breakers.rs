@@ -22,6 +22,7 @@ impl Breakers for PostgresLedger {
     }
 
     async fn dependencies(&self, fresh: Duration) -> Result<Vec<ReportedDependency>, LedgerError> {
-        self.look(|db| async move { breakers::all(&*db, fresh).await }).await
+        self.look(|db| async move { breakers::all(&*db, fresh).await })
+            .await
     }
 }

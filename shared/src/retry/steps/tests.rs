@@ -66,7 +66,11 @@ fn codes_change_their_class() {
     let elsewhere = plan(Failure::permanent("text_refused", "").at(Step::Chunk), None, 1);
     assert_eq!(elsewhere.failure.class, FailureClass::Permanent);
     assert_eq!(elsewhere.delay, Duration::ZERO);
-    let quota = plan(Failure::throttled("embedder_quota_spent", "").at(Step::Embed), None, 1);
+    let quota = plan(
+        Failure::throttled("embedder_quota_spent", "").at(Step::Embed),
+        None,
+        1,
+    );
     assert_eq!(quota.failure.class, FailureClass::Permanent);
 }
 
@@ -76,7 +80,11 @@ fn a_step_has_attempts_of_its_own() {
     let first = plan(odd(), None, 1);
     assert!(!first.step_spent);
     // Uncharged ones do not count.
-    let down = plan(Failure::throttled("down", "").at(Step::Embed), Some(&first.failure), 2);
+    let down = plan(
+        Failure::throttled("down", "").at(Step::Embed),
+        Some(&first.failure),
+        2,
+    );
     assert!(!down.step_spent);
     assert!(plan(odd(), Some(&down.failure), 2).step_spent);
     // Somebody asked for another try: attempts begin again, and so does the count.

@@ -9,9 +9,9 @@ use shared::blob_path::BlobPath;
 use shared::circuit::report::{DependencyReport, ReportedDependency, Reporter};
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
-    Backlog, Breakers, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
-    DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
-    IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
+    Backlog, Breakers, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger,
+    DeadClaim, DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry,
+    Hold, IndexRecord, IndexStats, KnownFile, Ledger, LedgerError, LiveFile, Operation, OperationPage,
     OperationRecord, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
 };
 use shared::work_message::WorkMessage;
@@ -263,7 +263,10 @@ impl Breakers for LedgerClient {
         reports: &[DependencyReport],
         keep: Duration,
     ) -> Result<(), LedgerError> {
-        self.server.model.report_dependencies(reporter, reports, keep).await
+        self.server
+            .model
+            .report_dependencies(reporter, reports, keep)
+            .await
     }
 
     async fn dependencies(&self, fresh: Duration) -> Result<Vec<ReportedDependency>, LedgerError> {
