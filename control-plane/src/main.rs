@@ -20,7 +20,7 @@ use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use prometheus::Registry;
-use shared::circuit::Circuits;
+use shared::circuit::{Circuits, Dependency};
 use shared::circuit::report::{self, Reporter};
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::PartsOpener;
@@ -82,7 +82,18 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner.clone()));
     // Whoever searches would rather wait for an answer than be refused one, so these only watch.
     let circuits = Circuits::watching().counted(&registry)?;
-    let checks = service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue, &store);
+    let checks = {
+        let store = Arc::clone(&store);
+        let ask = move || {
+            let store = Arc::clone(&store);
+            async move { store.check().await.map(drop).map_err(|error| error.to_string()) }
+        };
+        service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue).and(
+            &circuits,
+            Dependency::vectors(),
+            ask,
+        )
+    };
     let reporter = Reporter {
         process: owner,
         role: "control-plane".to_owned(),

@@ -127,7 +127,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
         })
     };
     let health = Tasks::new();
-    let checks = service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue, &store);
+    let checks = service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue);
     health.spawn(checks.run(health.stopping()));
     let reporter = Reporter {
         process: owner.clone(),

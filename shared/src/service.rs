@@ -30,15 +30,15 @@ pub fn replica_name(service: &str) -> String {
     format!("{service}-{place}{}-{}", std::process::id(), &unique[..8])
 }
 
-/// Looks at ledger, queue and vector store from time to time, work or not.
+/// Looks at ledger and queue from time to time, work or not. A vector store whose writes fail may still say that it is well, so
+/// those who write to it learn from that.
 #[must_use]
 pub fn backend_checks(
     circuits: &Circuits,
     ledger: Arc<dyn Ledger>,
     queue: &Arc<RabbitQueue>,
-    store: &Arc<QdrantStore>,
 ) -> Checks {
-    let (queue, store) = (Arc::clone(queue), Arc::clone(store));
+    let queue = Arc::clone(queue);
     Checks::new()
         .and(circuits, Dependency::only(DependencyKind::Ledger), move || {
             let ledger = Arc::clone(&ledger);
@@ -53,10 +53,6 @@ pub fn backend_checks(
         .and(circuits, Dependency::only(DependencyKind::Broker), move || {
             let queue = Arc::clone(&queue);
             async move { queue.check().await.map_err(|error| error.to_string()) }
-        })
-        .and(circuits, Dependency::vectors(), move || {
-            let store = Arc::clone(&store);
-            async move { store.check().await.map(drop).map_err(|error| error.to_string()) }
         })
 }
 

@@ -89,7 +89,11 @@ impl Circuits {
     /// Breakers that show what they see and refuse nothing: for a process whose callers would rather wait for an answer.
     #[must_use]
     pub fn watching() -> Self {
-        Self::make(BreakerPolicy::default(), false, None)
+        let policy = BreakerPolicy {
+            failures: 2,
+            ..BreakerPolicy::default()
+        };
+        Self::make(policy, false, None)
     }
 
     /// The same with the gauge `longshore_circuit_state`, by `dependency`: 0 closed, 1 half open, 2 open.

@@ -37,10 +37,11 @@ struct GuardedEmbedder {
     circuit: Circuit,
 }
 
-/// A text that is refused was read, and a service that asks to slow down is there. A key, a model or an account that does not
-/// work makes the service as useless as one that is down.
+/// A text that is refused was read, a service that asks to slow down is there, and an odd reply may be the text's fault: it is
+/// charged to the file, which ends, while a circuit would be open for everybody. A key, a model or an account that does
+/// not work makes the service as useless as one that is down.
 fn embedding(failure: &Failure) -> Verdict {
-    let answered = failure.class == FailureClass::Permanent
+    let answered = failure.class != FailureClass::Throttled
         || [codes::THROTTLED, codes::STOPPED].contains(&failure.code.as_str());
     if answered {
         Verdict::Answered
