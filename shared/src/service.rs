@@ -33,11 +33,7 @@ pub fn replica_name(service: &str) -> String {
 /// Looks at ledger and queue from time to time, work or not. A vector store whose writes fail may still say that it is well, so
 /// those who write to it learn from that.
 #[must_use]
-pub fn backend_checks(
-    circuits: &Circuits,
-    ledger: Arc<dyn Ledger>,
-    queue: &Arc<RabbitQueue>,
-) -> Checks {
+pub fn backend_checks(circuits: &Circuits, ledger: Arc<dyn Ledger>, queue: &Arc<RabbitQueue>) -> Checks {
     let queue = Arc::clone(queue);
     Checks::new()
         .and(circuits, Dependency::only(DependencyKind::Ledger), move || {

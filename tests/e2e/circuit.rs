@@ -39,13 +39,17 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(up: &'a Up) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         Ok(Self { up, runtime })
     }
 
     fn text(&self, path: &str) -> anyhow::Result<String> {
         let url = format!("{}{path}", self.up.url());
-        Ok(self.runtime.block_on(async { reqwest::get(url).await?.text().await })?)
+        Ok(self
+            .runtime
+            .block_on(async { reqwest::get(url).await?.text().await })?)
     }
 
     fn json(&self, path: &str) -> anyhow::Result<Value> {
@@ -105,7 +109,10 @@ fn a_model_that_is_down_is_left_alone() -> anyhow::Result<()> {
         requests <= failures + IN_FLIGHT,
         "{requests} requests, but only {failures} of them were let through for a reason"
     );
-    ensure!(failures < FILES as u64, "{failures} probes: the test is too slow to say anything");
+    ensure!(
+        failures < FILES as u64,
+        "{failures} probes: the test is too slow to say anything"
+    );
     let tried = asked.metric("longshore_attempts_total{outcome=\"retried\"}")?;
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let probes = failures as f64;
@@ -124,7 +131,12 @@ fn a_model_that_is_down_is_left_alone() -> anyhow::Result<()> {
     })?;
     let waiting = &index["waiting_for"][0];
     ensure!(waiting["dependency"] == "embedder:test-model", "{index}");
-    ensure!(waiting["last_error"].as_str().is_some_and(|why| why.contains("503")), "{index}");
+    ensure!(
+        waiting["last_error"]
+            .as_str()
+            .is_some_and(|why| why.contains("503")),
+        "{index}"
+    );
     let files = asked.json("/indexes/docs/files?state=PENDING&limit=1000")?;
     let untried = files["files"]
         .as_array()
@@ -162,12 +174,17 @@ fn a_model_that_is_down_is_left_alone() -> anyhow::Result<()> {
     wait::until("every file", || {
         let indexed = asked.json("/indexes/docs/files?state=INDEXED&limit=1000")?;
         let current = |file: &&Value| file["desired_seq"] == file["applied_seq"];
-        let count = indexed["files"].as_array().map_or(0, |files| files.iter().filter(current).count());
+        let count = indexed["files"]
+            .as_array()
+            .map_or(0, |files| files.iter().filter(current).count());
         Ok((count == FILES).then_some(()))
     })?;
     let files = asked.json("/indexes/docs/files?limit=1000")?;
     for file in files["files"].as_array().context("no files")? {
-        ensure!(file["failure_count"] == 0 && file["last_error"].is_null(), "charged: {file}");
+        ensure!(
+            file["failure_count"] == 0 && file["last_error"].is_null(),
+            "charged: {file}"
+        );
     }
     ensure!(longshore.search("topic41x0r1")? == ["part-4/doc-41.md"]);
     wait::until("the circuit to close", || {
@@ -177,7 +194,12 @@ fn a_model_that_is_down_is_left_alone() -> anyhow::Result<()> {
         let index = asked.json("/indexes/docs")?;
         Ok(index["waiting_for"].is_null().then_some(()))
     })?;
-    ensure!(asked.metric("longshore_circuit_state{dependency=\"embedder:test-model\"}")?.abs() < 0.5);
+    ensure!(
+        asked
+            .metric("longshore_circuit_state{dependency=\"embedder:test-model\"}")?
+            .abs()
+            < 0.5
+    );
     ensure!(asked.metric("longshore_held_back_wakeups")?.abs() < 0.5);
     Ok(())
 }
@@ -196,7 +218,10 @@ fn a_step_has_its_own_limit_and_failures_are_counted_for_ever() -> anyhow::Resul
         Ok(status["file"].clone())
     };
     for (revision, total) in [(1, 1), (2, 2)] {
-        docs.write("odd.md", format!("# Odd\n\nThe reply about revision {revision} is odd.\n"))?;
+        docs.write(
+            "odd.md",
+            format!("# Odd\n\nThe reply about revision {revision} is odd.\n"),
+        )?;
         model.fail_next(10_000, Fault::WrongCount);
         let ran = longshore.once(&docs)?;
         ensure!(ran.code() == 3, "ended with {}: {}", ran.code(), ran.stderr);

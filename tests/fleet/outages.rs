@@ -14,7 +14,9 @@ fn file(fleet: &mut Fleet, path: &str) -> anyhow::Result<Value> {
 fn an_event_that_comes_again_does_not_try_failed_content_again() -> anyhow::Result<()> {
     let mut fleet = Fleet::start(seed())?;
     fleet.add_processor()?;
-    fleet.model.set(|faults| faults.refuse_marker = Some("KLABAUTERMANN".to_owned()));
+    fleet
+        .model
+        .set(|faults| faults.refuse_marker = Some("KLABAUTERMANN".to_owned()));
     let path = "docs/cursed.md";
     fleet.write(path, "# Cursed\n\nKLABAUTERMANN sails here.\n")?;
     let event = fleet.event("BlobCreated", path);
@@ -23,7 +25,10 @@ fn an_event_that_comes_again_does_not_try_failed_content_again() -> anyhow::Resu
         Ok((file(&mut fleet, path)?["file"]["state"] == "FAILED").then_some(()))
     })?;
     let failed = file(&mut fleet, path)?["file"].clone();
-    ensure!(failed["last_error"]["step"] == "embed" && failed["failure_count"] == 1, "{failed}");
+    ensure!(
+        failed["last_error"]["step"] == "embed" && failed["failure_count"] == 1,
+        "{failed}"
+    );
 
     let requests = fleet.model.counts().requests;
     for round in 1..=3 {
@@ -42,7 +47,10 @@ fn an_event_that_comes_again_does_not_try_failed_content_again() -> anyhow::Resu
         })?;
     }
     let found = file(&mut fleet, path)?["file"].clone();
-    ensure!(fleet.model.counts().requests == requests, "the content was sent again");
+    ensure!(
+        fleet.model.counts().requests == requests,
+        "the content was sent again"
+    );
     ensure!(
         found["failure_count"] == 1 && found["last_error"]["code"] == failed["last_error"]["code"],
         "{found}"
@@ -54,7 +62,10 @@ fn an_event_that_comes_again_does_not_try_failed_content_again() -> anyhow::Resu
     ensure!(status == 202, "{status} {answer}");
     fleet.settle()?;
     let found = file(&mut fleet, path)?["file"].clone();
-    ensure!(found["state"] == "INDEXED" && found["failure_count"] == 1, "{found}");
+    ensure!(
+        found["state"] == "INDEXED" && found["failure_count"] == 1,
+        "{found}"
+    );
     Ok(())
 }
 
@@ -88,7 +99,9 @@ fn a_vector_store_that_is_away_holds_files_back() -> anyhow::Result<()> {
             .as_array()
             .context("no list")?
             .iter()
-            .find(|one| one["dependency"] == "vectors" && one["reports"].as_array().is_some_and(|all| all.len() == 2))
+            .find(|one| {
+                one["dependency"] == "vectors" && one["reports"].as_array().is_some_and(|all| all.len() == 2)
+            })
             .cloned();
         let open = |store: &Value| {
             let reports = store["reports"].as_array().into_iter().flatten();
@@ -97,13 +110,19 @@ fn a_vector_store_that_is_away_holds_files_back() -> anyhow::Result<()> {
         Ok(store.filter(open).map(|_| all))
     })?;
     for name in ["ledger", "broker", "vectors", "embedder:test-model"] {
-        ensure!(all.to_string().contains(&format!("\"{name}\"")), "{name} is missing in {all}");
+        ensure!(
+            all.to_string().contains(&format!("\"{name}\"")),
+            "{name} is missing in {all}"
+        );
     }
     fleet.vectors.restart()?;
     fleet.settle()?;
     for number in 0..40 {
         let found = file(&mut fleet, &path(number))?["file"].clone();
-        ensure!(found["state"] == "INDEXED" && found["failure_count"] == 0, "{found}");
+        ensure!(
+            found["state"] == "INDEXED" && found["failure_count"] == 0,
+            "{found}"
+        );
     }
     wait::until("everything to be closed again", || {
         let index = fleet.get(&format!("/indexes/{INDEX}"))?;

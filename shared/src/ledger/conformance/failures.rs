@@ -281,6 +281,19 @@ pub(super) async fn failed_content_is_remembered(desk: &Desk) -> Checked {
     desk.enqueue(&[change("a.md")]).await?;
     assert_eq!(remembered(desk).await?, None);
 
+    // An event while the content fails; the next attempt knows. Not so when a run asks.
+    for (reason, known) in [("event", Some("bad".to_owned())), ("run", None)] {
+        let claim = desk.claim("a.md").await?;
+        let meanwhile = Change {
+            reason,
+            ..change("a.md")
+        };
+        desk.enqueue(&[meanwhile]).await?;
+        let outcome = desk.ledger.fail(&desk.failing(&claim.hold, bad())).await?;
+        assert_eq!(outcome, FailOutcome::Given(Pending));
+        assert_eq!(remembered(desk).await?, known, "{reason}");
+    }
+
     // An attempt that is tried again has not failed for good.
     let claim = desk.claim("a.md").await?;
     desk.ledger.fail(&desk.failing(&claim.hold, transient())).await?;

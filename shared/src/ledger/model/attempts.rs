@@ -206,10 +206,10 @@ impl Tables {
         if newer_wanted {
             row.attempts = 0;
         }
-        if row.state == FileState::Failed && how.etag.is_some() {
-            row.seen_etag = how.etag.cloned();
-        }
-        if row.state == FileState::Failed {
+        let permanent = how.failure.class == FailureClass::Permanent && !how.standing;
+        let overtaken = newer_wanted && permanent && how.etag.is_some() && !row.asked;
+        if row.state == FileState::Failed || overtaken {
+            row.seen_etag = how.etag.cloned().or(row.seen_etag.take());
             row.failed = Some(row.claimed);
         }
         row.not_before = now + millis(how.delay);

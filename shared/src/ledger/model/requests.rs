@@ -63,7 +63,8 @@ impl Tables {
         } else {
             row.attempts = 0;
         }
-        if change.reason == "run" {
+        row.asked = change.reason == "run";
+        if row.asked {
             row.failed = None;
         }
         row.woken_at = 0;

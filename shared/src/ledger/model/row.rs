@@ -39,6 +39,8 @@ pub(super) struct Row {
     pub(super) version: Option<Version>,
     pub(super) seen_etag: Option<String>,
     pub(super) failed: Option<i64>,
+    /// The latest change was a run's.
+    pub(super) asked: bool,
     pub(super) attempts: u32,
     pub(super) failure_count: u32,
     pub(super) last_error: Option<Failure>,
@@ -78,6 +80,7 @@ impl Row {
             version: None,
             seen_etag: None,
             failed: None,
+            asked: false,
             attempts: 0,
             failure_count: 0,
             last_error: None,

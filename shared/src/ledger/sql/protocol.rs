@@ -179,6 +179,15 @@ macro_rules! spent {
     };
 }
 
+/// Has content failed for good while an event came in, which may be about the same content? Then it is remembered, so that
+/// the next attempt need not try it. Not when a run asks for another try. $1 class, $5 etag.
+macro_rules! overtaken {
+    () => {
+        "(desired_seq > claimed_seq AND CAST($1 AS TEXT) = 'permanent' AND CAST($5 AS TEXT) IS NOT NULL
+            AND reason <> 'run')"
+    };
+}
+
 /// What giving up a claim does, for `fail` and `sweep`: the claim is cleared, which fences the attempt; `live_claim` stays.
 /// With something newer wanted the attempts start again; a throttled attempt is not charged, nor is one that found the
 /// content that had failed before.
@@ -193,9 +202,13 @@ macro_rules! give_up {
             " THEN 'FAILED' ELSE 'PENDING' END,
                 seen_etag = CASE WHEN ",
             spent!(),
+            " OR ",
+            overtaken!(),
             " THEN COALESCE($5, seen_etag) ELSE seen_etag END,
                 failed_seq = CASE WHEN ",
             spent!(),
+            " OR ",
+            overtaken!(),
             " THEN claimed_seq ELSE failed_seq END,
                 attempts = CASE
                     WHEN desired_seq > claimed_seq THEN 0
