@@ -72,7 +72,11 @@ pub(super) async fn something_newer_gets_fresh_attempts(desk: &Desk) -> Checked 
     assert_eq!(desk.ledger.fail(&failing).await?, FailOutcome::Given(Pending));
     assert_eq!(desk.row("a.md").await?.attempts, 0);
     let known = desk.ledger.known_files(&desk.index, "").await?;
-    assert_eq!(known[0].etag, None, "it has not settled");
+    assert_eq!(
+        known[0].etag.as_deref(),
+        Some("bad"),
+        "what failed for good is remembered, so that it is not tried again should nothing newer be there"
+    );
     // A change gives a failed file fresh attempts too.
     let hold = desk.claim("a.md").await?.hold;
     let failing = desk.failing(&hold, failing.failure);
