@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use index_processor::conversion::chain::Link;
 use index_processor::conversion::settings::ConvertArgs;
 use index_processor::settings::ChunkArgs;
+use shared::circuit::CircuitArgs;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
+use shared::retry::StepRetryArgs;
 use shared::secret::Secret;
 use shared::settings::EmbeddingArgs;
 
@@ -124,6 +126,11 @@ pub(crate) struct UpArgs {
         default_value = ""
     )]
     pub(crate) events_key: Secret,
+    #[command(flatten)]
+    pub(crate) retry: StepRetryArgs,
+
+    #[command(flatten)]
+    pub(crate) circuits: CircuitArgs,
 
     /// Longest time that one attempt at a file may take.
     #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]

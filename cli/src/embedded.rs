@@ -7,9 +7,12 @@ use control_plane::http::Api;
 use control_plane::indexes::Indexes;
 use control_plane::opener::{IndexOpener, Repairs};
 use prometheus::Registry;
+use shared::circuit::report::Reporter;
+use shared::circuit::{BreakerPolicy, Circuits};
 use shared::clock::{Clock, SystemClock};
 use shared::ids::IndexId;
 use shared::index_parts::{Models, PartsOpener};
+use shared::index_settings::ApprovalSettings;
 use shared::ledger::{ControlLedger, IndexRecord};
 use shared::secret::Secret;
 use shared::settings::SourceOptions;
@@ -26,6 +29,10 @@ pub(crate) struct Embedded {
     pub(crate) ledger: Arc<dyn ControlLedger>,
     /// What indexes are opened from, for searches and for work alike: a folder of points can be open once.
     pub(crate) parts: Arc<PartsOpener>,
+    /// What is down.
+    pub(crate) circuits: Circuits,
+    /// Who says so.
+    pub(crate) reporter: Reporter,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
     pub(crate) metrics: Arc<control_plane::metrics::Metrics>,
@@ -51,7 +58,17 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
         key: Some(Secret::new(&key.to_string_lossy())).filter(|key| !key.is_empty()),
         own: backends::model_of_environment(),
     };
-    assemble(data, clock, ledger, &backends, main.clone(), &main, models)
+    let breakers = BreakerPolicy::default();
+    assemble(
+        data,
+        clock,
+        ledger,
+        &backends,
+        main.clone(),
+        &main,
+        models,
+        breakers,
+    )
 }
 
 /// The main index: as written down, or the only one that there is.
@@ -73,6 +90,7 @@ pub(crate) fn main_index(data: &DataDir, records: &[IndexRecord]) -> anyhow::Res
 }
 
 /// Puts the parts together.
+#[expect(clippy::too_many_arguments, reason = "each part is made elsewhere")]
 pub(crate) fn assemble(
     data: DataDir,
     clock: Arc<dyn Clock>,
@@ -81,17 +99,30 @@ pub(crate) fn assemble(
     index: IndexId,
     main: &IndexId,
     models: Models,
+    breakers: BreakerPolicy,
 ) -> anyhow::Result<Embedded> {
     let tasks = Tasks::new();
     let registry = Registry::new();
     let metrics = Arc::new(control_plane::metrics::Metrics::register(&registry)?);
+    let circuits = Circuits::new(breakers).counted(&registry)?;
     let collections = backends.open_collections(&data, main)?;
-    let parts = PartsOpener::new(collections, SourceOptions::new(), models, tasks.clone())
-        .leaving_out(data.absolute()?);
+    let parts = PartsOpener::new(
+        collections,
+        SourceOptions::new(),
+        models,
+        tasks.clone(),
+        circuits.clone(),
+    )
+    .leaving_out(data.absolute()?);
     Ok(Embedded {
         index,
         ledger,
         parts: Arc::new(parts),
+        circuits,
+        reporter: Reporter {
+            process: shared::service::replica_name("up"),
+            role: "up".to_owned(),
+        },
         clock,
         registry,
         metrics,
@@ -107,6 +138,7 @@ impl Embedded {
         let opener = IndexOpener {
             parts: Arc::clone(&self.parts),
             ledger: Arc::clone(&self.ledger),
+            approval: ApprovalSettings::default(),
             repairs,
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
@@ -122,6 +154,8 @@ impl Embedded {
             ledger: Arc::clone(&self.ledger),
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),
+            circuits: self.circuits.clone(),
+            reporter: self.reporter.clone(),
             registry: self.registry.clone(),
             metrics: Arc::clone(&self.metrics),
         })

@@ -29,6 +29,7 @@ use index_processor::lease::{LeaseSettings, Leases};
 use index_processor::meter::Meter;
 use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
+use shared::circuit::report;
 use shared::ledger::SweepPolicy;
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
@@ -66,6 +67,8 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
+    let mut conversion = conversion;
+    conversion.circuits = Some(embedded.circuits.clone());
     let recipe = recipe(conversion, chunk, &args);
     let up = Up::assemble(embedded, queue, &args, recipe)?;
     up.run(listener, &args).await
@@ -131,7 +134,7 @@ impl Up {
             Arc::clone(&metrics),
             meter,
         );
-        let owner = shared::service::replica_name("up");
+        let owner = embedded.reporter.process.clone();
         let stale_after = Duration::from_secs(args.stale_timeout * 60);
         let settled = Arc::new(Notify::new());
         let worker = Arc::new(Worker {
@@ -148,11 +151,13 @@ impl Up {
                 slots: usize::from(args.slots),
                 max_attempts: args.max_retries,
                 stale_after,
+                steps: args.retry.policies(),
                 ..WorkerSettings::default()
             },
             clock: Arc::clone(&embedded.clock),
             settled: Arc::clone(&settled),
             nudge: Arc::clone(&embedded.nudge),
+            circuits: embedded.circuits.clone(),
             metrics: Arc::clone(&metrics),
         });
         let duties = Arc::new(Duties::all());
@@ -233,6 +238,12 @@ impl Up {
         tasks.spawn(self.approvals.run(tasks.stopping()));
         tasks.spawn(keeping.run(tasks.stopping()));
         let embedded = self.embedded;
+        tasks.spawn(report::run(
+            embedded.circuits.clone(),
+            Arc::clone(&embedded.ledger) as _,
+            embedded.reporter.clone(),
+            tasks.stopping(),
+        ));
         let url = listener
             .as_ref()
             .map(TcpListener::local_addr)

@@ -4,6 +4,7 @@ pub mod access;
 pub mod approvals;
 pub mod backlog;
 pub mod dead_letters;
+pub mod dependencies;
 pub mod errors;
 pub mod events;
 mod extract;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 
 use axum::{Extension, Router};
 use prometheus::Registry;
+use shared::circuit::Circuits;
+use shared::circuit::report::Reporter;
 use shared::clock::Clock;
 use shared::ledger::ControlLedger;
 use tokio::net::TcpListener;
@@ -42,6 +45,10 @@ pub struct Api {
     pub nudge: Arc<Notify>,
     /// For ages.
     pub clock: Arc<dyn Clock>,
+    /// How this process's own dependencies are.
+    pub circuits: Circuits,
+    /// Under which name it reports them.
+    pub reporter: Reporter,
     /// What was counted.
     pub registry: Registry,
     /// Where gauges are set at scrape time.
@@ -74,6 +81,7 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backlog::all))
         .routes(routes!(backlog::of_index))
         .routes(routes!(dead_letters::list))
+        .routes(routes!(dependencies::list))
         .routes(routes!(indexes::list, indexes::create))
         .routes(routes!(indexes::one, indexes::delete, index_settings::change))
         .routes(routes!(index_settings::guide))

@@ -5,6 +5,7 @@
 //! are what applications hold in their hands.
 
 pub mod approvals;
+pub mod dependencies;
 pub mod dispatch;
 pub mod duties;
 pub mod estimate;

@@ -20,6 +20,8 @@ use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
 use prometheus::Registry;
+use shared::circuit::report::{self, Reporter};
+use shared::circuit::{Circuits, Dependency};
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::{Models, PartsOpener};
 use shared::index_settings::ApprovalSettings;
@@ -83,11 +85,36 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let owner = service::replica_name("control-plane");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let nudge = Arc::new(Notify::new());
-    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
+    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner.clone()));
+    // Whoever searches would rather wait for an answer than be refused one, so these only watch.
+    let circuits = Circuits::watching().counted(&registry)?;
+    let checks = {
+        let store = Arc::clone(&store);
+        let ask = move || {
+            let store = Arc::clone(&store);
+            async move { store.check().await.map(drop).map_err(|error| error.to_string()) }
+        };
+        service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue).and(
+            &circuits,
+            Dependency::vectors(),
+            ask,
+        )
+    };
+    let reporter = Reporter {
+        process: owner,
+        role: "control-plane".to_owned(),
+    };
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
     let models = Models::Own(settings.embedding.settings());
+    let parts = PartsOpener::new(
+        Arc::clone(&store) as _,
+        sources,
+        models,
+        tasks.clone(),
+        circuits.clone(),
+    );
     let opener = IndexOpener {
-        parts: Arc::new(PartsOpener::new(store, sources, models, tasks.clone())),
+        parts: Arc::new(parts),
         ledger: Arc::clone(&ledger),
         approval: ApprovalSettings {
             files: settings.upkeep.deletion_guard_files,
@@ -175,11 +202,20 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         ledger: Arc::clone(&ledger),
         nudge,
         clock,
+        circuits: circuits.clone(),
+        reporter: reporter.clone(),
         registry,
         metrics: Arc::clone(&metrics),
     });
     let routes = http::events::router(events).merge(http::router(api));
     tasks.spawn(http::serve(listener, routes, tasks.stopping()));
+    tasks.spawn(checks.run(tasks.stopping()));
+    tasks.spawn(report::run(
+        circuits,
+        Arc::clone(&ledger) as _,
+        reporter,
+        tasks.stopping(),
+    ));
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));

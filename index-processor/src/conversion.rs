@@ -17,6 +17,7 @@ use bytes::Bytes;
 use convert::sandbox::Sandbox;
 use convert::tools::Tools;
 use convert::{ConvertError, Document, FileType, Input, Options};
+use shared::circuit::Circuits;
 use shared::retry::Failure;
 
 use self::artifacts::{Artifacts, Key};
@@ -66,6 +67,8 @@ pub struct Conversion {
     pub vision: Option<Arc<Vision>>,
     /// Where converted documents are kept.
     pub artifacts: Option<Artifacts>,
+    /// The breakers in front of service and model; without them, both are asked whatever happened before.
+    pub circuits: Option<Circuits>,
 }
 
 /// A file to convert.

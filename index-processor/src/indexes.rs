@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::circuit::Dependency;
 use shared::ids::IndexId;
 use shared::index_parts::{IndexParts, PartsOpener};
 use shared::ledger::{IndexRecord, IndexState, Ledger};
@@ -27,6 +28,9 @@ pub trait Pipelines: Send + Sync + 'static {
     /// The pipeline of an index, made with its settings at this revision or a later one. A failure says why there is none
     /// now; the file is tried again.
     async fn of(&self, index: &IndexId, revision: u64) -> Result<Arc<Pipeline>, Failure>;
+
+    /// What the files of an index need on their way, as far as that is known: nothing before the index is opened.
+    async fn needs(&self, index: &IndexId) -> Arc<[Dependency]>;
 }
 
 /// One pipeline for whatever comes, for tests that have one index.
@@ -36,6 +40,10 @@ pub struct Sole(pub Arc<Pipeline>);
 impl Pipelines for Sole {
     async fn of(&self, _index: &IndexId, _revision: u64) -> Result<Arc<Pipeline>, Failure> {
         Ok(Arc::clone(&self.0))
+    }
+
+    async fn needs(&self, _index: &IndexId) -> Arc<[Dependency]> {
+        Arc::clone(self.0.needs())
     }
 }
 
@@ -78,6 +86,8 @@ impl Recipe {
                 embedder: parts.embedder,
                 bm25: parts.bm25,
                 meter: Some(meter),
+                needs: parts.needs,
+                retry: parts.settings.retry,
             },
             Arc::clone(&self.conversion),
             self.settings.clone(),
@@ -194,5 +204,11 @@ impl Pipelines for IndexPipelines {
         let pipeline = Arc::new(pipeline);
         state.open.insert(index.clone(), (record, Arc::clone(&pipeline)));
         Ok(pipeline)
+    }
+
+    async fn needs(&self, index: &IndexId) -> Arc<[Dependency]> {
+        let state = self.state.lock().await;
+        let open = state.open.get(index);
+        open.map_or_else(|| Arc::from([]), |(_, pipeline)| Arc::clone(pipeline.needs()))
     }
 }

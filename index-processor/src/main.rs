@@ -14,6 +14,8 @@ use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::settings::ProcessorSettings;
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
+use shared::circuit::Circuits;
+use shared::circuit::report::{self, Reporter};
 use shared::clock::SystemClock;
 use shared::index_parts::{Models, PartsOpener};
 use shared::queue::Queue;
@@ -70,7 +72,10 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let listener = TcpListener::bind(settings.listen).await?;
     tracing::info!("health and metrics on http://{}", listener.local_addr()?);
 
-    let conversion = Arc::new(settings.convert.open(&sources)?);
+    let circuits = Circuits::new(settings.circuits.policy()).counted(&registry)?;
+    let mut conversion = settings.convert.open(&sources)?;
+    conversion.circuits = Some(circuits.clone());
+    let conversion = Arc::new(conversion);
     let owner = service::replica_name("index-processor");
     let embedding = settings.embedding.settings();
     let chunk = settings.chunk.settings(embedding.is_some())?;
@@ -80,7 +85,13 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let meter = Arc::new(Meter::new(Arc::clone(&ledger) as _));
     models.spawn(Arc::clone(&meter).run(models.stopping()));
     let collections = Arc::clone(&store) as Arc<dyn Collections>;
-    let parts = PartsOpener::new(collections, sources, Models::Own(embedding), models.clone());
+    let parts = PartsOpener::new(
+        collections,
+        sources,
+        Models::Own(embedding),
+        models.clone(),
+        circuits.clone(),
+    );
     let pipelines = IndexPipelines::new(
         Arc::clone(&ledger) as _,
         Arc::new(parts),
@@ -108,11 +119,13 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
             max_attempts: settings.work.max_retries,
             stale_after: Duration::from_secs(settings.work.stale_timeout * 60),
             drain: Duration::from_secs(settings.drain_seconds),
+            steps: settings.retry.policies(),
             ..WorkerSettings::default()
         },
         clock: Arc::new(SystemClock),
         settled: Arc::new(Notify::new()),
         nudge: Arc::new(Notify::new()),
+        circuits: circuits.clone(),
         metrics,
     });
     let ready: health::Ready = {
@@ -123,6 +136,18 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
         })
     };
     let health = Tasks::new();
+    let checks = service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue);
+    health.spawn(checks.run(health.stopping()));
+    let reporter = Reporter {
+        process: owner.clone(),
+        role: "index-processor".to_owned(),
+    };
+    health.spawn(report::run(
+        circuits,
+        Arc::clone(&ledger) as _,
+        reporter,
+        health.stopping(),
+    ));
     health.spawn(health::serve(listener, ready, registry, health.stopping()));
     tracing::info!("{owner} takes up to {} files at a time", settings.work.slots);
     worker.run(tasks.stopping()).await;

@@ -16,11 +16,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::blob_path::BlobPath;
 use shared::blobs::{BlobError, BlobMeta, Blobs};
+use shared::circuit::Dependency;
 use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
+use shared::index_settings::RetrySettings;
 use shared::ledger::{Claim, CommitChange, Version};
-use shared::retry::Failure;
+use shared::retry::{Failure, Step};
 use shared::vectors::Vectors;
 use tokio::time::Instant;
 
@@ -59,6 +62,10 @@ pub struct PipelineParts {
     pub meter: Option<IndexMeter>,
     /// Its settings.
     pub rules: Rules,
+    /// What all of this depends on.
+    pub needs: Vec<Dependency>,
+    /// How its failures are tried again, where that differs from the process.
+    pub retry: RetrySettings,
 }
 
 /// The steps and what they need.
@@ -67,6 +74,8 @@ pub struct Pipeline {
     vectors: Arc<dyn Vectors>,
     embedder: Option<Arc<dyn Embedder>>,
     bm25: Arc<Bm25>,
+    needs: Arc<[Dependency]>,
+    retry: RetrySettings,
     conversion: Arc<Conversion>,
     settings: PipelineSettings,
     rules: Rules,
@@ -80,9 +89,21 @@ pub struct Pipeline {
 #[derive(Debug, Default)]
 pub struct Report {
     fields: BTreeMap<&'static str, serde_json::Value>,
+    step: Option<Step>,
 }
 
 impl Report {
+    /// A step begins; what fails from now on is its failure.
+    pub fn begin(&mut self, step: Step) {
+        self.step = Some(step);
+    }
+
+    /// The step that is under way, or was last.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        self.step.unwrap_or(Step::Claim)
+    }
+
     /// Notes a value.
     pub fn note(&mut self, name: &'static str, value: impl Into<serde_json::Value>) {
         self.fields.insert(name, value.into());
@@ -141,6 +162,8 @@ impl Pipeline {
             embedder,
             bm25: parts.bm25,
             rules: parts.rules,
+            needs: parts.needs.into(),
+            retry: parts.retry,
             conversion,
             fingerprint,
             capacity,
@@ -151,7 +174,8 @@ impl Pipeline {
     }
 
     /// Looks at the blob and decides what the claim calls for.
-    pub async fn look(&self, claim: &Claim) -> Session {
+    pub async fn look(&self, claim: &Claim, report: &mut Report) -> Session {
+        report.begin(Step::Fetch);
         let head = if self.rules.scope.owns(&claim.path) {
             self.blobs.head(&claim.path).await
         } else {
@@ -170,7 +194,9 @@ impl Pipeline {
         };
         match self.steps(claim, meta, report).await {
             Ok(change) => Attempt::Ready(change),
-            Err(Stop::Skip(failure)) => Attempt::Ready(CommitChange::Skip(version(0), failure)),
+            Err(Stop::Skip(failure)) => {
+                Attempt::Ready(CommitChange::Skip(version(0), failure.at(report.step())))
+            }
             Err(Stop::Fail(failure)) => {
                 // Only what the content itself caused is remembered with the content.
                 let etag = (failure.code != "changed_while_read").then(|| meta.etag.clone());
@@ -180,6 +206,7 @@ impl Pipeline {
     }
 
     async fn steps(&self, claim: &Claim, meta: &BlobMeta, report: &mut Report) -> Result<CommitChange, Stop> {
+        report.begin(Step::Fetch);
         let _memory = self.capacity.reserve(meta.size).await?;
         let started = Instant::now();
         let fetched = self.fetch(meta).await?;
@@ -204,12 +231,14 @@ impl Pipeline {
         let inline = read.size <= self.settings.inline_bytes;
         let (cut, missing) = {
             let _turn = self.capacity.turn(claim.attempts).await;
+            report.begin(Step::Convert);
             let (document, file_type) = self.convert(fetched.blob, &version.content_hash, report).await?;
             let missing = convert::missing(&document);
             if !missing.is_empty() {
                 report.note("missing", serde_json::json!(missing));
             }
             let chunking = self.rules.chunk_of(file_type);
+            report.begin(Step::Chunk);
             (self.chunk(document, chunking, inline, report).await?, missing)
         };
         let cut = self.chunk_by_meaning(cut, report).await?;
@@ -219,8 +248,10 @@ impl Pipeline {
                 "the document has no text to index",
             )));
         }
+        report.begin(Step::Embed);
         let dense = self.embed(&cut, version.size, report).await?;
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
+        report.begin(Step::Upsert);
         self.upsert(claim, &read, cut, dense, report).await?;
         Ok(CommitChange::Replace(Version {
             chunks,
@@ -257,5 +288,22 @@ impl Pipeline {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// What its files need on their way.
+    #[must_use]
+    pub fn needs(&self) -> &Arc<[Dependency]> {
+        &self.needs
+    }
+
+    /// How the index's failures are tried again, where that differs from the process.
+    #[must_use]
+    pub fn retry(&self) -> &RetrySettings {
+        &self.retry
+    }
+
+    /// Has the blob left the source, so that its file needs no model?
+    pub async fn is_gone(&self, path: &BlobPath) -> bool {
+        matches!(self.blobs.head(path).await, Err(BlobError::NotFound))
     }
 }

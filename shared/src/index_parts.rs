@@ -13,6 +13,7 @@ pub use self::models::Models;
 use crate::blobs::folder::Folder;
 use crate::blobs::source::Source;
 use crate::blobs::{self, Blobs};
+use crate::circuit::{Circuits, Dependency, guard};
 use crate::embedder::Embedder;
 use crate::embedder::batching::Batcher;
 use crate::embedder::bm25::Bm25;
@@ -38,6 +39,8 @@ pub struct IndexParts {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Its terms.
     pub bm25: Arc<Bm25>,
+    /// What all of this depends on.
+    pub needs: Vec<Dependency>,
 }
 
 /// Opens the parts of indexes; what several indexes share is opened once.
@@ -47,6 +50,7 @@ pub struct PartsOpener {
     models: Models,
     tasks: Tasks,
     left_out: Option<PathBuf>,
+    circuits: Circuits,
     open_sources: Mutex<HashMap<Source, Arc<dyn Blobs>>>,
     open_models: Mutex<HashMap<ModelKey, Arc<dyn Embedder>>>,
 }
@@ -58,13 +62,14 @@ type ModelKey = (String, String, usize);
 pub type PartsError = Box<dyn std::error::Error + Send + Sync>;
 
 impl PartsOpener {
-    /// With the settings of this process. The tasks of models run under `tasks`.
+    /// With the settings of this process. The tasks of models run under `tasks`; what is opened is behind `circuits`.
     #[must_use]
     pub fn new(
         collections: Arc<dyn Collections>,
         sources: SourceOptions,
         models: Models,
         tasks: Tasks,
+        circuits: Circuits,
     ) -> Self {
         Self {
             collections,
@@ -72,6 +77,7 @@ impl PartsOpener {
             models,
             tasks,
             left_out: None,
+            circuits,
             open_sources: Mutex::default(),
             open_models: Mutex::default(),
         }
@@ -110,7 +116,9 @@ impl PartsOpener {
         };
         let size = settings.embedding.as_ref().map(|model| model.dimensions);
         let vectors = self.collections.open(&record.id, GENERATION, size).await?;
+        let vectors = guard::vectors(vectors, self.circuits.of(Dependency::vectors()));
         Ok(IndexParts {
+            needs: Dependency::of_index(&settings),
             settings,
             blobs,
             vectors,
@@ -128,13 +136,14 @@ impl PartsOpener {
         if let Some(blobs) = open.get(source) {
             return Ok(Arc::clone(blobs));
         }
-        let blobs = match (source, &self.left_out) {
+        let blobs: Arc<dyn Blobs> = match (source, &self.left_out) {
             (Source::Folder(root), Some(folder)) => Arc::new(Folder::open(root)?.excluding(folder)),
             _ => {
                 let none = std::collections::BTreeMap::new();
                 blobs::objects::open(source, self.sources.get(source).unwrap_or(&none))?
             }
         };
+        let blobs = guard::blobs(blobs, self.circuits.of(Dependency::source(source)));
         open.insert(source.clone(), Arc::clone(&blobs));
         Ok(blobs)
     }
@@ -152,8 +161,9 @@ impl PartsOpener {
             return Ok(Arc::clone(embedder));
         }
         let openai = OpenAiEmbedder::new(settings.clone())?.expecting(wanted.dimensions);
-        let batcher = Batcher::start(Arc::new(openai), (&settings).into(), &self.tasks);
-        let embedder: Arc<dyn Embedder> = Arc::new(batcher);
+        let circuit = self.circuits.of(Dependency::embedder(&settings.model));
+        let embedder = guard::embedder(Arc::new(openai), circuit);
+        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(embedder, (&settings).into(), &self.tasks));
         open.insert(key, Arc::clone(&embedder));
         Ok(embedder)
     }

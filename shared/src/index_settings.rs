@@ -20,7 +20,7 @@ pub use self::chunking::{ChunkStrategy, ChunkUnit, Chunking, TypeChunking};
 pub use self::document_type::DocumentType;
 pub use self::files::FileRules;
 pub use self::limits::Limits;
-pub use self::retry::RetrySettings;
+pub use self::retry::{RetrySettings, StepRetry};
 pub use self::scope::{LeftOut, Scope};
 use crate::blob_path::BlobPath;
 use crate::blobs::source::Source;
@@ -139,6 +139,7 @@ impl IndexSettings {
         if price.is_some_and(|price| !price.is_finite() || price < 0.0) {
             problems.push("budget.price_per_million_tokens: a price is not negative".to_owned());
         }
+        problems.extend(self.retry.check().err());
         problems
     }
 

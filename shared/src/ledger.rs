@@ -17,6 +17,7 @@
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
 mod approvals;
+mod breakers;
 mod calls;
 pub mod conformance;
 mod control;
@@ -42,6 +43,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use approvals::*;
+pub use breakers::*;
 pub use control::*;
 pub use index_settings::*;
 pub use types::*;
@@ -74,7 +76,7 @@ pub enum LedgerError {
 
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
-pub trait Ledger: UsageLedger {
+pub trait Ledger: UsageLedger + Breakers + Send + Sync + 'static {
     /// Adds the index if it is not there (ACTIVE); returns what is stored. An existing record is left as it is.
     async fn ensure_index(
         &self,

@@ -7,6 +7,7 @@
 
 pub mod blob_path;
 pub mod blobs;
+pub mod circuit;
 pub mod clock;
 pub mod declare;
 pub mod embedder;

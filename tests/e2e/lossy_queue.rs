@@ -20,10 +20,11 @@ use prometheus::Registry;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use shared::blobs::folder::Folder;
 use shared::blobs::source::Source;
+use shared::circuit::Circuits;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
-use shared::index_settings::{ApprovalSettings, IndexSettings};
+use shared::index_settings::{ApprovalSettings, IndexSettings, RetrySettings};
 use shared::ledger::ControlLedger;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::queue::memory::{Faults, MemoryQueue};
@@ -86,6 +87,8 @@ impl Fleet {
                 embedder: None,
                 bm25: bm25.clone(),
                 meter: None,
+                needs: Vec::new(),
+                retry: RetrySettings::default(),
             },
             Arc::default(),
             process,
@@ -112,6 +115,7 @@ impl Fleet {
                 clock: clock.clone(),
                 settled: Arc::new(Notify::new()),
                 nudge: nudge.clone(),
+                circuits: Circuits::default(),
                 metrics: processed.clone(),
             });
             tasks.spawn(worker.run(tasks.stopping()));

@@ -81,7 +81,17 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
         folder.set_main_index(&main)?;
     }
     let models = Models::Moved(embedding);
-    embedded::assemble(folder, clock, ledger, &args.backends, wanted, &main, models)
+    let breakers = args.circuits.policy();
+    embedded::assemble(
+        folder,
+        clock,
+        ledger,
+        &args.backends,
+        wanted,
+        &main,
+        models,
+        breakers,
+    )
 }
 
 /// The settings of an index of the folder.

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
+use shared::circuit::report::FRESH;
 use shared::file_state::FileState;
 use shared::ids::FileId;
 use shared::ledger::{FileFilter, FileRow, HistoryEntry};
@@ -14,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Path, Query};
+use crate::dependencies::{WaitingFor, waiting_for};
 
 /// Most files on a page.
 const MAX_PAGE: u32 = 1000;
@@ -59,6 +61,9 @@ pub struct FileStatus {
     pub file: FileRow,
     /// What happened.
     pub history: Vec<HistoryEntry>,
+    /// What the file waits for while it is PENDING: things that are down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting_for: Vec<WaitingFor>,
 }
 
 /// Files in path order.
@@ -129,7 +134,8 @@ pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path((index, path)): Path<(String, String)>,
 ) -> Result<Json<FileStatus>, ApiError> {
-    let index = api.record(&index).await?.id;
+    let record = api.record(&index).await?;
+    let index = record.id.clone();
     let path =
         BlobPath::new(path).map_err(|error| ApiError::new(ErrorCode::InvalidPath, error.to_string()))?;
     let id = FileId::of(&index, &path);
@@ -138,5 +144,13 @@ pub(super) async fn one(
         ApiError::new(ErrorCode::FileNotFound, detail)
     })?;
     let history = api.ledger.history(&index, id, HISTORY_SHOWN).await?;
-    Ok(Json(FileStatus { file, history }))
+    let waiting_for = match file.state {
+        FileState::Pending => waiting_for(&record, &api.ledger.dependencies(FRESH).await?),
+        _ => Vec::new(),
+    };
+    Ok(Json(FileStatus {
+        file,
+        history,
+        waiting_for,
+    }))
 }

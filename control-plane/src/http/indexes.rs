@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::ETAG;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
+use shared::circuit::report::{FRESH, ReportedDependency};
 use shared::ids::IndexId;
 use shared::index_settings::ApprovalSettings;
 use shared::ledger::{IndexRecord, IndexState, IndexStats};
@@ -18,6 +19,7 @@ use super::access::Caller;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Body, Path};
 use super::index_settings::{etag_of, refuse};
+use crate::dependencies::{WaitingFor, waiting_for};
 use crate::indexes::NewIndex;
 
 /// An index and its numbers.
@@ -32,6 +34,9 @@ pub struct IndexStatus {
     /// the first comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<f64>,
+    /// What its files need and what is down at the moment; they stay PENDING meanwhile, and are not charged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting_for: Vec<WaitingFor>,
 }
 
 /// An index on its way out.
@@ -45,15 +50,26 @@ pub struct IndexGoing {
 
 impl Api {
     pub(super) async fn status(&self, index: IndexRecord) -> Result<IndexStatus, ApiError> {
+        let reports = self.ledger.dependencies(FRESH).await?;
+        self.status_with(index, &reports).await
+    }
+
+    async fn status_with(
+        &self,
+        index: IndexRecord,
+        reports: &[ReportedDependency],
+    ) -> Result<IndexStatus, ApiError> {
         let stats = self.ledger.stats(&index.id).await?;
         let completeness = index
             .comparison
             .as_ref()
             .map(shared::ledger::Comparison::completeness);
+        let waiting_for = waiting_for(&index, reports);
         Ok(IndexStatus {
             index,
             stats,
             completeness,
+            waiting_for,
         })
     }
 }
@@ -70,10 +86,11 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
 ) -> Result<Json<Vec<IndexStatus>>, ApiError> {
+    let reports = api.ledger.dependencies(FRESH).await?;
     let mut all = Vec::new();
     let seen = |record: &IndexRecord| caller.sees(&record.id);
     for index in api.indexes.records().await?.into_iter().filter(seen) {
-        all.push(api.status(index).await?);
+        all.push(api.status_with(index, &reports).await?);
     }
     Ok(Json(all))
 }

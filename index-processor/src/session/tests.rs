@@ -29,6 +29,8 @@ fn claim() -> Claim {
         enqueued_at: 0,
         run: None,
         revision: 1,
+        last_error: None,
+        failed_etag: None,
     }
 }
 

@@ -237,6 +237,14 @@ pub const FIELDS: &[Field] = &[
         Effect::Now,
         "What a million tokens cost; for estimates only.",
     ),
+    field(
+        "retry",
+        "object: step (claim, fetch, convert, chunk, embed, upsert, remove) to first_interval_ms, coefficient, max_interval_ms, \
+         max_attempts, retryable, not_retryable",
+        "as the index processors are set (--step-retry)",
+        Effect::Now,
+        "How failures of a step are tried again: it counts from the next failure on. FILE_INDEXING_MAX_RETRIES limits all steps together.",
+    ),
 ];
 
 /// The setting that a place in the settings belongs to.

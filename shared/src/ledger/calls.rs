@@ -5,6 +5,7 @@
 
 pub(super) mod approvals;
 pub(super) mod attempts;
+pub(super) mod breakers;
 pub(super) mod control;
 pub(super) mod index_settings;
 mod notes;

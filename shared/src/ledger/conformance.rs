@@ -4,6 +4,7 @@
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
 mod approvals;
+mod breakers;
 mod control;
 mod failures;
 mod index_settings;
@@ -84,7 +85,8 @@ where
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
             wake_ups_of_claimed_files_are_not_stamped;
         failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,
-            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried;
+            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried,
+            failed_content_is_remembered, unchanged_failures_are_not_charged;
         renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;
         upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known, runs_count_exactly,
             files_are_paged_in_path_order, paths_are_compared_by_bytes, history_tells_the_whole_story, old_rows_are_pruned, stats_add_up;
@@ -94,6 +96,7 @@ where
         usage: a_budget_is_not_overspent, usage_adds_up, files_that_wait_for_a_budget_are_woken;
         index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
             a_claim_names_the_settings_that_it_must_know;
+        breakers: reports_replace_those_before, reports_of_the_dead_age;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }
@@ -256,6 +259,7 @@ impl Desk {
             delay: NONE,
             max_attempts: 2,
             etag: Some("bad".to_owned()),
+            standing: false,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod attempts;
+mod breakers;
 mod control;
 mod index_settings;
 mod requests;
@@ -29,6 +30,7 @@ use super::{
     KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept, Usage,
 };
 use crate::blob_path::BlobPath;
+use crate::circuit::report::ReportedDependency;
 use crate::clock::{Clock, UnixMillis};
 use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
 use crate::work_message::WorkMessage;
@@ -52,6 +54,7 @@ struct Tables {
     approvals: BTreeMap<(IndexId, u64), StoredApproval>,
     /// By index and day.
     usage: BTreeMap<(IndexId, i64), Usage>,
+    breakers: Vec<ReportedDependency>,
 }
 
 impl ModelLedger {

@@ -10,6 +10,7 @@
 //! `docs/decisions/ledger-in-postgres.md`.
 
 mod approvals;
+mod breakers;
 mod control;
 mod explain;
 mod index_settings;

@@ -13,6 +13,7 @@
 //!   rolls one of them back, and that one is repeated.
 
 mod approvals;
+mod breakers;
 mod control;
 mod index_settings;
 mod protocol;
@@ -24,6 +25,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 pub(super) use approvals::*;
+pub(super) use breakers::*;
 pub(super) use control::*;
 pub(super) use index_settings::*;
 pub(super) use protocol::*;
@@ -39,7 +41,8 @@ macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
          pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, \
-         (SELECT revision FROM indexes WHERE indexes.index_id = files.index_id), state, entries"
+         (SELECT revision FROM indexes WHERE indexes.index_id = files.index_id), last_error, \
+         CASE WHEN failed_seq > applied_seq THEN seen_etag END, state, entries"
     };
 }
 use claim_columns;

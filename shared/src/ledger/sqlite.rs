@@ -5,6 +5,7 @@
 //! `synchronous=FULL`: an answered write survives a power cut.
 
 mod approvals;
+mod breakers;
 mod connection;
 mod control;
 mod index_settings;

@@ -234,6 +234,11 @@ pub struct Claim {
     pub run: Option<RunId>,
     /// The revision of the index's settings when the file was claimed: the attempt must know this one, or a later one.
     pub revision: u64,
+    /// The last failure, while nothing was committed since.
+    pub last_error: Option<Failure>,
+    /// The tag of the content that was given up as FAILED, unless something was committed since or somebody asked for another
+    /// try. That content is not tried again by itself.
+    pub failed_etag: Option<String>,
 }
 
 /// Proof of holding a file.
@@ -346,6 +351,9 @@ pub struct Fail {
     pub max_attempts: u32,
     /// The version tag of the blob that failed, if it was seen: the same content is not tried again by itself.
     pub etag: Option<String>,
+    /// Nothing was tried: the content is the one that failed before, and nobody asked for another try. The file is FAILED
+    /// as before, and nothing is charged.
+    pub standing: bool,
 }
 
 /// The answer to a fail.

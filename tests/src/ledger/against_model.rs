@@ -115,12 +115,14 @@ impl Pair {
                 run,
             } => {
                 let lane = if *fast { Lane::Fast } else { Lane::Bulk };
+                // A run is an explicit question, which content that failed is tried again for.
+                let reason = if run.is_some() { "run" } else { "event" };
                 let change = Change {
                     debounce: millis(*debounce),
                     hold: *hold,
                     run: self.run(*run),
                     sequencer: fast.then(|| "42".to_owned()),
-                    ..Change::new(Self::path(*file), "event", lane)
+                    ..Change::new(Self::path(*file), reason, lane)
                 };
                 both!(self, enqueue(&self.index, std::slice::from_ref(&change)));
             }
@@ -213,8 +215,9 @@ impl Pair {
                 etag,
             } => {
                 let Some(hold) = self.hold(hold) else { return };
+                let standing = *class == 3;
                 let failure = match class {
-                    0 => Failure::permanent("too_large", "larger than allowed"),
+                    0 | 3 => Failure::permanent("too_large", "larger than allowed"),
                     1 => Failure::transient("fetch", "connection reset"),
                     _ => Failure::throttled("embedder", "asked to wait").retry_after(Some(millis(5))),
                 };
@@ -225,6 +228,7 @@ impl Pair {
                     delay: millis(*delay),
                     max_attempts: *max_attempts,
                     etag,
+                    standing,
                 };
                 both!(self, fail(&fail));
             }

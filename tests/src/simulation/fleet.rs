@@ -16,14 +16,15 @@ use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSetti
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use shared::blobs::source::Source as BlobSource;
+use shared::circuit::Circuits;
 use shared::clock::Clock;
 use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
-use shared::index_settings::{ApprovalSettings, IndexSettings};
+use shared::index_settings::{ApprovalSettings, IndexSettings, RetrySettings};
 use shared::ledger::{ControlLedger, Ledger, SweepPolicy};
 use shared::queue::Queue;
-use shared::retry::{Jitter, RetryPolicy};
+use shared::retry::{Jitter, RetryPolicy, StepPolicies, StepPolicy};
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
 use tokio::sync::{Mutex, Notify};
@@ -177,6 +178,8 @@ impl Fleet {
                 embedder: Some(self.embedder(who, Role::Worker)),
                 bm25: Arc::clone(&self.parts.bm25),
                 meter: None,
+                needs: Vec::new(),
+                retry: RetrySettings::default(),
             },
             Arc::default(),
             settings,
@@ -209,6 +212,12 @@ impl Fleet {
                     jitter: Jitter::None,
                     ..RetryPolicy::default()
                 },
+                steps: StepPolicies::all(&StepPolicy {
+                    first: Duration::from_millis(500),
+                    max: Duration::from_secs(8),
+                    jitter: Jitter::None,
+                    ..StepPolicy::default()
+                }),
                 max_attempts: MAX_ATTEMPTS,
                 stale_after: STALE_AFTER,
                 debounce: Duration::from_millis(200),
@@ -217,6 +226,7 @@ impl Fleet {
             clock: Arc::new(self.world.clock(skew)),
             settled: Arc::new(Notify::new()),
             nudge: Arc::new(Notify::new()),
+            circuits: Circuits::default(),
             metrics: Arc::clone(&self.parts.workers),
         }))
     }
@@ -327,11 +337,16 @@ impl Fleet {
 /// The settings of the index.
 fn settings(guarded: bool) -> IndexSettings {
     let approval = if guarded {
-        ApprovalSettings { files: 0, share: 0.3 }
+        ApprovalSettings {
+            files: 0,
+            share: 0.3,
+            ..ApprovalSettings::default()
+        }
     } else {
         ApprovalSettings {
             files: u64::MAX,
             share: 1.0,
+            ..ApprovalSettings::default()
         }
     };
     IndexSettings {

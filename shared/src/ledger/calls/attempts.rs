@@ -216,9 +216,15 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
         delay,
         max_attempts,
         etag,
+        standing,
     } = fail;
+    let class = if *standing {
+        "standing"
+    } else {
+        class_name(failure.class)
+    };
     let mut values = values![
-        class_name(failure.class),
+        class,
         *max_attempts,
         millis(*delay),
         json_text(failure)?,
@@ -241,7 +247,7 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
         seq,
         n,
         live,
-        detail: detail::failed(failure),
+        detail: detail::failed(fail),
     };
     lay_down(db, "failed", &[given_up]).await?;
     Ok(FailOutcome::Given(state))

@@ -55,6 +55,8 @@ pub(super) fn claim(
         enqueued_at: c.value()?,
         run: c.text_or_null()?,
         revision: c.count()?,
+        last_error: c.json_or_null()?,
+        failed_etag: c.value()?,
     };
     Ok((claim, c.text()?, c.value()?))
 }

@@ -71,6 +71,7 @@ pub(super) async fn files_that_wait_for_a_budget_are_woken(desk: &Desk) -> Check
             delay: ms(3_600_000),
             max_attempts: 5,
             etag: None,
+            standing: false,
         };
         desk.ledger.fail(&fail).await?;
     }

@@ -26,6 +26,7 @@ struct GiveUp<'a> {
     delay: Duration,
     max_attempts: u32,
     etag: Option<&'a String>,
+    standing: bool,
     words: serde_json::Value,
 }
 
@@ -190,12 +191,13 @@ impl Tables {
         let row = held(self, hold)?;
         let newer_wanted = row.desired > row.claimed;
         let spent = match how.failure.class {
+            _ if how.standing => true,
             FailureClass::Permanent => true,
             FailureClass::Transient => row.attempts >= how.max_attempts,
             FailureClass::Throttled => false,
         };
         row.state = transition(row.state, Step::Fail { spent, newer_wanted }).ok()?;
-        if how.failure.class == FailureClass::Throttled {
+        if how.standing || how.failure.class == FailureClass::Throttled {
             row.attempts = row.attempts.saturating_sub(1);
         } else {
             row.failure_count += 1;
@@ -203,8 +205,11 @@ impl Tables {
         if newer_wanted {
             row.attempts = 0;
         }
-        if row.state == FileState::Failed && how.etag.is_some() {
-            row.seen_etag = how.etag.cloned();
+        let permanent = how.failure.class == FailureClass::Permanent && !how.standing;
+        let overtaken = newer_wanted && permanent && how.etag.is_some() && !row.asked;
+        if row.state == FileState::Failed || overtaken {
+            row.seen_etag = how.etag.cloned().or(row.seen_etag.take());
+            row.failed = Some(row.claimed);
         }
         row.not_before = now + millis(how.delay);
         row.woken_at = 0;
@@ -234,7 +239,8 @@ impl Tables {
             delay: fail.delay,
             max_attempts: fail.max_attempts,
             etag: fail.etag.as_ref(),
-            words: detail::failed(&fail.failure),
+            standing: fail.standing,
+            words: detail::failed(fail),
         };
         self.give_up(now, &fail.hold, &how)
     }
@@ -268,6 +274,7 @@ impl Tables {
                 delay,
                 max_attempts,
                 etag: None,
+                standing: false,
                 words,
             };
             let Some(state) = self.give_up(now, &claim.hold, &how) else {

@@ -63,6 +63,10 @@ impl Tables {
         } else {
             row.attempts = 0;
         }
+        row.asked = change.reason == "run";
+        if row.asked {
+            row.failed = None;
+        }
         row.woken_at = 0;
         row.kept = false;
         row.reason = change.reason;
@@ -104,6 +108,7 @@ impl Tables {
             row.state = state;
             row.attempts = 0;
             row.woken_at = 0;
+            row.failed = None;
             row.not_before = now;
             row.enqueued_at = now;
             row.record(now, "retried", row.desired, None, detail::nothing());

@@ -40,6 +40,9 @@ pub(super) struct Row {
     pub(super) outcome: Option<Outcome>,
     pub(super) version: Option<Version>,
     pub(super) seen_etag: Option<String>,
+    pub(super) failed: Option<i64>,
+    /// The latest change was a run's.
+    pub(super) asked: bool,
     pub(super) attempts: u32,
     pub(super) failure_count: u32,
     pub(super) last_error: Option<Failure>,
@@ -80,6 +83,8 @@ impl Row {
             outcome: None,
             version: None,
             seen_etag: None,
+            failed: None,
+            asked: false,
             attempts: 0,
             failure_count: 0,
             last_error: None,
@@ -161,6 +166,11 @@ impl Row {
             enqueued_at: self.enqueued_at,
             run: self.run,
             revision,
+            last_error: self.last_error.clone(),
+            failed_etag: self
+                .seen_etag
+                .clone()
+                .filter(|_| self.failed.is_some_and(|failed| failed > self.applied)),
         }
     }
 

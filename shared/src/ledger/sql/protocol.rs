@@ -10,6 +10,7 @@ use super::{Sql, claim_columns};
 /// - `not_before`: debounced, but a file that has been pending for ten debounces is due at once;
 /// - `enqueued_at`: that of the oldest unapplied change stays, unless the file had been given up;
 /// - `run_joined`: did this request bring the row into its run? The caller adds those to the run's total;
+/// - `failed_seq`: forgotten when a run asks, because then content that failed is tried again;
 /// - `waits_for`: replaced. A rename sets that of the new path to nothing and that of the old path to the new one.
 ///   So an edge `old → new` is only ever added to a `new` that has no edge of its own, in the same transaction; such
 ///   an edge cannot close a cycle, and every other statement only removes edges.
@@ -42,6 +43,7 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
         kept = 0,
         run_joined = CASE WHEN excluded.run_id IS NULL OR excluded.run_id = files.run_id THEN 0 ELSE 1 END,
         run_id = COALESCE(excluded.run_id, files.run_id),
+        failed_seq = CASE WHEN excluded.reason <> 'run' THEN files.failed_seq END,
         entries = files.entries + 1,
         updated_at = excluded.updated_at
      RETURNING desired_seq, state, run_joined, entries",
@@ -174,14 +176,24 @@ pub(in crate::ledger) static RELEASE: Sql = Sql::new(
 macro_rules! spent {
     () => {
         "(desired_seq <= claimed_seq
-            AND (CAST($1 AS TEXT) = 'permanent' OR (CAST($1 AS TEXT) = 'transient' AND attempts >= CAST($2 AS BIGINT))))"
+            AND (CAST($1 AS TEXT) IN ('permanent', 'standing') OR (CAST($1 AS TEXT) = 'transient' AND attempts >= CAST($2 AS BIGINT))))"
+    };
+}
+
+/// Has content failed for good while an event came in, which may be about the same content? Then it is remembered, so that
+/// the next attempt need not try it. Not when a run asks for another try. $1 class, $5 etag.
+macro_rules! overtaken {
+    () => {
+        "(desired_seq > claimed_seq AND CAST($1 AS TEXT) = 'permanent' AND CAST($5 AS TEXT) IS NOT NULL
+            AND reason <> 'run')"
     };
 }
 
 /// What giving up a claim does, for `fail` and `sweep`: the claim is cleared, which fences the attempt; `live_claim` stays.
-/// With something newer wanted the attempts start again; a throttled attempt is not charged.
+/// With something newer wanted the attempts start again; a throttled attempt is not charged, nor is one that found the
+/// content that had failed before.
 ///
-/// $1 class, $2 most attempts, $3 delay, $4 failure, $5 etag
+/// $1 class, or `standing`, $2 most attempts, $3 delay, $4 failure, $5 etag
 macro_rules! give_up {
     () => {
         concat!(
@@ -191,12 +203,19 @@ macro_rules! give_up {
             " THEN 'FAILED' ELSE 'PENDING' END,
                 seen_etag = CASE WHEN ",
             spent!(),
+            " OR ",
+            overtaken!(),
             " THEN COALESCE($5, seen_etag) ELSE seen_etag END,
+                failed_seq = CASE WHEN ",
+            spent!(),
+            " OR ",
+            overtaken!(),
+            " THEN claimed_seq ELSE failed_seq END,
                 attempts = CASE
                     WHEN desired_seq > claimed_seq THEN 0
-                    WHEN CAST($1 AS TEXT) = 'throttled' AND attempts > 0 THEN attempts - 1
+                    WHEN CAST($1 AS TEXT) IN ('throttled', 'standing') AND attempts > 0 THEN attempts - 1
                     ELSE attempts END,
-                failure_count = failure_count + CASE WHEN CAST($1 AS TEXT) = 'throttled' THEN 0 ELSE 1 END,
+                failure_count = failure_count + CASE WHEN CAST($1 AS TEXT) IN ('throttled', 'standing') THEN 0 ELSE 1 END,
                 not_before = now_ms() + CAST($3 AS BIGINT),
                 woken_at = 0,
                 newer_at = NULL,
@@ -248,6 +267,7 @@ pub(in crate::ledger) static RETRY: Sql = Sql::new(
         state = 'PENDING',
         attempts = 0,
         woken_at = 0,
+        failed_seq = NULL,
         not_before = now_ms(),
         enqueued_at = now_ms(),
         run_joined = CASE WHEN CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) = run_id THEN 0 ELSE 1 END,

@@ -115,7 +115,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..3).prop_map(|worker| Op::Renew { worker }),
         8 => (pick(), 0_u8..6, 0_u8..3).prop_map(|(hold, change, etag)| Op::Commit { hold, change, etag }),
         5 => (pick(), wait()).prop_map(|(hold, debounce)| Op::Release { hold, debounce }),
-        4 => (pick(), 0_u8..3, wait(), 1_u32..4, prop::option::of(0_u8..3)).prop_map(
+        4 => (pick(), 0_u8..4, wait(), 1_u32..4, prop::option::of(0_u8..3)).prop_map(
             |(hold, class, delay, max_attempts, etag)| Op::Fail { hold, class, delay, max_attempts, etag }),
         2 => (prop_oneof![Just(30_u64), Just(10_000)], 1_u32..4, prop_oneof![1 => Just(1_u32), 3 => Just(10)])
             .prop_map(|(stale_after, max_attempts, limit)| Op::Sweep { stale_after, max_attempts, limit }),

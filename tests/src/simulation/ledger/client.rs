@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::blob_path::BlobPath;
+use shared::circuit::report::{DependencyReport, ReportedDependency, Reporter};
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
-    Approval, ApprovalFilter, ApprovalState, Approvals, Backlog, Change, ClaimOutcome, ClaimRequest, Commit,
-    CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued, Erased, Fail,
-    FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
-    LedgerError, LiveFile, Operation, OperationPage, OperationRecord, ReleaseOutcome, Resolution, Resolved,
-    RunKind, RunRecord, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Usage, UsageLedger,
-    UsageNote,
+    Approval, ApprovalFilter, ApprovalState, Approvals, Backlog, Breakers, Change, ClaimOutcome,
+    ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued,
+    Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile,
+    Ledger, LedgerError, LiveFile, Operation, OperationPage, OperationRecord, ReleaseOutcome, Resolution,
+    Resolved, RunKind, RunRecord, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Usage,
+    UsageLedger, UsageNote,
 };
 use shared::work_message::WorkMessage;
 
@@ -313,6 +314,26 @@ impl Approvals for LedgerClient {
 
     async fn note_told(&self, index: &IndexId, number: u64, state: ApprovalState) -> Result<(), LedgerError> {
         self.server.model.note_told(index, number, state).await
+    }
+}
+
+/// What people look at passes through, without faults.
+#[async_trait]
+impl Breakers for LedgerClient {
+    async fn report_dependencies(
+        &self,
+        reporter: &Reporter,
+        reports: &[DependencyReport],
+        keep: Duration,
+    ) -> Result<(), LedgerError> {
+        self.server
+            .model
+            .report_dependencies(reporter, reports, keep)
+            .await
+    }
+
+    async fn dependencies(&self, fresh: Duration) -> Result<Vec<ReportedDependency>, LedgerError> {
+        self.server.model.dependencies(fresh).await
     }
 }
 

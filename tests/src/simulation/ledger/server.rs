@@ -385,5 +385,6 @@ fn taken(row: &FileRow, index: &IndexId) -> Fail {
         delay: Duration::ZERO,
         max_attempts: 5,
         etag: None,
+        standing: false,
     }
 }
