@@ -8,7 +8,7 @@ use control_plane::http::Api;
 use control_plane::indexes::{Index, Indexes};
 use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::Search;
+use control_plane::search::{Search, SearchLimits};
 use control_plane::upkeep::Upkeep;
 use prometheus::Registry;
 use shared::blobs::folder::Folder;
@@ -164,6 +164,7 @@ impl Embedded {
                 embedder: self.embedder.clone(),
                 bm25: Arc::clone(&self.bm25),
                 metrics: Arc::clone(&self.metrics),
+                limits: SearchLimits::default(),
             },
             reconciler: upkeep.map(|upkeep| Arc::clone(&upkeep.reconciler)),
             upkeep: upkeep.cloned(),

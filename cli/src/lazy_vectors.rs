@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::ids::{ChunkHash, ClaimId};
+use shared::ids::{ChunkHash, ClaimId, PointId};
 use shared::vectors::edge::EdgeVectors;
-use shared::vectors::{Hit, Point, SearchRequest, Vectors, VectorsError};
+use shared::vectors::{Hit, Payload, Point, SearchRequest, Vectors, VectorsError};
 use tokio::sync::OnceCell;
 
 /// Qdrant Edge in a folder, opened on first use.
@@ -58,6 +58,10 @@ impl Vectors for LazyVectors {
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         self.edge().await?.search(request).await
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        self.edge().await?.payloads(ids).await
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {

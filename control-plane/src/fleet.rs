@@ -21,7 +21,7 @@ use crate::indexes::{Index, NewIndex, Opener};
 use crate::metrics::Metrics;
 use crate::reconcile::DeletionGuard;
 use crate::reconciler::Reconciler;
-use crate::search::Search;
+use crate::search::{Search, SearchLimits};
 use crate::upkeep::{Upkeep, UpkeepSettings};
 
 /// Longest wait for a model's answer when an index is made.
@@ -45,6 +45,8 @@ pub struct FleetOpener {
     pub clock: Arc<dyn Clock>,
     /// What to count.
     pub metrics: Arc<Metrics>,
+    /// How long searches may take, and what they remember.
+    pub search: SearchLimits,
 }
 
 #[async_trait]
@@ -85,6 +87,7 @@ impl Opener for FleetOpener {
                 embedder: parts.embedder,
                 bm25: parts.bm25,
                 metrics: Arc::clone(&self.metrics),
+                limits: self.search.clone(),
             },
             vectors: parts.vectors,
             reconciler: Some(reconciler),

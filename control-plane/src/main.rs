@@ -16,6 +16,7 @@ use control_plane::intake::{dead_letters, feed};
 use control_plane::keeper::Keeper;
 use control_plane::metrics::Metrics;
 use control_plane::reconcile::DeletionGuard;
+use control_plane::search::SearchLimits;
 use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
@@ -80,6 +81,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
     let opener = FleetOpener {
+        search: SearchLimits::new(&settings.search),
         parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
         ledger: Arc::clone(&ledger),
         guard: DeletionGuard {

@@ -7,6 +7,8 @@ use shared::ids::IndexId;
 use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
+use crate::search::SearchSettings;
+
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
 #[derive(Debug, Parser)]
@@ -43,6 +45,10 @@ pub struct ControlPlaneSettings {
     /// Events.
     #[command(flatten)]
     pub events: EventArgs,
+
+    /// Searches.
+    #[command(flatten)]
+    pub search: SearchSettings,
 
     /// Address for HTTP; port 0 takes a free one, which is logged.
     #[arg(

@@ -230,7 +230,7 @@ fn fingerprint(
 }
 
 /// Raise it when the steps themselves make other points of the same document.
-const STEPS_VERSION: u32 = 2;
+const STEPS_VERSION: u32 = 3;
 
 impl Pipeline {
     /// Fingerprint of the settings that files are made with.

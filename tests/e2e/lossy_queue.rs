@@ -10,7 +10,7 @@ use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::{Search, SearchQuery};
+use control_plane::search::{Search, SearchLimits, SearchQuery};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Sole;
@@ -156,6 +156,7 @@ impl Fleet {
             embedder: None,
             bm25,
             metrics,
+            limits: SearchLimits::default(),
         };
         Ok(Self {
             index,
@@ -187,6 +188,7 @@ impl Fleet {
             query: query.to_owned(),
             mode: Some(SearchMode::FullText),
             limit: 100,
+            ..SearchQuery::default()
         };
         let mut shown: BTreeMap<String, (String, String)> = BTreeMap::new();
         for hit in self.search.search(&wanted).await?.hits {

@@ -36,8 +36,8 @@ use self::config::Limits;
 use self::journal::Change;
 use self::shard::Shard;
 use self::writer::{Command, Update, Writer};
-use super::{Hit, Point, Query, SearchRequest, Vectors, VectorsError, check, fusion};
-use crate::ids::{ChunkHash, ClaimId};
+use super::{Hit, Payload, Point, Query, SearchRequest, Vectors, VectorsError, check, fusion};
+use crate::ids::{ChunkHash, ClaimId, PointId};
 
 /// A collection in a folder.
 pub struct EdgeVectors {
@@ -122,11 +122,23 @@ impl Vectors for EdgeVectors {
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         check::query(&request.query, self.dense_size)?;
-        if request.limit == 0 {
+        if request.limit == 0 || request.filter.is_impossible() {
             self.shard.check_open()?;
             return Ok(Vec::new());
         }
         self.read(move |edge| search(edge, request)).await?
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        if ids.is_empty() {
+            self.shard.check_open()?;
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<_> = ids.iter().map(|id| qdrant_edge::PointId::Uuid(id.0)).collect();
+        let records = self
+            .read(move |edge| edge.retrieve(&ids, Some(true.into()), None))
+            .await?;
+        convert::payloads(records)
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {
@@ -188,17 +200,18 @@ fn search(edge: &EdgeShard, request: SearchRequest) -> OperationResult<Result<Ve
         query,
         limit,
         offset,
-        file,
+        filter,
+        with_dense,
     } = request;
-    let filter = file.map(convert::of_file);
+    let filter = convert::filter(&filter);
     match query {
         Query::Vector(vector) => {
-            let request = convert::search(convert::nearest(vector), filter, limit, offset);
+            let request = convert::search(convert::nearest(vector), filter, (offset, limit), with_dense);
             Ok(edge.search(request)?.into_iter().map(convert::hit).collect())
         }
         Query::FullText(terms) if terms.indices.is_empty() => Ok(Ok(Vec::new())),
         Query::FullText(terms) => {
-            let request = convert::search(convert::matching(terms), filter, limit, offset);
+            let request = convert::search(convert::matching(terms), filter, (offset, limit), with_dense);
             Ok(edge.search(request)?.into_iter().map(convert::hit).collect())
         }
         Query::Hybrid(vector, terms) => {
@@ -223,7 +236,7 @@ fn search(edge: &EdgeShard, request: SearchRequest) -> OperationResult<Result<Ve
                 .iter()
                 .map(|(id, _)| qdrant_edge::PointId::Uuid(id.0))
                 .collect();
-            let records = edge.retrieve(&ids, Some(true.into()), None)?;
+            let records = edge.retrieve(&ids, Some(true.into()), convert::dense_too(with_dense))?;
             Ok(convert::with_payloads(page, records))
         }
     }
