@@ -241,4 +241,4 @@ fn label(outcome: &Result<SearchAnswer, SearchError>) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -126,3 +126,6 @@ pub(super) async fn by_body(
     let index = api.index(&index).await?;
     Ok(Json(index.search.search(&wanted).await?))
 }
+
+#[cfg(test)]
+mod tests;

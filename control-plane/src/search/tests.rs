@@ -9,6 +9,8 @@ use super::live::live_but_not_found;
 use super::*;
 
 mod overtaken;
+pub(crate) mod shelf;
+mod torn;
 
 pub(super) fn hit(file: &str, claim: ClaimId) -> Hit {
     let index = IndexId::new("docs").unwrap();
