@@ -10,6 +10,7 @@ use super::*;
 
 mod overtaken;
 pub(crate) mod shelf;
+mod speed;
 mod torn;
 
 pub(super) fn hit(file: &str, claim: ClaimId) -> Hit {

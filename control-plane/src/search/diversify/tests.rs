@@ -100,8 +100,9 @@ proptest! {
         wanted in 1usize..20,
     ) {
         let of: Vec<_> = of.into_iter().map(|(score, angle)| (score, Some(angle))).collect();
-        let short = order(hits(&of), true, lambda, wanted);
-        let long = order(hits(&of), true, lambda, wanted + 10);
+        let hits = hits(&of);
+        let short = order(hits.clone(), true, lambda, wanted);
+        let long = order(hits, true, lambda, wanted + 10);
         prop_assert_eq!(&long[..short.len()], &short[..]);
     }
 }

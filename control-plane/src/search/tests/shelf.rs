@@ -126,43 +126,58 @@ impl Shelf {
 
     /// Makes a version live and removes the points of the one before.
     pub(crate) async fn publish(&self, path: &str, texts: &[&str], dress: impl Fn(&mut Payload)) -> ClaimId {
-        let file: BlobPath = path.parse().unwrap();
-        let claim_id = ClaimId::generate();
-        let change = Change::new(file.clone(), "scan", Lane::Bulk);
-        self.ledger.enqueue(&index(), &[change]).await.unwrap();
-        let request = ClaimRequest {
-            index: index(),
-            file_id: FileId::of(&index(), &file),
-            claim_id,
-            owner: "worker".to_owned(),
-            lease: Duration::from_secs(60),
-        };
-        let ClaimOutcome::Claimed(claim) = self.ledger.claim(&request).await.unwrap() else {
-            panic!("not claimable");
-        };
-        self.write(path, claim_id, texts, dress).await;
-        let commit = Commit {
-            hold: claim.hold.clone(),
-            change: CommitChange::Replace(Version {
-                etag: claim_id.to_string(),
-                content_hash: claim_id.to_string(),
-                pipeline: "p".to_owned(),
-                size: 1,
-                chunks: u32::try_from(texts.len()).unwrap(),
-                missing: Vec::new(),
-            }),
-            detail: serde_json::json!({}),
-            debounce: Duration::ZERO,
-        };
-        let CommitOutcome::Committed(committed) = self.ledger.commit(&commit).await.unwrap() else {
-            panic!("lost");
-        };
-        if let Some(previous) = committed.prev_claim {
+        let claim = ClaimId::generate();
+        let chunks = u32::try_from(texts.len()).unwrap();
+        let written = self.write(path, claim, texts, dress);
+        if let Some(previous) = make_live(&self.ledger, path, claim, chunks, written).await {
             self.store.delete_claims(&[previous]).await.unwrap();
-            self.ledger.release(&claim.hold, Duration::ZERO).await.unwrap();
         }
-        claim_id
+        claim
     }
+}
+
+/// Takes a version through the ledger, whose points are written meanwhile. Returns the claim that was live before.
+pub(crate) async fn make_live(
+    ledger: &ModelLedger,
+    path: &str,
+    claim_id: ClaimId,
+    chunks: u32,
+    written: impl Future<Output = ()>,
+) -> Option<ClaimId> {
+    let file: BlobPath = path.parse().unwrap();
+    let change = Change::new(file.clone(), "scan", Lane::Bulk);
+    ledger.enqueue(&index(), &[change]).await.unwrap();
+    let request = ClaimRequest {
+        index: index(),
+        file_id: FileId::of(&index(), &file),
+        claim_id,
+        owner: "worker".to_owned(),
+        lease: Duration::from_secs(60),
+    };
+    let ClaimOutcome::Claimed(claim) = ledger.claim(&request).await.unwrap() else {
+        panic!("not claimable");
+    };
+    written.await;
+    let commit = Commit {
+        hold: claim.hold.clone(),
+        change: CommitChange::Replace(Version {
+            etag: claim_id.to_string(),
+            content_hash: claim_id.to_string(),
+            pipeline: "p".to_owned(),
+            size: 1,
+            chunks,
+            missing: Vec::new(),
+        }),
+        detail: serde_json::json!({}),
+        debounce: Duration::ZERO,
+    };
+    let CommitOutcome::Committed(committed) = ledger.commit(&commit).await.unwrap() else {
+        panic!("lost");
+    };
+    if committed.prev_claim.is_some() {
+        ledger.release(&claim.hold, Duration::ZERO).await.unwrap();
+    }
+    committed.prev_claim
 }
 
 /// A store whose answers are old when they arrive.
