@@ -29,18 +29,18 @@ use shared::retry::Failure;
 use shared::vectors::{Query, SearchMode, Vectors, VectorsError};
 use tokio::time::{Instant, timeout};
 
-pub use self::answer::{Degraded, DegradedCode, SearchAnswer, SearchHit};
 pub(crate) use self::answer::Span;
+pub use self::answer::{Degraded, DegradedCode, SearchAnswer, SearchHit};
 pub use self::filter::{Existence, MetadataTest, NumberRange, SearchFilter, TimeRange};
+use self::live::Wanted;
+use self::query_cache::Origin;
 pub use self::query_cache::QueryCache;
+use self::request::Checked;
 pub use self::request::{
     DIVERSIFIED_FROM, Diversify, Lambda, MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARS, SearchQuery,
 };
 pub use self::settings::{SearchLimits, SearchSettings};
 pub use self::snippet::{Escape, Highlight};
-use self::live::Wanted;
-use self::query_cache::Origin;
-use self::request::Checked;
 use crate::metrics::Metrics;
 
 /// Part of a search's time that the embedding of its query may take: the rest is for the search without it.
@@ -102,10 +102,7 @@ impl Search {
         self.metrics
             .search_seconds
             .observe(started.elapsed().as_secs_f64());
-        self.metrics
-            .searches
-            .with_label_values(&[label(&outcome)])
-            .inc();
+        self.metrics.searches.with_label_values(&[label(&outcome)]).inc();
         outcome
     }
 
@@ -151,9 +148,7 @@ impl Search {
         let page = hits.into_iter().skip(checked.offset).take(checked.limit);
         Ok(SearchAnswer {
             mode,
-            hits: page
-                .map(|hit| answer::present(hit, wanted, &self.bm25))
-                .collect(),
+            hits: page.map(|hit| answer::present(hit, wanted, &self.bm25)).collect(),
             next_offset,
             degraded,
         })

@@ -77,7 +77,16 @@ fn files_are_found_by_filters_and_read_back() -> anyhow::Result<()> {
         r#"{"ships": [{"name": "Aurora", "harbour": "Hamburg"}]}"#,
     )?;
 
-    let longshore = Longshore::new(&["--name", "harbour", "--chunk-unit", "characters", "--chunk-size", "300", "--chunk-overlap", "60"])?;
+    let longshore = Longshore::new(&[
+        "--name",
+        "harbour",
+        "--chunk-unit",
+        "characters",
+        "--chunk-size",
+        "300",
+        "--chunk-overlap",
+        "60",
+    ])?;
     let up = longshore.up(&docs, &[])?;
     runtime.block_on(async {
         let http = reqwest::Client::new();
@@ -94,12 +103,15 @@ fn files_are_found_by_filters_and_read_back() -> anyhow::Result<()> {
         }
 
         for (filter, expected) in [
-            (json!({"prefixes": ["guides/"]}), &["guides/long.md", "guides/table.md"][..]),
-            (json!({"globs": ["**/*.{rs,txt}"]}), &["notes/plain.txt", "src/code.rs"]),
             (
-                json!({"types": ["application/json"]}),
-                &["data/ships.json"],
+                json!({"prefixes": ["guides/"]}),
+                &["guides/long.md", "guides/table.md"][..],
             ),
+            (
+                json!({"globs": ["**/*.{rs,txt}"]}),
+                &["notes/plain.txt", "src/code.rs"],
+            ),
+            (json!({"types": ["application/json"]}), &["data/ships.json"]),
             (json!({"modified_at": {"before": 1_000}}), &[]),
             (
                 json!({"modified_at": {"from": 1_000}, "prefixes": ["notes/"]}),
@@ -122,7 +134,8 @@ fn files_are_found_by_filters_and_read_back() -> anyhow::Result<()> {
             );
         }
         let parts = desk.read("guides/long.md", 700).await?;
-        let same = parts.split_whitespace().collect::<String>() == markdown.split_whitespace().collect::<String>();
+        let same =
+            parts.split_whitespace().collect::<String>() == markdown.split_whitespace().collect::<String>();
         ensure!(same, "in parts it reads {parts:.2000}");
         let json = desk.read("data/ships.json", 1_000_000).await?;
         ensure!(json.contains("Aurora"), "{json}");

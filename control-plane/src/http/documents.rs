@@ -56,7 +56,5 @@ pub(super) async fn one(
         max_bytes,
         etag: wanted.etag,
     };
-    Ok(Json(
-        index.search.document(&*api.ledger, &path, &part).await?,
-    ))
+    Ok(Json(index.search.document(&*api.ledger, &path, &part).await?))
 }

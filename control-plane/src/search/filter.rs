@@ -184,7 +184,9 @@ impl SearchFilter {
             conditions.push(Condition::Modified(from, before));
         }
         for (name, range) in [("pages", self.pages), ("slides", self.slides)] {
-            let Some(NumberRange { from, to }) = range else { continue };
+            let Some(NumberRange { from, to }) = range else {
+                continue;
+            };
             if from > to {
                 return Err(format!("{name}: {from} is after {to}"));
             }

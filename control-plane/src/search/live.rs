@@ -120,10 +120,7 @@ fn is_live(hit: &Hit, live: &HashMap<FileId, ClaimId>) -> bool {
 /// points do not match and those of a dead or unfinished attempt do. Which of the two, the claims do not tell: their
 /// times are those of the workers that made them, and no two clocks agree. So the store is asked once more, and a claim
 /// that was live before and is missing again does not match.
-pub(super) fn live_but_not_found(
-    hits: &[Hit],
-    live: &HashMap<FileId, ClaimId>,
-) -> HashMap<FileId, ClaimId> {
+pub(super) fn live_but_not_found(hits: &[Hit], live: &HashMap<FileId, ClaimId>) -> HashMap<FileId, ClaimId> {
     let mut missing: HashMap<FileId, ClaimId> = hits
         .iter()
         .filter_map(|hit| live.get_key_value(&hit.payload.file_id))

@@ -124,7 +124,10 @@ pub(super) struct Checked {
 
 impl SearchQuery {
     /// Checks everything that does not depend on the index.
-    pub(super) fn check(&self, files: impl Fn(&shared::blob_path::BlobPath) -> shared::ids::FileId) -> Result<Checked, SearchError> {
+    pub(super) fn check(
+        &self,
+        files: impl Fn(&shared::blob_path::BlobPath) -> shared::ids::FileId,
+    ) -> Result<Checked, SearchError> {
         let bad = |text: String| Err(SearchError::BadRequest(text));
         if self.query.trim().is_empty() {
             return bad("the query is empty: say what to look for".to_owned());
@@ -141,7 +144,11 @@ impl SearchQuery {
             Some(lambda) => lambda,
             None => None,
         };
-        let deepest = if lambda.is_some() { DIVERSIFIED_FROM } else { MAX_DEPTH };
+        let deepest = if lambda.is_some() {
+            DIVERSIFIED_FROM
+        } else {
+            MAX_DEPTH
+        };
         if self.offset.saturating_add(limit) > deepest {
             return bad(format!(
                 "offset {} and limit {limit} reach beyond the first {deepest} hits: ask a narrower question, or filter",

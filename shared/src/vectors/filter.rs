@@ -1,10 +1,13 @@
 //! Which points a search may return, and what is stored of a point so that it can be told fast.
 //!
-//! A store narrows a search by the fields in [`INTEGER_FIELDS`] and by [`TAGS`], a list of texts such as
-//! `folder=guides/` and `type=text/*` that is made from the payload when a point is written. One list for all that is
-//! compared for equality means one index, whatever names the metadata has. What a store returns may still be more than
-//! the filter says: points of earlier builds have no tags, and folders are tagged to a bounded depth. So whoever
-//! searches asks [`Filter::admits`] of each hit.
+//! A store narrows a search by [`TAGS`], a list of texts such as `folder=guides/` and `type=text/*` that is made from the
+//! payload when a point is written. One list for everything means one index, whatever names the metadata has. Numbers
+//! are tagged by their hexadecimal prefixes, so that a range is a short list of tags (`numbers`).
+//!
+//! What a store returns may still be more than the filter says: points of earlier builds have no tags, folders are tagged to a
+//! bounded depth, and times to the minute. So whoever searches asks [`Filter::admits`] of each hit.
+
+mod numbers;
 
 use serde_json::{Map, Value};
 
@@ -15,9 +18,6 @@ use crate::ids::FileId;
 
 /// The stored field that holds the tags.
 pub const TAGS: &str = "tags";
-
-/// The stored fields that are compared as integers.
-pub const INTEGER_FIELDS: [&str; 4] = ["page", "page_end", "slide", "modified"];
 
 /// Folders of a path that are tagged, from the outermost.
 const TAGGED_FOLDERS: usize = 16;
@@ -147,10 +147,6 @@ fn kind(normal: &str) -> String {
 pub(super) enum Test {
     /// One of the field's texts is one of these.
     AnyOf(&'static str, Vec<String>),
-    /// The number is this or greater.
-    AtLeast(&'static str, i64),
-    /// The number is this or less.
-    AtMost(&'static str, i64),
     /// The field is absent or empty.
     Absent(&'static str),
 }
@@ -187,26 +183,17 @@ pub(super) fn tests(filter: &Filter) -> Tests {
             Condition::HasMetadata(name, false) => {
                 tests.must_not.push(Test::AnyOf(TAGS, vec![name_tag(name)]));
             }
+            // A chunk may span pages: it begins before the range ends, and ends after the range begins.
             Condition::Pages(from, to) => {
-                let from = i64::from(*from);
-                tests.must.push(vec![Test::AtMost("page", i64::from(*to))]);
-                tests.must.push(vec![
-                    Test::AtLeast("page", from),
-                    Test::AtLeast("page_end", from),
-                ]);
+                tests.tagged(numbers::cover("page", 0, (*to).into()).into_iter());
+                tests.tagged(numbers::cover("last", (*from).into(), u64::MAX).into_iter());
             }
             Condition::Slides(from, to) => {
-                tests.must.push(vec![Test::AtLeast("slide", i64::from(*from))]);
-                tests.must.push(vec![Test::AtMost("slide", i64::from(*to))]);
+                tests.tagged(numbers::cover("slide", (*from).into(), (*to).into()).into_iter());
             }
             Condition::Modified(from, before) => {
-                // One of the two is there at any rate: a point without a time must not pass.
-                let from = from.unwrap_or(i64::MIN);
-                tests.must.push(vec![Test::AtLeast("modified", from)]);
-                if let Some(before) = before {
-                    let last = before.saturating_sub(1);
-                    tests.must.push(vec![Test::AtMost("modified", last)]);
-                }
+                let (from, before) = (from.unwrap_or(0), before.unwrap_or(UnixMillis::MAX));
+                tests.tagged(numbers::cover("modified", minute(from), minute(before)).into_iter());
             }
         }
     }
@@ -240,12 +227,29 @@ fn tags(payload: &Payload) -> Vec<String> {
     if !payload.converter.is_empty() {
         tags.push(tag("converter", &payload.converter));
     }
-    tags.extend(payload.place.sheet.as_ref().map(|sheet| tag("sheet", sheet)));
+    let place = &payload.place;
+    tags.extend(place.sheet.as_ref().map(|sheet| tag("sheet", sheet)));
+    let mut number =
+        |kind, number: Option<u64>| tags.extend(number.into_iter().flat_map(|n| numbers::tags(kind, n)));
+    number("page", place.page.map(u64::from));
+    number(
+        "last",
+        place
+            .page
+            .map(|page| place.page_end.unwrap_or(page).max(page).into()),
+    );
+    number("slide", place.slide.map(u64::from));
+    number("modified", payload.modified.map(minute));
     for (name, value) in &payload.metadata {
         tags.push(name_tag(name));
         tags.push(value_tag(name, value));
     }
     tags
+}
+
+/// Some 66 seconds. Times before 1970 count as 1970.
+fn minute(time: UnixMillis) -> u64 {
+    u64::try_from(time).unwrap_or(0) >> 16
 }
 
 /// The outer folders of a path, each with its `/`, the outermost first.
@@ -291,6 +295,7 @@ mod unit {
     fn a_point_is_tagged_with_what_it_can_be_found_by() {
         let mut payload = point("a/b/c.PDF", ClaimId::made_at(1), 0, "crane", None).payload;
         payload.mime = "Text/HTML; charset=utf-8".to_owned();
+        payload.modified = None;
         assert_eq!(
             tags(&payload),
             [

@@ -10,10 +10,9 @@ use qdrant_client::qdrant::{
     VectorOutput, VectorsOutput, WithPayloadSelector, WithVectorsSelector, query, vector, vector_input,
     vector_output, vectors, vectors_output, with_payload_selector, with_vectors_selector,
 };
-use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
     AnyVariants, Condition, FieldCondition, JsonPath, Match, MatchAny, NamedQuery, PointId, QueryEnum,
-    Range, Record, SearchRequest, VectorInternal, VectorStructInternal, WithPayloadInterface, WithVector,
+    Record, SearchRequest, VectorInternal, VectorStructInternal, WithPayloadInterface, WithVector,
 };
 use shared::ids::ClaimId;
 use shared::vectors::{Point, SparseVector};
@@ -40,11 +39,15 @@ fn group(filter: &Filter, about: &About) -> Result<qdrant_edge::Filter, Status> 
         if conditions.is_empty() {
             return Ok(None);
         }
-        let conditions = conditions.iter().map(|condition| self::condition(condition, about));
+        let conditions = conditions
+            .iter()
+            .map(|condition| self::condition(condition, about));
         conditions.collect::<Result<_, _>>().map(Some)
     };
     if filter.min_should.is_some() {
-        return Err(Status::unimplemented("a filter without a number of conditions to meet"));
+        return Err(Status::unimplemented(
+            "a filter without a number of conditions to meet",
+        ));
     }
     Ok(qdrant_edge::Filter {
         should: all(&filter.should)?,
@@ -55,7 +58,7 @@ fn group(filter: &Filter, about: &About) -> Result<qdrant_edge::Filter, Status> 
 }
 
 fn condition(condition: &proto::Condition, about: &About) -> Result<Condition, Status> {
-    let other = || Status::unimplemented("a condition is a list of texts, a range, or that a field is empty");
+    let other = || Status::unimplemented("a condition is a list of texts, or that a field is empty");
     match condition.condition_one_of.as_ref().ok_or_else(other)? {
         ConditionOneOf::Filter(nested) => group(nested, about).map(Condition::Filter),
         ConditionOneOf::IsEmpty(empty) => {
@@ -68,16 +71,6 @@ fn condition(condition: &proto::Condition, about: &About) -> Result<Condition, S
         ConditionOneOf::Field(wanted) => {
             check_index(&wanted.key, about)?;
             let key = field(&wanted.key);
-            if let Some(range) = wanted.range {
-                let bound = |bound: Option<f64>| bound.map(OrderedFloat);
-                let range = Range {
-                    lt: bound(range.lt),
-                    gt: bound(range.gt),
-                    gte: bound(range.gte),
-                    lte: bound(range.lte),
-                };
-                return Ok(Condition::Field(FieldCondition::new_range(key, range)));
-            }
             let any = Match::Any(MatchAny {
                 any: AnyVariants::Strings(texts(wanted).ok_or_else(other)?.iter().cloned().collect()),
             });
@@ -123,7 +116,7 @@ pub(super) fn check_index(key: &str, about: &About) -> Result<(), Status> {
         return Ok(());
     }
     Err(Status::invalid_argument(format!(
-        "Bad request: Index required but not found for \"{key}\" of one of the following types: [keyword, uuid, integer]"
+        "Bad request: Index required but not found for \"{key}\" of one of the following types: [keyword, uuid]"
     )))
 }
 

@@ -19,7 +19,7 @@ use qdrant_client::qdrant::{
 };
 use qdrant_edge::{CountRequest, FacetRequest, FacetValue, ScrollRequest};
 use shared::vectors::Vectors;
-use shared::vectors::filter::{INTEGER_FIELDS, TAGS};
+use shared::vectors::filter::TAGS;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -69,7 +69,6 @@ impl points_server::Points for Api {
         let data_type = match (request.field_name.as_str(), request.field_type()) {
             ("file_id" | "claim", FieldType::Uuid) => PayloadSchemaType::Uuid,
             ("chunk_hash" | TAGS, FieldType::Keyword) => PayloadSchemaType::Keyword,
-            (field, FieldType::Integer) if INTEGER_FIELDS.contains(&field) => PayloadSchemaType::Integer,
             _ => return Err(Status::unimplemented("Longshore has no such index")),
         };
         collection

@@ -33,11 +33,27 @@ async fn desk(dense_size: Option<usize>) -> Desk {
     let shelf = Shelf::new(dense_size).await;
     for (number, (path, mime, text)) in [
         ("guides/intro.md", "text/markdown", "crane crane crane crane lift"),
-        ("guides/deep/more.md", "text/markdown", "crane crane crane hook lift"),
-        ("guides/manual.pdf", "application/pdf", "crane crane hook rope lift"),
+        (
+            "guides/deep/more.md",
+            "text/markdown",
+            "crane crane crane hook lift",
+        ),
+        (
+            "guides/manual.pdf",
+            "application/pdf",
+            "crane crane hook rope lift",
+        ),
         ("reports/q1.pdf", "application/pdf", "crane hook rope winch lift"),
-        ("reports/q2.PDF", "application/pdf", "crane rope winch boom lift pulley"),
-        ("page.html", "text/html; charset=utf-8", "crane winch boom jib lift pulley mast"),
+        (
+            "reports/q2.PDF",
+            "application/pdf",
+            "crane rope winch boom lift pulley",
+        ),
+        (
+            "page.html",
+            "text/html; charset=utf-8",
+            "crane winch boom jib lift pulley mast",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -154,8 +170,14 @@ async fn every_filter_narrows_the_answer() {
             json!({"prefixes": ["guides/m", "pa"]}),
             &["guides/manual.pdf", "page.html"],
         ),
-        (json!({"globs": ["**/*.pdf"]}), &["guides/manual.pdf", "reports/q1.pdf"]),
-        (json!({"globs": ["guides/*"]}), &["guides/intro.md", "guides/manual.pdf"]),
+        (
+            json!({"globs": ["**/*.pdf"]}),
+            &["guides/manual.pdf", "reports/q1.pdf"],
+        ),
+        (
+            json!({"globs": ["guides/*"]}),
+            &["guides/intro.md", "guides/manual.pdf"],
+        ),
         (
             json!({"types": ["text/*"]}),
             &["guides/deep/more.md", "guides/intro.md", "page.html"],
@@ -175,7 +197,10 @@ async fn every_filter_narrows_the_answer() {
             &["guides/deep/more.md", "guides/manual.pdf"],
         ),
         (json!({"modified_at": {}, "types": ["text/html"]}), &[]),
-        (json!({"pages": {"from": 3}}), &["reports/q1.pdf", "reports/q2.PDF"]),
+        (
+            json!({"pages": {"from": 3}}),
+            &["reports/q1.pdf", "reports/q2.PDF"],
+        ),
         (
             json!({"converters": ["pdf"], "prefixes": ["guides/"]}),
             &["guides/manual.pdf"],
@@ -213,7 +238,10 @@ async fn pages_scores_and_groups() {
     assert_eq!(desk.found(json!({})).await.len(), 8);
     let grouped = desk.found(json!({"group_by_file": true})).await;
     assert_eq!(grouped.len(), 7);
-    assert_eq!(desk.found(json!({"group_by_file": true, "limit": 3})).await, grouped[..3]);
+    assert_eq!(
+        desk.found(json!({"group_by_file": true, "limit": 3})).await,
+        grouped[..3]
+    );
 }
 
 #[tokio::test]
@@ -251,8 +279,10 @@ async fn the_address_asks_the_same_as_the_body() {
 async fn hits_say_what_they_are() {
     let desk = desk(None).await;
     let (_, answer) = desk
-        .post(&json!({"query": "ropes", "filter": {"paths": ["guides/manual.pdf"]},
-            "highlight": {"pre_tag": "[", "post_tag": "]", "escape": "none"}}))
+        .post(
+            &json!({"query": "ropes", "filter": {"paths": ["guides/manual.pdf"]},
+            "highlight": {"pre_tag": "[", "post_tag": "]", "escape": "none"}}),
+        )
         .await;
     let hit = &answer["hits"][0];
     assert_eq!(hit["marked"], "crane crane hook [rope] lift");
@@ -268,7 +298,10 @@ async fn hits_say_what_they_are() {
 async fn a_model_that_is_down_is_said_and_not_passed_over() {
     let desk = desk(Some(DIMENSIONS)).await;
     let (_, hybrid) = desk.post(&json!({"query": "crane"})).await;
-    assert_eq!((&hybrid["mode"], hybrid.get("degraded")), (&json!("hybrid"), None));
+    assert_eq!(
+        (&hybrid["mode"], hybrid.get("degraded")),
+        (&json!("hybrid"), None)
+    );
     desk.shelf.model.down.store(true, Ordering::SeqCst);
     // Known queries need no model.
     let (_, known) = desk.post(&json!({"query": "crane"})).await;
@@ -277,9 +310,7 @@ async fn a_model_that_is_down_is_said_and_not_passed_over() {
     assert_eq!((status, &answer["mode"]), (StatusCode::OK, &json!("full_text")));
     assert_eq!(answer["degraded"][0]["code"], "embedder_unavailable");
     assert!(!paths(&answer).is_empty());
-    let (status, problem) = desk
-        .post(&json!({"query": "crane hook", "mode": "vector"}))
-        .await;
+    let (status, problem) = desk.post(&json!({"query": "crane hook", "mode": "vector"})).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(problem["code"], "embedder_unavailable");
 }
@@ -292,7 +323,9 @@ async fn copies_give_way_to_something_else() {
     }
     shelf.publish("other.md", &["winch crane"], |_| ()).await;
     let desk = serve(shelf);
-    let plain = desk.found(json!({"query": "crane hook", "mode": "full_text"})).await;
+    let plain = desk
+        .found(json!({"query": "crane hook", "mode": "full_text"}))
+        .await;
     assert_eq!(plain.last().unwrap(), "other.md");
     for diversify in [json!(0.9), json!({"lambda": 0.1})] {
         let diverse = desk
@@ -365,8 +398,14 @@ async fn documents_are_read_in_parts_of_one_version() {
     assert_eq!(status, StatusCode::OK, "{whole}");
     assert_eq!(whole["text"], "# Cranes\n\nlift things\n\nand hooks");
     assert_eq!(whole["etag"], first.to_string());
-    assert_eq!(whole["sections"][1]["heading_path"], json!(["Harbours", "Cranes"]));
-    assert_eq!(whole["sections"][1]["range"], json!({"start": 1_000, "end": 1_011}));
+    assert_eq!(
+        whole["sections"][1]["heading_path"],
+        json!(["Harbours", "Cranes"])
+    );
+    assert_eq!(
+        whole["sections"][1]["range"],
+        json!({"start": 1_000, "end": 1_011})
+    );
     assert!(whole.get("next").is_none());
     // From the range of a hit, in parts.
     let url = |rest: &str| format!("documents/guides/a%20b.md?{rest}");
@@ -380,7 +419,13 @@ async fn documents_are_read_in_parts_of_one_version() {
     assert_eq!(desk.get(&same).await.0, StatusCode::OK);
     desk.shelf.publish("guides/a b.md", &["new"], |_| ()).await;
     let (status, problem) = desk.get(&same).await;
-    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("document_changed")));
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::CONFLICT, &json!("document_changed"))
+    );
     let (status, problem) = desk.get("documents/draft.md").await;
-    assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("file_not_found")));
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::NOT_FOUND, &json!("file_not_found"))
+    );
 }

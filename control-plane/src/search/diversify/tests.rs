@@ -57,10 +57,7 @@ fn by_definition(hits: &[Hit], lambda: f32, wanted: usize) -> Vec<usize> {
     while chosen.len() < wanted.min(hits.len()) {
         let mut best: Option<(usize, f32)> = None;
         for at in (0..hits.len()).filter(|at| !chosen.contains(at)) {
-            let similarity = chosen
-                .iter()
-                .map(|other| cosine(at, *other))
-                .reduce(f32::max);
+            let similarity = chosen.iter().map(|other| cosine(at, *other)).reduce(f32::max);
             let value = match similarity {
                 None => hits[at].score,
                 Some(similarity) => lambda * hits[at].score - (1.0 - lambda) * similarity,

@@ -49,9 +49,7 @@ impl Assembly {
             Body::Whole(text) => (text, chunk.start),
         };
         let gap = self.gap_before(start);
-        let room = self
-            .max_bytes
-            .saturating_sub(self.text.len() + gap.len());
+        let room = self.max_bytes.saturating_sub(self.text.len() + gap.len());
         let taken = match cut(chunk) {
             _ if body.len() <= room => body.len(),
             // What cannot be divided is shown whole when it comes first, or nobody would ever get past it.

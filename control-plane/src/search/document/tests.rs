@@ -40,7 +40,10 @@ fn overlaps_are_said_once_and_gaps_are_blank() {
         .iter()
         .map(|section| &text[usize::try_from(section.at).unwrap()..])
         .collect();
-    assert!(starts[1].starts_with(" Four") && starts[3] == "Seven", "{starts:?}");
+    assert!(
+        starts[1].starts_with(" Four") && starts[3] == "Seven",
+        "{starts:?}"
+    );
     assert_eq!(sections[1].range, 8..19);
 }
 

@@ -32,7 +32,10 @@ fn globs_leave_their_ends_to_the_store() {
         (&["a/b*/c"], vec![Condition::Folders(list(&["a/"]))]),
         (&["a/{b,c}/*.{md,txt}"], vec![Condition::Folders(list(&["a/"]))]),
         (&["*"], vec![]),
-        (&["a/*.md", "*.txt"], vec![Condition::Extensions(list(&["md", "txt"]))]),
+        (
+            &["a/*.md", "*.txt"],
+            vec![Condition::Extensions(list(&["md", "txt"]))],
+        ),
         (&["a/*.md", "b/*"], vec![Condition::Folders(list(&["a/", "b/"]))]),
     ] {
         let filter = SearchFilter {
@@ -72,19 +75,70 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     let default = SearchFilter::default;
     let none_of = |values: Vec<String>| BTreeMap::from([("a".to_owned(), MetadataTest::AnyOf(values))]);
     for (filter, reason) in [
-        (SearchFilter { types: list(&["pdf"]), ..default() }, "is not a type"),
-        (SearchFilter { types: list(&["*/pdf"]), ..default() }, "is not a type"),
-        (SearchFilter { globs: list(&["a[b"]), ..default() }, "a[b"),
-        (SearchFilter { globs: vec!["*".repeat(600)], ..default() }, "longer than"),
-        (SearchFilter { sheets: vec![String::new(); 101], ..default() }, "more than 100"),
-        (SearchFilter { sheets: vec!["x".repeat(20_000)], ..default() }, "bytes"),
-        (SearchFilter { pages: Some(NumberRange { from: 3, to: 2 }), ..default() }, "pages"),
-        (SearchFilter { metadata: none_of(Vec::new()), ..default() }, "no values"),
+        (
+            SearchFilter {
+                types: list(&["pdf"]),
+                ..default()
+            },
+            "is not a type",
+        ),
+        (
+            SearchFilter {
+                types: list(&["*/pdf"]),
+                ..default()
+            },
+            "is not a type",
+        ),
+        (
+            SearchFilter {
+                globs: list(&["a[b"]),
+                ..default()
+            },
+            "a[b",
+        ),
+        (
+            SearchFilter {
+                globs: vec!["*".repeat(600)],
+                ..default()
+            },
+            "longer than",
+        ),
+        (
+            SearchFilter {
+                sheets: vec![String::new(); 101],
+                ..default()
+            },
+            "more than 100",
+        ),
+        (
+            SearchFilter {
+                sheets: vec!["x".repeat(20_000)],
+                ..default()
+            },
+            "bytes",
+        ),
+        (
+            SearchFilter {
+                pages: Some(NumberRange { from: 3, to: 2 }),
+                ..default()
+            },
+            "pages",
+        ),
+        (
+            SearchFilter {
+                metadata: none_of(Vec::new()),
+                ..default()
+            },
+            "no values",
+        ),
     ] {
         let refused = narrow(&filter).unwrap_err();
         assert!(refused.contains(reason), "{refused}");
     }
-    let every_type = SearchFilter { types: list(&["*/*"]), ..default() };
+    let every_type = SearchFilter {
+        types: list(&["*/*"]),
+        ..default()
+    };
     assert_eq!(narrow(&every_type).unwrap().stored, Filter::default());
 }
 

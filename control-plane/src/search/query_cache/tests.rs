@@ -37,7 +37,10 @@ impl Embedder for Model {
             return Err(Failure::throttled("down", "down"));
         }
         Ok(Embedded {
-            vectors: texts.iter().map(|text| vec![f32::from(text.len() as u8)]).collect(),
+            vectors: texts
+                .iter()
+                .map(|text| vec![f32::from(text.len() as u8)])
+                .collect(),
             tokens: 1,
         })
     }

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use prometheus::Registry;
-use shared::clock::ManualClock;
 use shared::blob_path::BlobPath;
+use shared::clock::ManualClock;
 use shared::ids::{ChunkHash, ClaimId, PointId};
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Version};
-use shared::vectors::{Hit, Payload, Point, SearchRequest};
 use shared::vectors::conformance::point;
 use shared::vectors::memory::MemoryVectors;
+use shared::vectors::{Hit, Payload, Point, SearchRequest};
 use shared::work_message::Lane;
 
 use super::super::*;

@@ -57,7 +57,11 @@ impl Embedder for Model {
 async fn filled(vectors: &EdgeVectors, ledger: &ModelLedger) {
     let mut dice = SmallRng::seed_from_u64(1);
     for file in 0..FILES {
-        let path = format!("part-{}/{file}.{}", file % 100, ["md", "pdf"][usize::from(file % 20 == 0)]);
+        let path = format!(
+            "part-{}/{file}.{}",
+            file % 100,
+            ["md", "pdf"][usize::from(file % 20 == 0)]
+        );
         let claim = ClaimId::generate();
         let points = (0..CHUNKS).map(|chunk| {
             let words: Vec<String> = (0..40)
@@ -100,7 +104,11 @@ async fn side_by_side() {
     let vectors = EdgeVectors::open(folder.path(), Some(DIMENSIONS)).unwrap();
     let began = Instant::now();
     filled(&vectors, &ledger).await;
-    println!("{} points written in {:.1} s", FILES * CHUNKS, began.elapsed().as_secs_f64());
+    println!(
+        "{} points written in {:.1} s",
+        FILES * CHUNKS,
+        began.elapsed().as_secs_f64()
+    );
     let search = Search {
         index: index(),
         ledger,
@@ -128,7 +136,10 @@ async fn side_by_side() {
         (
             "folder filter, 1% of the files",
             median(&search, || {
-                with(SearchFilter { prefixes: vec!["part-7/".to_owned()], ..SearchFilter::default() })
+                with(SearchFilter {
+                    prefixes: vec!["part-7/".to_owned()],
+                    ..SearchFilter::default()
+                })
             })
             .await,
         ),
@@ -146,14 +157,20 @@ async fn side_by_side() {
         (
             "glob by extension, 5% of the files",
             median(&search, || {
-                with(SearchFilter { globs: vec!["**/*.pdf".to_owned()], ..SearchFilter::default() })
+                with(SearchFilter {
+                    globs: vec!["**/*.pdf".to_owned()],
+                    ..SearchFilter::default()
+                })
             })
             .await,
         ),
         (
             "glob on the hits alone, 10% of the files",
             median(&search, || {
-                with(SearchFilter { globs: vec!["**/*7.*".to_owned()], ..SearchFilter::default() })
+                with(SearchFilter {
+                    globs: vec!["**/*7.*".to_owned()],
+                    ..SearchFilter::default()
+                })
             })
             .await,
         ),
@@ -167,7 +184,11 @@ async fn side_by_side() {
         ),
         (
             "one hit a file",
-            median(&search, || SearchQuery { group_by_file: true, ..with(SearchFilter::default()) }).await,
+            median(&search, || SearchQuery {
+                group_by_file: true,
+                ..with(SearchFilter::default())
+            })
+            .await,
         ),
     ];
     for (name, millis) in rows {

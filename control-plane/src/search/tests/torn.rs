@@ -31,7 +31,11 @@ async fn publish(shelf: &Shelf, number: usize, revision: u32) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     shelf
         .publish(&path(number), &texts, |payload| {
-            let kind = if revision % 2 == 0 { "text/markdown" } else { "text/html" };
+            let kind = if revision % 2 == 0 {
+                "text/markdown"
+            } else {
+                "text/html"
+            };
             payload.mime = kind.to_owned();
             payload.metadata = BTreeMap::from([("revision".to_owned(), revision.to_string())]);
         })
@@ -82,7 +86,10 @@ fn check_versions(answer: &SearchAnswer) -> BTreeMap<String, Vec<u32>> {
     let mut chunks: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for hit in &answer.hits {
         assert!(!hit.text.contains("dead"), "{hit:?}");
-        assert!(hit.text.contains(&format!("revision {} ", hit.metadata["revision"])));
+        assert!(
+            hit.text
+                .contains(&format!("revision {} ", hit.metadata["revision"]))
+        );
         let path = hit.path.as_str().to_owned();
         versions.entry(path.clone()).or_default().insert(hit.etag.clone());
         chunks.entry(path).or_default().push(hit.ordinal);

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use qdrant_edge::{
     CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeSparseVectorParams, EdgeVectorParams,
-    FieldIndexOperations, HnswIndexConfig, IntegerIndexParams, KeywordIndexParams, Modifier, PayloadFieldSchema,
+    FieldIndexOperations, HnswIndexConfig, KeywordIndexParams, Modifier, PayloadFieldSchema,
     PayloadSchemaParams, UpdateOperation, UuidIndexParams, WalOptions,
 };
 
 use super::convert;
 use crate::vectors::VectorsError;
-use crate::vectors::filter::{INTEGER_FIELDS, TAGS};
+use crate::vectors::filter::TAGS;
 
 /// Name of the dense vector.
 pub(super) const DENSE: &str = "dense";
@@ -115,7 +115,7 @@ pub(super) fn check(dir: &Path, dense_size: Option<usize>) -> Result<(), Vectors
 }
 
 /// The operations that make the payload indexes; an index that exists already stays as it is.
-pub(super) fn payload_indexes() -> impl Iterator<Item = UpdateOperation> {
+pub(super) fn payload_indexes() -> [UpdateOperation; 4] {
     // No extra links in the graph for these fields: a filter on them leaves few points, which are searched one by one.
     let uuid = UuidIndexParams {
         enable_hnsw: Some(false),
@@ -125,20 +125,13 @@ pub(super) fn payload_indexes() -> impl Iterator<Item = UpdateOperation> {
         enable_hnsw: Some(false),
         ..KeywordIndexParams::default()
     };
-    let integer = IntegerIndexParams {
-        enable_hnsw: Some(false),
-        ..IntegerIndexParams::default()
-    };
-    let texts = [
+    [
         ("file_id", PayloadSchemaParams::Uuid(uuid.clone())),
         ("claim", PayloadSchemaParams::Uuid(uuid)),
         ("chunk_hash", PayloadSchemaParams::Keyword(keyword.clone())),
         (TAGS, PayloadSchemaParams::Keyword(keyword)),
-    ];
-    let numbers = INTEGER_FIELDS
-        .into_iter()
-        .map(move |field| (field, PayloadSchemaParams::Integer(integer.clone())));
-    texts.into_iter().chain(numbers).map(|(field, schema)| {
+    ]
+    .map(|(field, schema)| {
         UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(CreateIndex {
             field_name: convert::field_path(field),
             field_schema: Some(PayloadFieldSchema::FieldParams(schema)),

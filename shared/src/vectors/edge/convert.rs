@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::external::serde_json::{Value, from_value};
 use qdrant_edge::{
     AnyVariants, Condition, FacetRequest, FacetValue, FieldCondition, Filter, JsonPath, Match, MatchAny,
-    NamedQuery, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, Range, Record, ScoredPoint,
+    NamedQuery, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, Record, ScoredPoint,
     ScrollRequest, UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal,
     VectorStructPersisted, WithPayloadInterface, WithVector,
 };
@@ -90,26 +89,10 @@ pub(super) fn filter(wanted: &filter::Filter) -> Option<Filter> {
 }
 
 fn test(wanted: Test) -> Condition {
-    #[expect(clippy::cast_precision_loss, reason = "pages and times are far below 2^53")]
-    let bound = |number: i64| Some(OrderedFloat(number as f64));
     Condition::Field(match wanted {
         Test::AnyOf(field, texts) => {
             let any = AnyVariants::Strings(texts.into_iter().collect());
             FieldCondition::new_match(field_path(field), Match::Any(MatchAny { any }))
-        }
-        Test::AtLeast(field, number) => {
-            let range = Range {
-                gte: bound(number),
-                ..Range::default()
-            };
-            FieldCondition::new_range(field_path(field), range)
-        }
-        Test::AtMost(field, number) => {
-            let range = Range {
-                lte: bound(number),
-                ..Range::default()
-            };
-            FieldCondition::new_range(field_path(field), range)
         }
         Test::Absent(field) => FieldCondition::new_is_empty(field_path(field), true),
     })

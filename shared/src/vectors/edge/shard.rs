@@ -212,7 +212,7 @@ fn load(
     guard(|| segments::top_up(dir, &layout, limits.writable_segments))?.map_err(unopened)?;
     let edge = guard(|| EdgeShard::load(dir, Some(layout)))?.map_err(unopened)?;
     let update = |operation| guard(|| edge.update(operation))?.map_err(|error| failure(&error));
-    config::payload_indexes().try_for_each(update)?;
+    config::payload_indexes().into_iter().try_for_each(update)?;
 
     let mut journal = Journal::open(dir, |change| match update(convert::update(change)?) {
         Err(VectorsError::Refused(reason)) => {

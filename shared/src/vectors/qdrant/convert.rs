@@ -8,9 +8,9 @@ use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::vector_output::Vector as Stored;
 use qdrant_client::qdrant::{
     Condition, DeletePoints, DenseVector, FacetCounts, FacetHit, Filter, GetPoints, NamedVectors,
-    PointStruct, PointsSelector, QueryPoints, Range, RetrievedPoint, ScoredPoint, ScrollPoints, UpsertPoints, Value,
-    Vector, VectorInput, VectorsOutput, VectorsSelector, WithVectorsSelector, WriteOrdering, WriteOrderingType, query,
-    vector, vector_input, vectors, with_vectors_selector,
+    PointStruct, PointsSelector, QueryPoints, RetrievedPoint, ScoredPoint, ScrollPoints, UpsertPoints, Value,
+    Vector, VectorInput, VectorsOutput, VectorsSelector, WithVectorsSelector, WriteOrdering,
+    WriteOrderingType, query, vector, vector_input, vectors, with_vectors_selector,
 };
 use uuid::Uuid;
 
@@ -140,24 +140,8 @@ pub(super) fn filter(wanted: &filter::Filter) -> Option<Filter> {
 }
 
 fn test(wanted: Test) -> Condition {
-    #[expect(clippy::cast_precision_loss, reason = "pages and times are far below 2^53")]
-    let bound = |number: i64| Some(number as f64);
     match wanted {
         Test::AnyOf(field, texts) => Condition::matches(field, texts),
-        Test::AtLeast(field, number) => {
-            let range = Range {
-                gte: bound(number),
-                ..Range::default()
-            };
-            Condition::range(field, range)
-        }
-        Test::AtMost(field, number) => {
-            let range = Range {
-                lte: bound(number),
-                ..Range::default()
-            };
-            Condition::range(field, range)
-        }
         Test::Absent(field) => Condition::is_empty(field),
     }
 }
@@ -281,11 +265,7 @@ pub(super) fn ids(points: Vec<ScoredPoint>) -> Result<Vec<PointId>, VectorsError
 }
 
 /// Points by id, with their payloads.
-pub(super) fn points(
-    target: Target<'_>,
-    ids: impl Iterator<Item = PointId>,
-    with_dense: bool,
-) -> GetPoints {
+pub(super) fn points(target: Target<'_>, ids: impl Iterator<Item = PointId>, with_dense: bool) -> GetPoints {
     GetPoints {
         collection_name: target.collection.to_owned(),
         ids: ids.map(|id| id.0.to_string().into()).collect(),

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use qdrant_client::qdrant::payload_index_params::IndexParams;
 use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{
-    CollectionInfo, CreateCollection, CreateFieldIndexCollection, Distance, FieldType, IntegerIndexParams,
-    KeywordIndexParams,
+    CollectionInfo, CreateCollection, CreateFieldIndexCollection, Distance, FieldType, KeywordIndexParams,
     Modifier, OptimizersConfigDiff, PayloadIndexParams, PayloadSchemaType, SparseVectorConfig,
     SparseVectorParams, UuidIndexParams, VectorParams, VectorParamsMap, VectorsConfig,
 };
 
 use crate::vectors::VectorsError;
-use crate::vectors::filter::{INTEGER_FIELDS, TAGS};
+use crate::vectors::filter::TAGS;
 
 /// Name of the dense vector.
 pub(super) const DENSE: &str = "dense";
@@ -20,20 +19,12 @@ pub(super) const DENSE: &str = "dense";
 pub(super) const BM25: &str = "bm25";
 
 /// Fields that points are found by, and how each is indexed.
-const TEXT_INDEXES: [(&str, FieldType, PayloadSchemaType); 4] = [
+const INDEXES: [(&str, FieldType, PayloadSchemaType); 4] = [
     ("file_id", FieldType::Uuid, PayloadSchemaType::Uuid),
     ("claim", FieldType::Uuid, PayloadSchemaType::Uuid),
     ("chunk_hash", FieldType::Keyword, PayloadSchemaType::Keyword),
     (TAGS, FieldType::Keyword, PayloadSchemaType::Keyword),
 ];
-
-/// All of them, with the numbers.
-fn indexes() -> impl Iterator<Item = (&'static str, FieldType, PayloadSchemaType)> {
-    let number = |field| (field, FieldType::Integer, PayloadSchemaType::Integer);
-    TEXT_INDEXES
-        .into_iter()
-        .chain(INTEGER_FIELDS.into_iter().map(number))
-}
 
 /// The request that makes a collection. Shards, replicas, quantisation and the like are left to the server's settings.
 pub(super) fn create(collection: &str, dense_size: Option<usize>, timeout: u64) -> CreateCollection {
@@ -75,7 +66,8 @@ pub(super) fn missing_indexes(
     found: &CollectionInfo,
     timeout: u64,
 ) -> Vec<CreateFieldIndexCollection> {
-    indexes()
+    INDEXES
+        .into_iter()
         .filter(|(field, _, stored_as)| {
             let stored = found.payload_schema.get(*field).map(|schema| schema.data_type);
             stored != Some(i32::from(*stored_as))
@@ -100,13 +92,6 @@ fn index_params(field_type: FieldType) -> IndexParams {
         IndexParams::UuidIndexParams(UuidIndexParams {
             enable_hnsw: Some(false),
             ..UuidIndexParams::default()
-        })
-    } else if field_type == FieldType::Integer {
-        IndexParams::IntegerIndexParams(IntegerIndexParams {
-            lookup: Some(false),
-            range: Some(true),
-            enable_hnsw: Some(false),
-            ..IntegerIndexParams::default()
         })
     } else {
         IndexParams::KeywordIndexParams(KeywordIndexParams {
@@ -247,8 +232,8 @@ mod tests {
     #[test]
     fn only_missing_indexes_are_made() {
         let mut found = CollectionInfo::default();
-        assert_eq!(missing_indexes("c", &found, 1).len(), 8);
-        for (field, _, stored_as) in indexes() {
+        assert_eq!(missing_indexes("c", &found, 1).len(), 4);
+        for (field, _, stored_as) in INDEXES {
             let stored = PayloadSchemaInfo {
                 data_type: stored_as.into(),
                 ..PayloadSchemaInfo::default()
