@@ -58,16 +58,9 @@ fn group(filter: &Filter, about: &About) -> Result<qdrant_edge::Filter, Status> 
 }
 
 fn condition(condition: &proto::Condition, about: &About) -> Result<Condition, Status> {
-    let other = || Status::unimplemented("a condition is a list of texts, or that a field is empty");
+    let other = || Status::unimplemented("a condition is a list of texts, or a filter");
     match condition.condition_one_of.as_ref().ok_or_else(other)? {
         ConditionOneOf::Filter(nested) => group(nested, about).map(Condition::Filter),
-        ConditionOneOf::IsEmpty(empty) => {
-            check_index(&empty.key, about)?;
-            Ok(Condition::Field(FieldCondition::new_is_empty(
-                field(&empty.key),
-                true,
-            )))
-        }
         ConditionOneOf::Field(wanted) => {
             check_index(&wanted.key, about)?;
             let key = field(&wanted.key);

@@ -89,13 +89,17 @@ pub(super) fn filter(wanted: &filter::Filter) -> Option<Filter> {
 }
 
 fn test(wanted: Test) -> Condition {
-    Condition::Field(match wanted {
-        Test::AnyOf(field, texts) => {
-            let any = AnyVariants::Strings(texts.into_iter().collect());
-            FieldCondition::new_match(field_path(field), Match::Any(MatchAny { any }))
-        }
-        Test::Absent(field) => FieldCondition::new_is_empty(field_path(field), true),
-    })
+    let any = |field, texts: Vec<String>| {
+        let any = AnyVariants::Strings(texts.into_iter().collect());
+        Condition::Field(FieldCondition::new_match(
+            field_path(field),
+            Match::Any(MatchAny { any }),
+        ))
+    };
+    match wanted {
+        Test::AnyOf(field, texts) => any(field, texts),
+        Test::NoneOf(field, texts) => Condition::Filter(Filter::new_must_not(any(field, texts))),
+    }
 }
 
 /// Every claim with its number of points.

@@ -142,7 +142,7 @@ pub(super) fn filter(wanted: &filter::Filter) -> Option<Filter> {
 fn test(wanted: Test) -> Condition {
     match wanted {
         Test::AnyOf(field, texts) => Condition::matches(field, texts),
-        Test::Absent(field) => Condition::is_empty(field),
+        Test::NoneOf(field, texts) => Filter::must_not([Condition::matches(field, texts)]).into(),
     }
 }
 
