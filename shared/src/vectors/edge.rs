@@ -120,8 +120,10 @@ impl Vectors for EdgeVectors {
         self.read(move |edge| find_dense(edge, hashes)).await
     }
 
-    async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
+    async fn search(&self, mut request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         check::query(&request.query, self.dense_size)?;
+        // The engine refuses to return vectors that the collection does not have.
+        request.with_dense &= self.dense_size.is_some();
         if request.limit == 0 || request.filter.is_impossible() {
             self.shard.check_open()?;
             return Ok(Vec::new());

@@ -263,7 +263,8 @@ impl Vectors for QdrantVectors {
         let wanted = Wanted {
             filter: request.filter,
             window: (request.offset, request.limit),
-            with_dense: request.with_dense,
+            // The engine refuses to return vectors that the collection does not have.
+            with_dense: request.with_dense && self.dense_size.is_some(),
         };
         match request.query {
             Query::Vector(vector) => self.nearest(Nearest::Dense(vector), wanted).await,
