@@ -6,6 +6,7 @@ use anyhow::bail;
 use control_plane::http::Api;
 use control_plane::indexes::Indexes;
 use control_plane::opener::{IndexOpener, Repairs};
+use control_plane::search::SearchLimits;
 use prometheus::Registry;
 use shared::circuit::report::Reporter;
 use shared::circuit::{BreakerPolicy, Circuits};
@@ -139,6 +140,7 @@ impl Embedded {
             parts: Arc::clone(&self.parts),
             ledger: Arc::clone(&self.ledger),
             approval: ApprovalSettings::default(),
+            search: SearchLimits::default(),
             repairs,
             nudge: Arc::clone(&self.nudge),
             clock: Arc::clone(&self.clock),

@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod backlog;
 pub mod dead_letters;
 pub mod dependencies;
+pub mod documents;
 pub mod errors;
 pub mod events;
 mod extract;
@@ -88,6 +89,7 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(indexes::pause))
         .routes(routes!(indexes::resume))
         .routes(routes!(search::by_url, search::by_body))
+        .routes(routes!(documents::one))
         .routes(routes!(files::list))
         .routes(routes!(files::one))
         .routes(routes!(runs::start))

@@ -16,6 +16,7 @@ use control_plane::intake::{dead_letters, feed};
 use control_plane::keeper::{Keeper, NOTICE};
 use control_plane::metrics::Metrics;
 use control_plane::opener::{IndexOpener, Repairs};
+use control_plane::search::SearchLimits;
 use control_plane::settings::ControlPlaneSettings;
 use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
@@ -114,6 +115,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         circuits.clone(),
     );
     let opener = IndexOpener {
+        search: SearchLimits::new(&settings.search),
         parts: Arc::new(parts),
         ledger: Arc::clone(&ledger),
         approval: ApprovalSettings {

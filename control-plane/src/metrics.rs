@@ -28,6 +28,12 @@ pub struct Metrics {
     pub reconcile_seconds: Histogram,
     /// Time of one search, from request to answer.
     pub search_seconds: Histogram,
+    /// Searches by `outcome`: `ok`, `degraded` (the answer says in what way), `refused` (the request), `timed_out`, `failed`.
+    pub searches: IntCounterVec,
+    /// Vectors of queries by `outcome`: `kept` (from memory, or shared with an equal query), `embedded`, `failed`.
+    pub query_embeddings: IntCounterVec,
+    /// Documents read from their points, by `outcome`: `ok`, `superseded` (and read again), `failed`.
+    pub documents_read: IntCounterVec,
     /// Time of one query to the vector store.
     pub vector_query_seconds: Histogram,
     /// Hits left out because their claim is not live.
@@ -87,6 +93,17 @@ impl Metrics {
                 "longshore_search_seconds",
                 "Time of one search, from request to answer",
                 &LATENCY_BUCKETS,
+            )?,
+            searches: declare.counters("longshore_searches_total", "Searches, by outcome", "outcome")?,
+            query_embeddings: declare.counters(
+                "longshore_query_embeddings_total",
+                "Vectors of queries, by where they came from",
+                "outcome",
+            )?,
+            documents_read: declare.counters(
+                "longshore_documents_read_total",
+                "Documents put together from their points, by outcome",
+                "outcome",
             )?,
             vector_query_seconds: declare.seconds(
                 "longshore_vector_query_seconds",

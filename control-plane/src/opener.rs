@@ -19,7 +19,7 @@ use crate::duties::Duties;
 use crate::indexes::{Index, NewIndex, Opener};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
-use crate::search::Search;
+use crate::search::{Search, SearchLimits};
 use crate::upkeep::{Upkeep, UpkeepSettings};
 
 /// Longest wait for a model's answer when an index is made.
@@ -44,6 +44,8 @@ pub struct IndexOpener {
     pub clock: Arc<dyn Clock>,
     /// What to count.
     pub metrics: Arc<Metrics>,
+    /// How long searches may take, and what they remember.
+    pub search: SearchLimits,
 }
 
 /// How indexes are kept true to their sources.
@@ -103,6 +105,7 @@ impl Opener for IndexOpener {
                 embedder: parts.embedder,
                 bm25: parts.bm25,
                 metrics: Arc::clone(&self.metrics),
+                limits: self.search.clone(),
             },
             vectors: parts.vectors,
             reconciler: upkeep.as_ref().map(|upkeep| Arc::clone(&upkeep.reconciler)),

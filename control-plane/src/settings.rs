@@ -10,6 +10,7 @@ use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
 use crate::approvals::webhook::{InvalidWebhook, Webhook};
+use crate::search::SearchSettings;
 
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
@@ -51,6 +52,10 @@ pub struct ControlPlaneSettings {
     /// Events.
     #[command(flatten)]
     pub events: EventArgs,
+
+    /// Searches.
+    #[command(flatten)]
+    pub search: SearchSettings,
 
     /// Address for HTTP; port 0 takes a free one, which is logged.
     #[arg(

@@ -275,7 +275,7 @@ pub(crate) fn fingerprint(settings: &PipelineSettings, conversion: &Conversion, 
 }
 
 /// Raise it when the steps themselves make other points of the same document.
-const STEPS_VERSION: u32 = 2;
+const STEPS_VERSION: u32 = 3;
 
 impl Pipeline {
     /// Longest time that the index gives one attempt, if it says so.

@@ -15,6 +15,7 @@ use qdrant_client::Qdrant;
 use shared::ids::{ChunkHash, ClaimId, IndexId};
 use shared::secret::Secret;
 use shared::vectors::conformance::{self, DIMENSIONS, point, terms};
+use shared::vectors::filter::Filter;
 use shared::vectors::qdrant::{QdrantSettings, QdrantStore, QdrantVectors};
 use shared::vectors::{Point, Query, SearchRequest, Vectors, VectorsError};
 use tempfile::TempDir;
@@ -278,7 +279,8 @@ fn everything(words: &str) -> SearchRequest {
         query: Query::FullText(terms(words)),
         limit: 10_000,
         offset: 0,
-        file: None,
+        filter: Filter::default(),
+        with_dense: false,
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::{Search, SearchQuery};
+use control_plane::search::{Search, SearchLimits, SearchQuery};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Sole;
@@ -59,6 +59,7 @@ impl Fleet {
             approval: ApprovalSettings {
                 files: u64::MAX,
                 share: 1.0,
+                ..ApprovalSettings::default()
             },
             ..IndexSettings::new(Source::Folder(docs.path().to_path_buf()), "english")
         };
@@ -168,6 +169,7 @@ impl Fleet {
             embedder: None,
             bm25,
             metrics,
+            limits: SearchLimits::default(),
         };
         Ok(Self {
             index,
@@ -199,6 +201,7 @@ impl Fleet {
             query: query.to_owned(),
             mode: Some(SearchMode::FullText),
             limit: 100,
+            ..SearchQuery::default()
         };
         let mut shown: BTreeMap<String, (String, String)> = BTreeMap::new();
         for hit in self.search.search(&wanted).await?.hits {

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::indexes::IndexError;
 use crate::reconciler::ReconcileError;
 use crate::search::SearchError;
+use crate::search::document::DocumentError;
 
 /// Content type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -112,10 +113,25 @@ impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::BadRequest(detail) => Self::bad_request(detail),
+            SearchError::TimedOut(_) => Self::new(ErrorCode::SearchTimeout, error.to_string()),
             SearchError::Embedder(_) => Self::new(ErrorCode::EmbedderUnavailable, error.to_string()),
             SearchError::Vectors(error) => error.into(),
             SearchError::Ledger(error) => error.into(),
         }
+    }
+}
+
+impl From<DocumentError> for ApiError {
+    fn from(error: DocumentError) -> Self {
+        let code = match error {
+            DocumentError::NotFound(_) => ErrorCode::FileNotFound,
+            DocumentError::NotIndexed { .. } => ErrorCode::DocumentNotIndexed,
+            DocumentError::Changed { .. } => ErrorCode::DocumentChanged,
+            DocumentError::Incomplete(_) => ErrorCode::VectorsUnavailable,
+            DocumentError::Vectors(error) => return error.into(),
+            DocumentError::Ledger(error) => return error.into(),
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -9,9 +9,9 @@ use super::{Circuit, Verdict};
 use crate::blob_path::BlobPath;
 use crate::blobs::{Blob, BlobError, BlobMeta, Blobs, Listed};
 use crate::embedder::{Embedded, Embedder, codes};
-use crate::ids::{ChunkHash, ClaimId};
+use crate::ids::{ChunkHash, ClaimId, PointId};
 use crate::retry::{Failure, FailureClass};
-use crate::vectors::{Hit, Point, SearchRequest, Vectors, VectorsError};
+use crate::vectors::{Hit, Payload, Point, SearchRequest, Vectors, VectorsError};
 
 /// An embedder behind a breaker. Put it beneath the [`Batcher`](crate::embedder::batching::Batcher), where one call is one
 /// request.
@@ -108,6 +108,10 @@ impl Vectors for GuardedVectors {
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         self.call(self.inner.search(request)).await
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        self.call(self.inner.payloads(ids)).await
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {

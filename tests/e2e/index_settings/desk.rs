@@ -12,7 +12,7 @@ use control_plane::http::{self, Api};
 use control_plane::indexes::{Index, Indexes, NewIndex, Opener};
 use control_plane::keeper::Keeper;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::Search;
+use control_plane::search::{Search, SearchLimits};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Pipelines;
@@ -23,6 +23,8 @@ use prometheus::Registry;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::blobs::folder::Folder;
+use shared::circuit::report::Reporter;
+use shared::circuit::{Circuits, Dependency};
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
@@ -115,6 +117,7 @@ impl Opener for Shop {
                 embedder: None,
                 bm25: Arc::new(Bm25::new(&settings.language)?),
                 metrics: Arc::clone(&self.planes),
+                limits: SearchLimits::default(),
             },
             settings,
             vectors,
@@ -164,12 +167,19 @@ impl Pipelines for Fresh {
                 embedder: None,
                 bm25: Arc::new(Bm25::new(&settings.language).map_err(|error| failed(error.to_string()))?),
                 rules: Rules::of(&settings, &process).map_err(failed)?,
+                meter: None,
+                needs: Vec::new(),
+                retry: settings.retry,
             },
             Arc::default(),
             process,
             Arc::new(Capacity::new(2, 64 << 20)),
             Arc::clone(&shop.workers),
         )))
+    }
+
+    async fn needs(&self, _index: &IndexId) -> Arc<[Dependency]> {
+        Arc::from([])
     }
 }
 
@@ -187,6 +197,7 @@ impl Desk {
             workers: Arc::new(index_processor::metrics::Metrics::register(&registry)?),
         });
         let tasks = Tasks::new();
+        let circuits = Circuits::default();
         let queue = Arc::new(MemoryQueue::new(1000));
         let worker = Arc::new(Worker {
             ledger: Arc::clone(&ledger) as _,
@@ -206,6 +217,7 @@ impl Desk {
             clock: Arc::clone(&shop.clock),
             settled: Arc::new(Notify::new()),
             nudge: Arc::clone(&shop.nudge),
+            circuits: circuits.clone(),
             metrics: Arc::clone(&shop.workers),
         });
         let dispatcher = Dispatcher {
@@ -225,12 +237,19 @@ impl Desk {
             indexes: Arc::clone(&indexes),
             ledger: Arc::clone(&ledger),
             duties: Arc::clone(&shop.duties),
+            notice: Duration::from_secs(1),
+            beside: None,
         };
         let api = Arc::new(Api {
             indexes,
             ledger,
             nudge: Arc::clone(&shop.nudge),
             clock: Arc::clone(&shop.clock),
+            circuits,
+            reporter: Reporter {
+                process: "desk".to_owned(),
+                role: "desk".to_owned(),
+            },
             registry,
             metrics: Arc::clone(&shop.planes),
         });

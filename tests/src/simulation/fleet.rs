@@ -6,7 +6,7 @@ use std::time::Duration;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::Search;
+use control_plane::search::{QueryCache, Search, SearchLimits};
 use control_plane::upkeep::sweep::Sweeper;
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::{ChunkSettings, Size, Strategy};
@@ -330,6 +330,11 @@ impl Fleet {
             embedder: Some(self.embedder(who, Role::Searcher)),
             bm25: Arc::clone(&self.parts.bm25),
             metrics: Arc::clone(&self.parts.planes),
+            // Without a memory of queries, whose clock is not the simulation's, and so that each search meets the model.
+            limits: SearchLimits {
+                cache: QueryCache::default(),
+                ..SearchLimits::default()
+            },
         }
     }
 }

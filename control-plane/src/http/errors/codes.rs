@@ -68,6 +68,9 @@ codes! {
     /// The index has never seen this file.
     FileNotFound = "file_not_found", NOT_FOUND,
         "Compare the path with `GET /indexes/{index}/files`; it is relative to the source, without a leading slash.";
+    /// The index has no version of this file.
+    DocumentNotIndexed = "document_not_indexed", NOT_FOUND,
+        "The detail says what state the file is in; `GET /indexes/{index}/files/{path}` says why.";
     /// There is no such run.
     RunNotFound = "run_not_found", NOT_FOUND, "`GET /indexes/{index}/runs` lists the newest.";
     /// There is no such approval.
@@ -76,6 +79,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Use a method that the `Allow` header names.";
     /// The request does not fit the state that something is in.
     Conflict = "conflict", CONFLICT, "Look at the present state; the detail says what stands in the way.";
+    /// The file has another version by now than the one that was asked for.
+    DocumentChanged = "document_changed", CONFLICT, "Read the document from its beginning, without `etag`.";
     /// Another index has this name.
     IndexExists = "index_exists", CONFLICT, "Choose another name, or delete the other index first.";
     /// The index is being deleted.
@@ -108,6 +113,9 @@ codes! {
     /// The embedding model does not answer.
     EmbedderUnavailable = "embedder_unavailable", SERVICE_UNAVAILABLE,
         "Try again, or search with the mode `full_text`, which needs no model.";
+    /// The search took longer than it may.
+    SearchTimeout = "search_timeout", SERVICE_UNAVAILABLE,
+        "Narrow it with a filter, or try again; raise `SEARCH_TIMEOUT_SECONDS` when it lasts.";
     /// The source cannot be listed or read.
     SourceUnavailable = "source_unavailable", SERVICE_UNAVAILABLE, "Try again; look at the source and its keys when it lasts.";
     /// Something that it needs does not answer.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokio::sync::RwLock;
 
 use super::EdgeVectors;
-use crate::ids::{ChunkHash, ClaimId};
-use crate::vectors::{Hit, Point, SearchRequest, Vectors, VectorsError};
+use crate::ids::{ChunkHash, ClaimId, PointId};
+use crate::vectors::{Hit, Payload, Point, SearchRequest, Vectors, VectorsError};
 
 /// Qdrant Edge in a folder, opened on first use. Closed once, it stays so, even if it was never opened: its folder may be
 /// gone, and must not be made again by a late request.
@@ -75,6 +75,10 @@ impl Vectors for LazyVectors {
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         self.edge().await?.search(request).await
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        self.edge().await?.payloads(ids).await
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {

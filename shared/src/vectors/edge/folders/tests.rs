@@ -31,6 +31,7 @@ fn point(index: &IndexId) -> Point {
             place: Place::default(),
             mime: "text/markdown".to_owned(),
             converter: String::new(),
+            modified: None,
             etag: "1".to_owned(),
             metadata: BTreeMap::new(),
         },
