@@ -3,24 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use prometheus::Registry;
 use serde_json::{Value, json};
 use shared::blobs::folder::Folder;
 use shared::blobs::source::Source;
+use shared::circuit::Circuits;
+use shared::circuit::report::Reporter;
 use shared::clock::ManualClock;
+use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
-use shared::ledger::{IndexRecord, IndexState};
+use shared::ledger::IndexRecord;
 use shared::vectors::conformance::DIMENSIONS;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::super::{Api, router};
 use super::*;
-use crate::indexes::{Index, Indexes};
+use crate::indexes::{Index, Indexes, NewIndex, Opener};
 use crate::metrics::Metrics;
-use crate::search::tests::shelf::{Shelf, index};
+use crate::search::tests::shelf::Shelf;
 
 struct Desk {
     shelf: Arc<Shelf>,
@@ -74,28 +78,55 @@ async fn desk(dense_size: Option<usize>) -> Desk {
     serve(shelf)
 }
 
+/// Opens every index as what is on the shelf.
+struct Shelved {
+    shelf: Arc<Shelf>,
+    settings: IndexSettings,
+}
+
+#[async_trait]
+impl Opener for Shelved {
+    async fn open(&self, record: &IndexRecord) -> anyhow::Result<Index> {
+        let search = self.shelf.search();
+        let Source::Folder(folder) = &self.settings.source else {
+            anyhow::bail!("the shelf is a folder");
+        };
+        Ok(Index {
+            record: record.clone(),
+            settings: self.settings.clone(),
+            blobs: Arc::new(Folder::open(folder)?),
+            vectors: Arc::clone(&search.vectors),
+            search,
+            reconciler: None,
+            upkeep: None,
+        })
+    }
+
+    async fn settle(&self, _wanted: &NewIndex) -> anyhow::Result<IndexSettings> {
+        Ok(self.settings.clone())
+    }
+
+    async fn destroy(&self, _index: &IndexId) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
 fn serve(shelf: Arc<Shelf>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let search = shelf.search();
     let metrics = Arc::clone(&search.metrics);
     let settings = IndexSettings::new(Source::Folder(folder.path().to_owned()), "english");
-    let index = Index {
-        record: IndexRecord {
-            id: index(),
-            state: IndexState::Active,
-            settings: json!({}),
-            created_at: 0,
-            comparison: None,
-        },
+    let opener = Shelved {
+        shelf: Arc::clone(&shelf),
         settings,
-        blobs: Arc::new(Folder::open(folder.path()).unwrap()),
-        vectors: Arc::clone(&search.vectors),
-        search,
-        reconciler: None,
-        upkeep: None,
     };
     let api = Api {
-        indexes: Arc::new(Indexes::sole(Arc::clone(&shelf.ledger) as _, index)),
+        indexes: Arc::new(Indexes::new(Arc::clone(&shelf.ledger) as _, Arc::new(opener))),
+        circuits: Circuits::default(),
+        reporter: Reporter {
+            process: "desk".to_owned(),
+            role: "desk".to_owned(),
+        },
         ledger: Arc::clone(&shelf.ledger) as _,
         nudge: Arc::new(Notify::new()),
         clock: Arc::new(ManualClock::at(0)),
