@@ -16,11 +16,13 @@
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
+mod audit;
 mod calls;
 pub mod conformance;
 mod control;
 mod database;
 mod detail;
+mod keys;
 mod migrations;
 pub mod model;
 mod order;
@@ -38,7 +40,9 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
+pub use audit::*;
 pub use control::*;
+pub use keys::*;
 pub use types::*;
 
 /// Why a ledger call failed. After `Unavailable` the effect is unknown: every statement can be repeated, or read back

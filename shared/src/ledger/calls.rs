@@ -4,7 +4,9 @@
 //! change: a line of history, files that waited, the total of a run.
 
 pub(super) mod attempts;
+pub(super) mod audit;
 pub(super) mod control;
+pub(super) mod keys;
 mod notes;
 pub(super) mod queries;
 pub(super) mod requests;

@@ -5,6 +5,7 @@
 
 mod control;
 mod failures;
+mod keys;
 mod life;
 mod load;
 mod renames;
@@ -86,6 +87,8 @@ where
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        keys: keys_open_until_they_are_revoked, keys_expire_and_say_when_they_were_used,
+            a_rotated_key_has_two_secrets_for_a_while, one_replica_makes_the_first_key, the_audit_log_is_paged_and_forgotten;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

@@ -5,7 +5,9 @@
 //! every row.
 
 mod attempts;
+mod audit;
 mod control;
+mod keys;
 mod requests;
 mod row;
 mod upkeep;
@@ -18,15 +20,16 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use self::control::StoredOperation;
+use self::keys::StoredKey;
 use self::row::Row;
 use super::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile, Enqueued,
-    Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState, IndexStats,
-    KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    AuditEntry, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile,
+    Enqueued, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState,
+    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
 };
 use crate::blob_path::BlobPath;
 use crate::clock::{Clock, UnixMillis};
-use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
+use crate::ids::{AuditId, ClaimId, FileId, IndexId, KeyId, OperationId, RunId};
 use crate::work_message::WorkMessage;
 
 /// A ledger in maps, behind one lock. Nothing survives the process.
@@ -45,6 +48,8 @@ struct Tables {
     duties: BTreeMap<String, (String, UnixMillis)>,
     operations: BTreeMap<OperationId, StoredOperation>,
     dead_letters: BTreeMap<Uuid, DeadLetter>,
+    keys: BTreeMap<KeyId, StoredKey>,
+    audit: BTreeMap<AuditId, AuditEntry>,
 }
 
 impl ModelLedger {

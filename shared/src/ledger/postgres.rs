@@ -9,8 +9,10 @@
 //! There is no group commit as on SQLite: PostgreSQL writes the log of sessions that commit together with one flush. See
 //! `docs/decisions/ledger-in-postgres.md`.
 
+mod audit;
 mod control;
 mod explain;
+mod keys;
 mod pool;
 mod schema;
 mod session;

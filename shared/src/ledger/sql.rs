@@ -12,7 +12,9 @@
 //!   row comes last. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
 //!   rolls one of them back, and that one is repeated.
 
+mod audit;
 mod control;
+mod keys;
 mod protocol;
 mod queries;
 mod upkeep;
@@ -20,7 +22,9 @@ mod upkeep;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+pub(super) use audit::*;
 pub(super) use control::*;
+pub(super) use keys::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use upkeep::*;
@@ -126,5 +130,8 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         BACKLOG,
         LIVE_FILES,
         SPOIL,
+        FIND_KEY,
+        AUDIT,
+        FORGET_AUDIT,
     ]
 }

@@ -4,8 +4,10 @@
 //! connections (`readers`) and see every write that was answered. The database is in WAL mode with
 //! `synchronous=FULL`: an answered write survives a power cut.
 
+mod audit;
 mod connection;
 mod control;
+mod keys;
 mod readers;
 mod statements;
 mod writer;
