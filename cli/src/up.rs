@@ -15,7 +15,7 @@ use control_plane::http;
 use control_plane::intake::folder::{FolderWatch, WatchSettings};
 use control_plane::reconciler::Reconciler;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
-use control_plane::upkeep::{Upkeep, UpkeepSettings};
+use control_plane::upkeep::{Upkeep, UpkeepSettings, old_audit};
 use index_processor::chunk::ChunkSettings;
 use index_processor::conversion::Conversion;
 use index_processor::indexes::Sole;
@@ -213,16 +213,11 @@ impl Up {
         tasks.spawn(dispatcher.run(tasks.stopping()));
         tasks.spawn(sweeper.run(tasks.stopping()));
         upkeep.start(&tasks);
-        let url = listener
-            .as_ref()
-            .map(TcpListener::local_addr)
-            .transpose()?
-            .map(|at| format!("http://{at}"));
+        let url = match listener {
+            Some(listener) => Some(serve(listener, &embedded, &upkeep, args, &tasks).await?),
+            None => None,
+        };
         embedded.data.announce(url.clone())?;
-        if let Some(listener) = listener {
-            let api = embedded.api(Some(&upkeep))?;
-            tasks.spawn(http::serve(listener, http::router(api), tasks.stopping()));
-        }
         if let Some(url) = &url {
             note(&format!(
                 "index {} · {url}/indexes/{}/search?q=…",
@@ -276,4 +271,28 @@ impl Up {
             }
         }
     }
+}
+
+/// Begins to serve; returns where.
+async fn serve(
+    listener: TcpListener,
+    embedded: &Embedded,
+    upkeep: &Upkeep,
+    args: &UpArgs,
+    tasks: &Tasks,
+) -> anyhow::Result<String> {
+    let address = listener.local_addr()?;
+    let (ledger, metrics) = (Arc::clone(&embedded.ledger), Arc::clone(&embedded.metrics));
+    let tls = args.http.tls().await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let file = embedded.data.admin_key();
+    let guard = args
+        .http
+        .guard(address, Some(&file), None, Arc::clone(&ledger), metrics);
+    let guard = guard.await?;
+    let api = embedded.api(Some(upkeep))?;
+    let routes = http::guarded(api, None, guard);
+    tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));
+    tasks.spawn(old_audit::run(ledger, args.http.audit_kept(), tasks.stopping()));
+    Ok(format!("{scheme}://{address}"))
 }

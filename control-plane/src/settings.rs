@@ -7,6 +7,8 @@ use shared::ids::IndexId;
 use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
+use crate::http::settings::HttpArgs;
+
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
 #[derive(Debug, Parser)]
@@ -43,6 +45,10 @@ pub struct ControlPlaneSettings {
     /// Events.
     #[command(flatten)]
     pub events: EventArgs,
+
+    /// Who may send requests.
+    #[command(flatten)]
+    pub http: HttpArgs,
 
     /// Address for HTTP; port 0 takes a free one, which is logged.
     #[arg(
@@ -113,8 +119,8 @@ pub struct UpkeepArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
-    /// asked for].
+    /// Secret that senders of events may give in place of an API key with the scope "ingest", as "Authorization: Bearer …", as
+    /// x-longshore-key, or as ?key=….
     #[arg(
         long,
         env = "EVENTS_KEY",

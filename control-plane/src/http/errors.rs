@@ -3,6 +3,7 @@
 
 mod codes;
 
+use axum::Extension;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -36,7 +37,15 @@ pub struct Problem {
     pub code: String,
     /// What happened this time, and what to do.
     pub detail: String,
+    /// The request's id, as in the logs of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0198c0de-7a11-7000-8000-000000000001")]
+    pub request_id: Option<String>,
 }
+
+/// Goes with the answer to a refused request, inside the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal(pub(super) ErrorCode);
 
 /// Why a request is refused, on its way to being a [`Problem`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +88,7 @@ impl ApiError {
             status: self.code.status().as_u16(),
             code: self.code.name().to_owned(),
             detail: self.detail.clone(),
+            request_id: super::guard::current_request_id(),
         }
     }
 }
@@ -87,7 +97,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         // A problem is strings and a number: writing it cannot fail.
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
-        (self.code.status(), [(CONTENT_TYPE, PROBLEM)], body).into_response()
+        let refusal = Extension(Refusal(self.code));
+        (self.code.status(), refusal, [(CONTENT_TYPE, PROBLEM)], body).into_response()
     }
 }
 
