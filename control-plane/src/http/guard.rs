@@ -204,6 +204,7 @@ impl Post {
         } else {
             self.caller(given, for_events).await?
         };
+        no_zero(request.uri())?;
         if !operation.open {
             allow(&caller, &operation, index.as_ref())?;
             guard.limits.rate(&caller)?;
@@ -324,6 +325,20 @@ impl Given {
         }
         Self(given)
     }
+}
+
+/// No name, path or text holds a zero byte, and PostgreSQL takes none.
+fn no_zero(uri: &Uri) -> Result<(), ApiError> {
+    let has_zero = |text: &str| text.contains("%00");
+    if has_zero(uri.path()) {
+        let detail = "the path holds a zero byte (%00), which no name has";
+        return Err(ApiError::new(ErrorCode::InvalidPath, detail));
+    }
+    if uri.query().is_some_and(has_zero) {
+        let detail = "the query holds a zero byte (%00), which no text here has";
+        return Err(ApiError::new(ErrorCode::InvalidQuery, detail));
+    }
+    Ok(())
 }
 
 /// Compares in a time that does not tell how much is right: hashes are of equal length, and their comparison takes constant
