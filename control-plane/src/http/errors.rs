@@ -142,7 +142,11 @@ impl From<ReconcileError> for ApiError {
 impl From<IndexError> for ApiError {
     fn from(error: IndexError) -> Self {
         let code = match error {
-            IndexError::Unknown(..) => ErrorCode::IndexNotFound,
+            IndexError::Unknown(ref id, _) => {
+                // Which others there are, not every key may know.
+                let detail = format!("there is no index {id}; GET /indexes lists those that there are");
+                return Self::new(ErrorCode::IndexNotFound, detail);
+            }
             IndexError::Deleting(_) => ErrorCode::IndexDeleting,
             IndexError::Unusable(..) => ErrorCode::IndexUnusable,
             IndexError::Ledger(error) => return error.into(),

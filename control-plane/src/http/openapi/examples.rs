@@ -41,13 +41,58 @@ pub(super) fn add(operation: &mut Value, schemas: &Value) {
     }
 }
 
+/// What the schema itself gives as an example.
+fn given(schema: &Value) -> Option<&Value> {
+    schema.get("example").or_else(|| schema["examples"].get(0))
+}
+
+/// Examples of fields that mean the same wherever they are.
+fn usual(name: &str) -> Option<Value> {
+    Some(match name {
+        "query" => json!("how do I rotate a key"),
+        "language" => json!("english"),
+        "prefix" => json!("guides"),
+        "limit" => json!(10),
+        "text" | "snippet" => json!("Give a key a new secret before the old one ends."),
+        "heading_path" => json!(["Keys", "Rotation"]),
+        "mime" => json!("text/markdown"),
+        "etag" => json!("0x8DCB2A5F3E7D1C0"),
+        "converter" => json!("native"),
+        "owner" => json!("index-processor-1"),
+        "code" => json!("too_large"),
+        "message" => json!("the file is larger than 64 MiB"),
+        name if name.ends_with("_at") => json!(1_767_225_600_000_i64),
+        name if name.ends_with("_bytes") => json!(4096),
+        _ => return None,
+    })
+}
+
+/// Is a value of the type that a field has?
+fn fits(value: &Value, field: &Value) -> bool {
+    let is = |kind: &Value| match kind.as_str() {
+        Some("string") => value.is_string(),
+        Some("integer" | "number") => value.is_number(),
+        Some("array") => value.is_array(),
+        _ => false,
+    };
+    // A text with a form of its own is better made from that.
+    let free = field.get("format").is_none() || !value.is_string();
+    let kind = &field["type"];
+    free && kind
+        .as_array()
+        .map_or_else(|| is(kind), |kinds| kinds.iter().any(is))
+}
+
 /// An example of a schema; `None` when nothing can be said.
 fn of(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
     if depth > DEEPEST {
         return None;
     }
-    let given = schema.get("example").or_else(|| schema["examples"].get(0));
-    if let Some(example) = given.or_else(|| schema.get("const")) {
+    let example = given(schema);
+    if let Some(example) = example
+        .or_else(|| schema.get("default"))
+        .or_else(|| schema.get("const"))
+    {
         return Some(example.clone());
     }
     if let Some(name) = schema["$ref"].as_str() {
@@ -81,7 +126,11 @@ fn of(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
         "object" => {
             let properties = schema["properties"].as_object().into_iter().flatten();
             let fields = properties
-                .filter_map(|(name, field)| Some((name.clone(), of(field, schemas, depth + 1)?)))
+                .filter_map(|(name, field)| {
+                    let usual = || usual(name).filter(|usual| fits(usual, field));
+                    let example = given(field).cloned().or_else(usual);
+                    Some((name.clone(), example.or_else(|| of(field, schemas, depth + 1))?))
+                })
                 .collect::<Map<_, _>>();
             Some(fields.into())
         }
