@@ -67,10 +67,9 @@ fn the_embedded_mode_with_keys_answers_nobody_without_one() -> anyhow::Result<()
     let docs = Docs::with_files(3, 2)?;
     let up = longshore.up(&docs, &[])?;
     Runtime::new()?.block_on(walk_through(up.url(), ADMIN_KEY))?;
-    ensure!(
-        longshore.search("word2")? == [Docs::name(2)],
-        "commands send the key of this machine"
-    );
+    wait::until("commands to send the key of this machine", || {
+        Ok((longshore.search("word2")? == [Docs::name(2)]).then_some(()))
+    })?;
     ensure!(!up.log().contains(ADMIN_KEY), "{}", up.log());
     Ok(())
 }
@@ -108,10 +107,9 @@ fn beyond_this_machine_a_first_key_is_made() -> anyhow::Result<()> {
         })
     };
     ensure!(status("wrong")? == 401 && status(key.trim())? == 200);
-    ensure!(
-        longshore.search("word2")? == [Docs::name(2)],
-        "commands find the key"
-    );
+    wait::until("commands to find the key", || {
+        Ok((longshore.search("word2")? == [Docs::name(2)]).then_some(()))
+    })?;
     ensure!(!up.log().contains(key.trim()), "{}", up.log());
     drop(up);
     let up = longshore.up(&docs, &["--listen", "0.0.0.0:0"])?;

@@ -163,9 +163,14 @@ impl Walk {
         let about_all = ["keys", "audit"].contains(&operation.tag());
         if operation.path.contains("{index}") || about_all {
             let foreign = foreign.to_owned();
-            self.refuses(ask(Some(&foreign)), 403)
-                .await
-                .context("for a foreign index")?;
+            let body = &operation.described["requestBody"]["content"]["application/json"]["example"];
+            let request = ask(Some(&foreign));
+            let request = if body.is_null() {
+                request
+            } else {
+                request.json(body)
+            };
+            self.refuses(request, 403).await.context("for a foreign index")?;
             refused += 1;
         }
         refused += self.bodies(operation, &ask).await?;
