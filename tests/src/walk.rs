@@ -49,7 +49,7 @@ impl Walk {
     /// # Errors
     /// When it does not answer.
     pub async fn begin(base: &str, admin: &str) -> anyhow::Result<Self> {
-        let http = Client::builder().no_proxy().build()?;
+        let http = Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
         let answer = http
             .get(format!("{base}/openapi.json"))
             .bearer_auth(admin)

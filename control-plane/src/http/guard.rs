@@ -214,7 +214,10 @@ impl Post {
         } else {
             guard.limits.body
         };
-        limits::length(request.headers(), limit)?;
+        if let Err(refused) = limits::length(request.headers(), limit) {
+            limits::drain(request.into_body()).await;
+            return Err(refused);
+        }
         let audited = if operation.is_change(request.method()) {
             let path = request.uri().path();
             Some(Audited::begin(guard.ledger.as_ref(), &caller, &operation, path, index.flatten()).await?)

@@ -3,36 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::ledger::{ControlLedger, LedgerError};
+use shared::ledger::ControlLedger;
 use tokio_util::sync::CancellationToken;
 
 /// Between looks.
 const EVERY: Duration = Duration::from_secs(3600);
-/// Entries that go in one transaction.
-const PAGE: u32 = 1000;
 
 /// Forgets entries that are older than `kept`, from time to time. Replicas that do so at the same time do no harm.
 pub async fn run(ledger: Arc<dyn ControlLedger>, kept: Duration, stop: CancellationToken) {
     loop {
-        if let Err(error) = forget(&*ledger, kept).await {
+        if let Err(error) = ledger.forget_audit(kept).await {
             tracing::warn!(%error, "old entries of the audit log were not removed, trying again later");
         }
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
-        }
-    }
-}
-
-/// Forgets entries that are older than `kept`; returns how many went.
-async fn forget(ledger: &dyn ControlLedger, kept: Duration) -> Result<u64, LedgerError> {
-    let mut gone = 0;
-    loop {
-        let page = ledger.forget_audit(kept, PAGE).await?;
-        gone += page;
-        if page < u64::from(PAGE) {
-            return Ok(gone);
         }
     }
 }

@@ -65,6 +65,6 @@ pub trait AuditLog: Send + Sync + 'static {
     /// A page of entries, newest first, before `before`.
     async fn audit(&self, before: Option<AuditCursor>, limit: u32) -> Result<Vec<AuditEntry>, LedgerError>;
 
-    /// Forgets at most `limit` entries that are older than `older_than`; returns how many went.
-    async fn forget_audit(&self, older_than: Duration, limit: u32) -> Result<u64, LedgerError>;
+    /// Forgets entries that are older than `older_than`; returns how many.
+    async fn forget_audit(&self, older_than: Duration) -> Result<u64, LedgerError>;
 }

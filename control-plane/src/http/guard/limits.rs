@@ -4,8 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
+use futures::StreamExt as _;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,6 +37,9 @@ impl Default for LimitSettings {
         }
     }
 }
+
+/// Most bytes that are read only to be thrown away, and the longest time for it.
+const DRAINED: (usize, Duration) = (8 << 20, Duration::from_secs(5));
 
 /// The limits with what they have given out.
 pub(super) struct Limits {
@@ -90,4 +95,22 @@ pub(super) fn length(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> 
         return Err(ApiError::new(ErrorCode::TooLarge, detail));
     }
     Ok(())
+}
+
+/// Throws a body away, within bounds. Whoever is still sending does not listen yet, and a connection that is closed meanwhile
+/// takes the answer with it.
+pub(super) async fn drain(body: Body) {
+    let (most, longest) = DRAINED;
+    let mut chunks = body.into_data_stream();
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            read += chunk.len();
+            if read > most {
+                return;
+            }
+        }
+    };
+    // Late or not, the answer is the same.
+    tokio::time::timeout(longest, reading).await.ok();
 }

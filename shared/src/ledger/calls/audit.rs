@@ -59,11 +59,6 @@ pub(in crate::ledger) async fn audit<D: Database>(
     .await
 }
 
-pub(in crate::ledger) async fn forget_audit<D: Database>(
-    db: &D,
-    older_than: Duration,
-    limit: u32,
-) -> DbResult<u64> {
-    db.execute(&sql::FORGET_AUDIT, values![millis(older_than), limit])
-        .await
+pub(in crate::ledger) async fn forget_audit<D: Database>(db: &D, older_than: Duration) -> DbResult<u64> {
+    db.execute(&sql::FORGET_AUDIT, values![millis(older_than)]).await
 }

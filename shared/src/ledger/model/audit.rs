@@ -41,18 +41,12 @@ impl AuditLog for ModelLedger {
         Ok(entries)
     }
 
-    async fn forget_audit(&self, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
+    async fn forget_audit(&self, older_than: Duration) -> Result<u64, LedgerError> {
         let (mut tables, now) = self.enter();
-        let old = tables
+        let before = tables.audit.len();
+        tables
             .audit
-            .values()
-            .filter(|entry| entry.happened_at < now - millis(older_than));
-        let mut old: Vec<_> = old.map(|entry| (entry.happened_at, entry.id)).collect();
-        old.sort_unstable();
-        old.truncate(limit as usize);
-        for (_, id) in &old {
-            tables.audit.remove(id);
-        }
-        Ok(old.len() as u64)
+            .retain(|_, entry| entry.happened_at >= now - millis(older_than));
+        Ok((before - tables.audit.len()) as u64)
     }
 }

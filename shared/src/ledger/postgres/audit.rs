@@ -26,8 +26,8 @@ impl AuditLog for PostgresLedger {
             .await
     }
 
-    async fn forget_audit(&self, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
-        self.write(|db| async move { audit::forget_audit(&*db, older_than, limit).await })
+    async fn forget_audit(&self, older_than: Duration) -> Result<u64, LedgerError> {
+        self.write(|db| async move { audit::forget_audit(&*db, older_than).await })
             .await
     }
 }

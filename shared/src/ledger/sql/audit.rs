@@ -20,9 +20,6 @@ pub(in crate::ledger) static AUDIT: Sql = Sql::new(
      ORDER BY happened_at DESC, audit_id DESC LIMIT $3",
 );
 
-/// $1 age, $2 limit
-pub(in crate::ledger) static FORGET_AUDIT: Sql = Sql::new(
-    "DELETE FROM audit WHERE audit_id IN (
-        SELECT audit_id FROM audit WHERE happened_at < now_ms() - CAST($1 AS BIGINT)
-        ORDER BY happened_at, audit_id LIMIT $2)",
-);
+/// $1 age
+pub(in crate::ledger) static FORGET_AUDIT: Sql =
+    Sql::new("DELETE FROM audit WHERE happened_at < now_ms() - CAST($1 AS BIGINT)");

@@ -28,8 +28,8 @@ impl AuditLog for SqliteLedger {
             .await
     }
 
-    async fn forget_audit(&self, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
-        self.write(async move |db| audit::forget_audit(db, older_than, limit).await)
+    async fn forget_audit(&self, older_than: Duration) -> Result<u64, LedgerError> {
+        self.write(async move |db| audit::forget_audit(db, older_than).await)
             .await
     }
 }

@@ -68,7 +68,7 @@ impl AuditLog for LedgerClient {
         self.server.model.audit(before, limit).await
     }
 
-    async fn forget_audit(&self, older_than: Duration, limit: u32) -> Result<u64, LedgerError> {
-        self.server.model.forget_audit(older_than, limit).await
+    async fn forget_audit(&self, older_than: Duration) -> Result<u64, LedgerError> {
+        self.server.model.forget_audit(older_than).await
     }
 }
