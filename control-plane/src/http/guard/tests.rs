@@ -265,7 +265,7 @@ async fn keys_that_make_no_sense_are_refused() {
     let desk = Desk::locked();
     for (wanted, why) in [
         (json!({ "name": "", "scopes": ["search"] }), "name"),
-        (json!({ "name": "a\u{0}b", "scopes": ["search"] }), "name"),
+        (json!({ "name": "a\u{0}b", "scopes": ["search"] }), "zero"),
         (json!({ "name": "x".repeat(101), "scopes": ["search"] }), "name"),
         (json!({ "name": "x", "scopes": [] }), "scopes"),
         (json!({ "name": "x", "scopes": ["root"] }), "root"),
