@@ -208,7 +208,7 @@ pub(super) async fn rotate(
         .rotate_key(key, &mark, Duration::from_secs(overlap))
         .await?;
     let key = match rotated {
-        Rotated::Done(key) => key,
+        Rotated::Done(key) => *key,
         Rotated::Gone => {
             api.ledger.key(key).await?.ok_or_else(|| unknown(key))?;
             let detail = format!("key {key} is revoked or expired; make a new one");

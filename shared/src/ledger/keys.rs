@@ -115,7 +115,7 @@ pub struct FoundKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotated {
     /// The new secret is valid; the key as it is now.
-    Done(KeyRecord),
+    Done(Box<KeyRecord>),
     /// There is no such key, or it is revoked or expired.
     Gone,
     /// The secret before the last rotation is still valid, so somebody else may just have rotated it.

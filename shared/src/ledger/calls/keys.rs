@@ -53,7 +53,7 @@ pub(in crate::ledger) async fn rotate_key<D: Database>(
 ) -> DbResult<Rotated> {
     let values = values![id, &secret.prefix, &secret.hash, millis(overlap)];
     if let Some(rotated) = db.one(&sql::ROTATE_KEY, values, record).await? {
-        return Ok(Rotated::Done(rotated));
+        return Ok(Rotated::Done(Box::new(rotated)));
     }
     // Only which refusal it is.
     let valid = db.one(&sql::KEY_IS_VALID, values![id], |_| Ok(())).await?;

@@ -129,7 +129,7 @@ impl Keys for ModelLedger {
         stored.old_hash = kept.then_some(hash);
         stored.record.old_prefix = kept.then_some(prefix);
         stored.record.old_until = kept.then(|| now + millis(overlap));
-        Ok(Rotated::Done(stored.record.clone()))
+        Ok(Rotated::Done(Box::new(stored.record.clone())))
     }
 
     async fn revoke_key(&self, id: KeyId) -> Result<Option<KeyRecord>, LedgerError> {
