@@ -38,7 +38,10 @@ done
 
 echo "LONGSHORE_TEST_SEED=$seed"
 failed=0
-NO_PROXY='*' target/tools/schemathesis/bin/schemathesis --config-file /dev/null run "$url/openapi.json" \
+program=$PWD/target/tools/schemathesis/bin/schemathesis
+# It leaves notes where it runs.
+cd "$work"
+NO_PROXY='*' "$program" --config-file /dev/null run "$url/openapi.json" \
   --header "Authorization: Bearer $LONGSHORE_ADMIN_KEY" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
   --phases examples,coverage,fuzzing --max-examples 25 --max-time "$seconds" --seed "$seed" --generation-database none \

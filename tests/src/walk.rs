@@ -148,6 +148,7 @@ impl Walk {
             Some("lsk_aaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned()),
             Some(format!("{}x", self.admin)),
             Some(scoped[0].1.replace("lsk_", "lsk-")),
+            Some(format!("{}{}", &scoped[0].1[..13], &scoped[1].1[13..])),
         ] {
             self.refuses(ask(wrong.as_ref()), 401).await?;
             refused += 1;

@@ -138,12 +138,15 @@ async fn a_key_opens_what_its_scopes_say_for_its_indexes() {
     let (_, owner) = desk
         .make(json!({ "name": "o", "scopes": ["admin"], "indexes": ["docs"] }))
         .await;
+    // The right start and another rest.
+    let forged = format!("{}{}", &search[..13], &docs[13..]);
     let (get, post) = (Method::GET, Method::POST);
     for (method, path, key, expected) in [
         (&get, "/healthz", "", 200),
         (&get, "/healthz", "wrong", 200),
         (&get, "/indexes", "", 401),
         (&get, "/indexes", "wrong", 401),
+        (&get, "/indexes", &forged, 401),
         (&get, "/indexes", ADMIN, 200),
         (&get, "/indexes/docs", &*search, 200),
         (&get, "/indexes/docs", &docs, 200),

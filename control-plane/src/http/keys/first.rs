@@ -95,6 +95,7 @@ mod tests {
     use shared::clock::{Clock, SystemClock};
     use shared::ledger::Keys as _;
     use shared::ledger::model::ModelLedger;
+    use shared::ledger::sqlite::SqliteLedger;
 
     use super::*;
 
@@ -140,9 +141,14 @@ mod tests {
 
     #[tokio::test]
     async fn of_two_replicas_one_has_the_key() {
-        let (ledger, folder) = (ledger(), tempfile::tempdir().unwrap());
+        // One that takes its time, so that both replicas see that there is no key.
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (ledger, folder) = (
+            SqliteLedger::in_memory(&clock).unwrap(),
+            tempfile::tempdir().unwrap(),
+        );
         let (one, two) = (folder.path().join("one"), folder.path().join("two"));
-        let (first, second) = tokio::join!(ensure(&ledger, &one), ensure(&ledger, &two));
+        let (first, second) = tokio::join!(ensure(&*ledger, &one), ensure(&*ledger, &two));
         assert_ne!(first.unwrap(), second.unwrap());
         assert_ne!(
             one.exists(),
@@ -150,7 +156,7 @@ mod tests {
             "the other has no file that opens nothing"
         );
         let shared = folder.path().join("shared");
-        assert!(!ensure(&ledger, &shared).await.unwrap());
+        assert!(!ensure(&*ledger, &shared).await.unwrap());
         assert!(!shared.exists(), "a ledger with keys gets no other first one");
     }
 
