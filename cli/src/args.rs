@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use control_plane::http::settings::HttpArgs;
 use index_processor::conversion::chain::Link;
 use index_processor::conversion::settings::ConvertArgs;
 use index_processor::settings::ChunkArgs;
@@ -79,13 +80,18 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Address for HTTP; port 0 takes a free one. With --once, HTTP is off unless this is given.
+    /// Address for HTTP; port 0 takes a free one. At another address than a loopback one keys are asked for; the first is in
+    /// the file admin.key of the data folder. With --once, HTTP is off unless this is given.
     #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
 
     /// Name of the folder's index [default: the folder's name].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<IndexId>,
+
+    /// Who may send requests.
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
 
     #[command(flatten)]
     pub(crate) embedding: EmbeddingArgs,

@@ -4,7 +4,8 @@
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, header::CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::args::DataArgs;
 use crate::backends::BackendArgs;
-use crate::data_dir::{DataDir, Holder};
+use crate::data_dir::{DataDir, Holder, admin_key};
 use crate::embedded::{self, Embedded};
 
 /// Largest answer that is read in-process; far above any page.
@@ -61,7 +62,7 @@ impl Client {
                     base: Url::parse(&url)
                         .with_context(|| format!("{folder} names a strange address, {url}"))?,
                     index: String::new(),
-                    way: Way::Http(reqwest::Client::builder().no_proxy().build()?),
+                    way: Way::Http(http_client(&data.data_dir)?),
                 };
                 client.index = match index {
                     Some(index) => index.as_str().to_owned(),
@@ -188,6 +189,23 @@ impl Client {
         }
         Ok(url)
     }
+}
+
+/// A client that shows the key of this machine, where there is one.
+fn http_client(folder: &std::path::Path) -> anyhow::Result<reqwest::Client> {
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let key = variable("LONGSHORE_API_KEY")
+        .or_else(|| variable("LONGSHORE_ADMIN_KEY"))
+        .or_else(|| std::fs::read_to_string(admin_key(folder)).ok());
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key.as_deref().map(str::trim).filter(|key| !key.is_empty()) {
+        let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+            .context("the API key holds characters that no key has: look at LONGSHORE_API_KEY")?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let client = reqwest::Client::builder().no_proxy().default_headers(headers);
+    Ok(client.build()?)
 }
 
 /// Path and query, which is all of a URL that counts without a socket.

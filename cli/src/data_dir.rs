@@ -136,6 +136,11 @@ impl DataDir {
             .with_context(|| format!("the data folder {} vanished", self.path.display()))
     }
 
+    /// Where the first API key is, when one was needed.
+    pub(crate) fn admin_key(&self) -> PathBuf {
+        admin_key(&self.path)
+    }
+
     /// Tells the other commands where this process listens, and which index they are about.
     pub(crate) fn announce(&self, url: Option<String>, index: &IndexId) -> anyhow::Result<()> {
         let running = Running {
@@ -160,6 +165,11 @@ impl DataDir {
             tracing::debug!(%error, "{name} was not removed");
         }
     }
+}
+
+/// Where the first API key of a data folder is, when one was needed.
+pub(crate) fn admin_key(folder: &Path) -> PathBuf {
+    folder.join("admin.key")
 }
 
 const LEDGER: &str = "ledger.sqlite";

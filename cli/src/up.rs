@@ -10,18 +10,16 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::http;
-use control_plane::http::events::EventsApi;
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
 use control_plane::keeper::Keeper;
 use control_plane::opener::Repairs;
-use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
+use control_plane::upkeep::{UpkeepSettings, old_audit};
 use index_processor::chunk::ChunkSettings;
 use index_processor::conversion::Conversion;
 use index_processor::indexes::{IndexPipelines, LIST_AGE, Recipe};
@@ -244,16 +242,11 @@ impl Up {
             embedded.reporter.clone(),
             tasks.stopping(),
         ));
-        let url = listener
-            .as_ref()
-            .map(TcpListener::local_addr)
-            .transpose()?
-            .map(|at| format!("http://{at}"));
+        let url = match listener {
+            Some(listener) => Some(serve(listener, &embedded, &self.indexes, args, &tasks).await?),
+            None => None,
+        };
         embedded.data.announce(url.clone(), &embedded.index)?;
-        if let Some(listener) = listener {
-            let routes = routes(&embedded, &self.indexes, args);
-            tasks.spawn(http::serve(listener, routes, tasks.stopping()));
-        }
         if let Some(url) = &url {
             for record in self.indexes.records().await? {
                 note(&format!("index {0} · {url}/indexes/{0}/search?q=…", record.id));
@@ -283,15 +276,32 @@ impl Up {
 }
 
 /// The same routes as a control plane's.
-fn routes(embedded: &Embedded, indexes: &Arc<Indexes>, args: &UpArgs) -> Router {
-    let events = EventsApi {
-        intake: Intake {
-            ledger: Arc::clone(&embedded.ledger),
-            indexes: Arc::clone(indexes) as _,
-            nudge: Arc::clone(&embedded.nudge),
-            metrics: Arc::clone(&embedded.metrics),
-        },
-        key: (!args.events_key.is_empty()).then(|| args.events_key.clone()),
+/// Begins to serve; returns where.
+async fn serve(
+    listener: TcpListener,
+    embedded: &Embedded,
+    indexes: &Arc<Indexes>,
+    args: &UpArgs,
+    tasks: &Tasks,
+) -> anyhow::Result<String> {
+    let address = listener.local_addr()?;
+    let (ledger, metrics) = (Arc::clone(&embedded.ledger), Arc::clone(&embedded.metrics));
+    let tls = args.http.tls().await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let file = embedded.data.admin_key();
+    let events_key = (!args.events_key.is_empty()).then(|| args.events_key.clone());
+    let guard = args
+        .http
+        .guard(address, Some(&file), events_key, Arc::clone(&ledger), metrics);
+    let guard = guard.await?;
+    let intake = Intake {
+        ledger: Arc::clone(&ledger),
+        indexes: Arc::clone(indexes) as _,
+        nudge: Arc::clone(&embedded.nudge),
+        metrics: Arc::clone(&embedded.metrics),
     };
-    http::events::router(Arc::new(events)).merge(http::router(embedded.api(Arc::clone(indexes))))
+    let routes = http::guarded(embedded.api(Arc::clone(indexes)), Some(intake), guard);
+    tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));
+    tasks.spawn(old_audit::run(ledger, args.http.audit_kept(), tasks.stopping()));
+    Ok(format!("{scheme}://{address}"))
 }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod approvals;
+pub mod audit;
 pub mod backlog;
 pub mod dead_letters;
 pub mod dependencies;
@@ -10,30 +11,34 @@ pub mod errors;
 pub mod events;
 mod extract;
 pub mod files;
+mod guard;
 pub mod health;
 pub mod index_settings;
 pub mod indexes;
+pub mod keys;
 mod openapi;
 pub mod plan;
 pub mod runs;
 pub mod search;
+mod serve;
+pub mod settings;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
+use axum::Router;
 use prometheus::Registry;
 use shared::circuit::Circuits;
 use shared::circuit::report::Reporter;
 use shared::clock::Clock;
 use shared::ledger::ControlLedger;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::access::Caller;
+pub use self::guard::Guard;
+pub use self::serve::{Tls, serve};
 use crate::indexes::Indexes;
+use crate::intake::accept::Intake;
 use crate::metrics::Metrics;
 
 /// What the handlers work on.
@@ -56,26 +61,30 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
 }
 
-/// The routes. Every one is registered together with its description, so that the OpenAPI document, the access that it
-/// asks for and the router cannot differ.
+/// The routes for requests from within this process, which may do everything.
 pub fn router(api: Arc<Api>) -> Router {
-    let (router, document) = describe().split_for_parts();
-    let document = Arc::new(openapi::finish(document));
-    let (description, _) = OpenApiRouter::new()
-        .routes(routes!(openapi::document))
-        .with_state(document)
-        .split_for_parts();
-    router
-        .with_state(api)
-        .merge(description)
-        .fallback(errors::no_route)
-        .method_not_allowed_fallback(errors::no_method)
-        .layer(Extension(Caller::local()))
+    let guard = Guard::within(Arc::clone(&api.ledger), Arc::clone(&api.metrics));
+    guarded(api, None, guard)
+}
+
+/// The routes behind a guard; with an intake, those where sources report too. Every one is registered together with its
+/// description, so that the OpenAPI document, the access that it asks for and the router cannot differ.
+pub fn guarded(api: Arc<Api>, intake: Option<Intake>, guard: Guard) -> Router {
+    guard::around(all(api, intake), guard)
+}
+
+fn all(api: Arc<Api>, intake: Option<Intake>) -> OpenApiRouter {
+    let routes = describe().with_state(api);
+    match intake {
+        Some(intake) => routes.merge(events::routes(intake)),
+        None => routes,
+    }
 }
 
 /// The operations with their descriptions.
 fn describe() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(openapi::document))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
@@ -101,14 +110,11 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(approvals::one))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::one, keys::revoke))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(audit::list))
 }
 
-/// Serves until told to stop; open requests are finished.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-}
+#[cfg(test)]
+mod tests;

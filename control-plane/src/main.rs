@@ -8,7 +8,6 @@ use std::time::Duration;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
-use control_plane::http::events::EventsApi;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
@@ -18,8 +17,8 @@ use control_plane::metrics::Metrics;
 use control_plane::opener::{IndexOpener, Repairs};
 use control_plane::search::SearchLimits;
 use control_plane::settings::ControlPlaneSettings;
-use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
+use control_plane::upkeep::{UpkeepSettings, old_audit};
 use prometheus::Registry;
 use shared::circuit::report::{self, Reporter};
 use shared::circuit::{Circuits, Dependency};
@@ -61,6 +60,7 @@ fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {
         .webhook(Arc::new(SystemClock))
         .map(drop)
         .map_err(|error| error.to_string())?;
+    settings.http.check()?;
     if !(0.0..=1.0).contains(&settings.upkeep.deletion_guard_share) {
         return Err("--deletion-guard-share is a share from 0 to 1".to_owned());
     }
@@ -81,7 +81,19 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     queue.check().await?;
     let store = settings.vectors.open()?;
     let listener = TcpListener::bind(settings.listen).await?;
-    tracing::info!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let tls = settings.http.tls().await?;
+    let events_key = Some(settings.events.events_key.clone()).filter(|key| !key.is_empty());
+    let guard = settings.http.guard(
+        address,
+        None,
+        events_key,
+        Arc::clone(&ledger),
+        Arc::clone(&metrics),
+    );
+    let guard = guard.await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}");
 
     let owner = service::replica_name("control-plane");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -195,10 +207,6 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         let feed = FeedSettings::new(url.clone(), queue);
         tasks.spawn(feed::run(feed, intake.clone(), tasks.stopping()));
     }
-    let events = Arc::new(EventsApi {
-        intake,
-        key: (!settings.events.events_key.is_empty()).then(|| settings.events.events_key.clone()),
-    });
     let api = Arc::new(Api {
         indexes,
         ledger: Arc::clone(&ledger),
@@ -209,13 +217,18 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         registry,
         metrics: Arc::clone(&metrics),
     });
-    let routes = http::events::router(events).merge(http::router(api));
-    tasks.spawn(http::serve(listener, routes, tasks.stopping()));
+    let routes = http::guarded(api, Some(intake), guard);
+    tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));
     tasks.spawn(checks.run(tasks.stopping()));
     tasks.spawn(report::run(
         circuits,
         Arc::clone(&ledger) as _,
         reporter,
+        tasks.stopping(),
+    ));
+    tasks.spawn(old_audit::run(
+        Arc::clone(&ledger),
+        settings.http.audit_kept(),
         tasks.stopping(),
     ));
     tasks.spawn(dispatcher.run(tasks.stopping()));

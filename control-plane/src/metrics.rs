@@ -42,6 +42,10 @@ pub struct Metrics {
     pub dead_letters: IntCounterVec,
     /// Approvals, by `event`: `opened`, `timer` (nobody decided in time).
     pub approvals: IntCounterVec,
+    /// Requests by `operation` (its id in the OpenAPI document, or `none`) and `class` of the answer's status: `2xx`, `4xx`, …
+    pub http_requests: IntCounterVec,
+    /// Requests that did not get to a handler, by `code` of the problem: `unauthorized`, `forbidden`, `throttled`, `overloaded`, …
+    pub http_refused: IntCounterVec,
     /// Files by `index` and `state`, read from the ledger at scrape time.
     pub files: IntGaugeVec,
     /// PENDING and running files by `index` and `lane`, read at scrape time.
@@ -113,6 +117,16 @@ impl Metrics {
             stale_hits: declare.counter(
                 "longshore_stale_hits_total",
                 "Search hits left out because their claim is not live",
+            )?,
+            http_requests: declare.counters_by(
+                "longshore_http_requests_total",
+                "Requests by operation and class of status",
+                &["operation", "class"],
+            )?,
+            http_refused: declare.counters(
+                "longshore_http_refused_total",
+                "Requests that did not get to a handler, by code",
+                "code",
             )?,
             files: declare.gauges("longshore_files", "Files by index and state", &["index", "state"])?,
             backlog: declare.gauges(

@@ -10,6 +10,7 @@ use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
 use crate::approvals::webhook::{InvalidWebhook, Webhook};
+use crate::http::settings::HttpArgs;
 use crate::search::SearchSettings;
 
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
@@ -56,6 +57,9 @@ pub struct ControlPlaneSettings {
     /// Searches.
     #[command(flatten)]
     pub search: SearchSettings,
+    /// Who may send requests.
+    #[command(flatten)]
+    pub http: HttpArgs,
 
     /// Address for HTTP; port 0 takes a free one, which is logged.
     #[arg(
@@ -166,8 +170,8 @@ impl ApprovalArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
-    /// asked for].
+    /// Secret that senders of events may give in place of an API key with the scope "ingest", as "Authorization: Bearer …", as
+    /// x-longshore-key, or as ?key=….
     #[arg(
         long,
         env = "EVENTS_KEY",

@@ -157,6 +157,15 @@ uuid_id! {
     PointId
 }
 
+uuid_id! {
+    /// An API key. UUIDv7, so that keys are listed in the order in which they were made.
+    KeyId
+}
+uuid_id! {
+    /// An entry of the audit log. UUIDv7.
+    AuditId
+}
+
 impl FileId {
     /// The id of `path` in `index`.
     #[must_use]
@@ -198,6 +207,25 @@ impl ClaimId {
 
 impl RunId {
     /// A new run id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl KeyId {
+    /// The key that is made when there is none yet: the same for every replica, so that only one of them makes it.
+    pub const FIRST: Self = Self(Uuid::from_u128(1));
+
+    /// A new key id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl AuditId {
+    /// A new entry's id.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())

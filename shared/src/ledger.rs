@@ -17,6 +17,7 @@
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
 
 mod approvals;
+mod audit;
 mod breakers;
 mod calls;
 pub mod conformance;
@@ -24,6 +25,7 @@ mod control;
 mod database;
 mod detail;
 mod index_settings;
+mod keys;
 mod migrations;
 pub mod model;
 mod order;
@@ -43,9 +45,11 @@ use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
 pub use approvals::*;
+pub use audit::*;
 pub use breakers::*;
 pub use control::*;
 pub use index_settings::*;
+pub use keys::*;
 pub use types::*;
 pub use usage::*;
 

@@ -19,6 +19,10 @@ use crate::service::Service;
 
 /// The index that tests work with.
 pub const INDEX: &str = "docs";
+/// The key that opens everything.
+pub const ADMIN_KEY: &str = "admin-key-of-the-tests-fleet";
+/// What senders of events know.
+const EVENTS_KEY: &str = "open-sesame";
 /// Longest wait for a fleet to have caught up; it may have to wait for leases and backoffs first.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -111,7 +115,8 @@ impl Fleet {
             ("QDRANT_URL", vectors.url()),
             ("EMBEDDING_BASE_URL", model.url()),
             ("EMBEDDING_MODEL", "test-model".to_owned()),
-            ("EVENTS_KEY", "open-sesame".to_owned()),
+            ("EVENTS_KEY", EVENTS_KEY.to_owned()),
+            ("LONGSHORE_ADMIN_KEY", ADMIN_KEY.to_owned()),
             ("LONGSHORE_LOG", "info".to_owned()),
         ];
         environment.extend(azurite.environment());
@@ -194,9 +199,16 @@ impl Fleet {
     /// When it does not answer with JSON.
     pub fn get(&mut self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.control[0].url()?);
-        Ok(self
-            .runtime
-            .block_on(async { self.http.get(url).send().await?.error_for_status()?.json().await })?)
+        Ok(self.runtime.block_on(async {
+            self.http
+                .get(url)
+                .bearer_auth(ADMIN_KEY)
+                .send()
+                .await?
+                .error_for_status()?
+                .json()
+                .await
+        })?)
     }
 
     /// Posts to the first control plane; status and answer.
@@ -219,11 +231,16 @@ impl Fleet {
         body: String,
     ) -> anyhow::Result<(u16, Value)> {
         let url = format!("{}{path}", self.control[0].url()?);
+        let key = if path.starts_with("/events") {
+            EVENTS_KEY
+        } else {
+            ADMIN_KEY
+        };
         let request = self
             .http
             .request(method, url)
             .header("content-type", content_type)
-            .header("authorization", "Bearer open-sesame")
+            .bearer_auth(key)
             .body(body);
         self.runtime.block_on(async {
             let answer = request.send().await?;

@@ -171,8 +171,10 @@ impl Longshore {
     /// # Errors
     /// When it ends instead.
     pub fn up(&self, docs: &Docs, more: &[&str]) -> anyhow::Result<Up> {
-        let mut args = self.up_args(docs.path(), &["--listen", "127.0.0.1:0"]);
-        args.extend(more.iter().map(|flag| (*flag).to_owned()));
+        let mut args = self.up_args(docs.path(), more);
+        if !more.contains(&"--listen") {
+            args.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
+        }
         let mut child = self
             .command(&args)
             .stdout(Stdio::null())
@@ -194,7 +196,7 @@ impl Longshore {
             Ok(up
                 .log()
                 .split_whitespace()
-                .find(|word| word.starts_with("http://"))
+                .find(|word| word.starts_with("http://") || word.starts_with("https://"))
                 .and_then(|url| url.split("/indexes").next().map(str::to_owned)))
         })?;
         Ok(up)

@@ -11,6 +11,7 @@ use shared::work_message::Lane;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::access::Caller;
 use super::errors::{ApiError, Problem};
 
 /// The process runs.
@@ -76,7 +77,11 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Readiness>
     responses((status = OK, description = "The metrics", body = String, content_type = "text/plain"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
     security(("key" = ["search"]), ("key" = ["ingest"]))
 )]
-pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
+pub(super) async fn metrics(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
+    caller.check_all()?;
     // What is gone must not be shown with its last value.
     api.metrics.files.reset();
     api.metrics.backlog.reset();

@@ -5,9 +5,11 @@
 
 pub(super) mod approvals;
 pub(super) mod attempts;
+pub(super) mod audit;
 pub(super) mod breakers;
 pub(super) mod control;
 pub(super) mod index_settings;
+pub(super) mod keys;
 mod notes;
 pub(super) mod queries;
 pub(super) mod requests;

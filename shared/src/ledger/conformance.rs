@@ -8,6 +8,7 @@ mod breakers;
 mod control;
 mod failures;
 mod index_settings;
+mod keys;
 mod life;
 mod load;
 mod renames;
@@ -97,6 +98,8 @@ where
         index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
             a_claim_names_the_settings_that_it_must_know;
         breakers: reports_replace_those_before, reports_of_the_dead_age;
+        keys: keys_open_until_they_are_revoked, keys_expire_and_say_when_they_were_used,
+            a_rotated_key_has_two_secrets_for_a_while, one_replica_makes_the_first_key, the_audit_log_is_paged_and_forgotten;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Change, Comparison, Ledger, LedgerError, SettingsLedger};
+use super::{AuditLog, Change, Comparison, Keys, Ledger, LedgerError, SettingsLedger};
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, OperationId};
@@ -132,7 +132,7 @@ pub enum Erased {
 
 /// Bookkeeping of the control plane. All calls are atomic.
 #[async_trait]
-pub trait ControlLedger: Ledger + SettingsLedger + super::Approvals {
+pub trait ControlLedger: Ledger + SettingsLedger + super::Approvals + Keys + AuditLog {
     /// Takes or keeps a duty for `lease`, unless another owner's lease on it has not run out. Several control planes share
     /// the background work this way; a duty that two had for a moment does no harm, it only costs twice.
     async fn hold_duty(&self, duty: &str, owner: &str, lease: Duration) -> Result<bool, LedgerError>;

@@ -6,9 +6,11 @@
 
 mod approvals;
 mod attempts;
+mod audit;
 mod breakers;
 mod control;
 mod index_settings;
+mod keys;
 mod requests;
 mod row;
 mod upkeep;
@@ -23,16 +25,18 @@ use uuid::Uuid;
 
 use self::approvals::StoredApproval;
 use self::control::StoredOperation;
+use self::keys::StoredKey;
 use self::row::Row;
 use super::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile, Enqueued,
-    Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState, IndexStats,
-    KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept, Usage,
+    AuditEntry, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile,
+    Enqueued, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState,
+    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    Usage,
 };
 use crate::blob_path::BlobPath;
 use crate::circuit::report::ReportedDependency;
 use crate::clock::{Clock, UnixMillis};
-use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
+use crate::ids::{AuditId, ClaimId, FileId, IndexId, KeyId, OperationId, RunId};
 use crate::work_message::WorkMessage;
 
 /// A ledger in maps, behind one lock. Nothing survives the process.
@@ -55,6 +59,8 @@ struct Tables {
     /// By index and day.
     usage: BTreeMap<(IndexId, i64), Usage>,
     breakers: Vec<ReportedDependency>,
+    keys: BTreeMap<KeyId, StoredKey>,
+    audit: BTreeMap<AuditId, AuditEntry>,
 }
 
 impl ModelLedger {

@@ -10,10 +10,12 @@
 //! `docs/decisions/ledger-in-postgres.md`.
 
 mod approvals;
+mod audit;
 mod breakers;
 mod control;
 mod explain;
 mod index_settings;
+mod keys;
 mod pool;
 mod schema;
 mod session;

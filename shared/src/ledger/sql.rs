@@ -13,9 +13,11 @@
 //!   rolls one of them back, and that one is repeated.
 
 mod approvals;
+mod audit;
 mod breakers;
 mod control;
 mod index_settings;
+mod keys;
 mod protocol;
 mod queries;
 mod upkeep;
@@ -25,9 +27,11 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 pub(super) use approvals::*;
+pub(super) use audit::*;
 pub(super) use breakers::*;
 pub(super) use control::*;
 pub(super) use index_settings::*;
+pub(super) use keys::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use upkeep::*;
@@ -136,5 +140,8 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         BACKLOG,
         LIVE_FILES,
         SPOIL,
+        FIND_KEY,
+        AUDIT,
+        FORGET_AUDIT,
     ]
 }

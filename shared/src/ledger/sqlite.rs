@@ -5,10 +5,12 @@
 //! `synchronous=FULL`: an answered write survives a power cut.
 
 mod approvals;
+mod audit;
 mod breakers;
 mod connection;
 mod control;
 mod index_settings;
+mod keys;
 mod readers;
 mod statements;
 mod usage;

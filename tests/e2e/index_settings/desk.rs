@@ -255,7 +255,7 @@ impl Desk {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        tasks.spawn(http::serve(listener, http::router(api), tasks.stopping()));
+        tasks.spawn(http::serve(listener, http::router(api), None, tasks.stopping()));
         tasks.spawn(worker.run(tasks.stopping()));
         tasks.spawn(dispatcher.run(tasks.stopping()));
         tasks.spawn(keeper.run(tasks.stopping()));

@@ -61,6 +61,9 @@ codes! {
         "Send a valid key as `Authorization: Bearer KEY`; `longshore keys create` makes one.";
     /// The key does not allow this.
     Forbidden = "forbidden", FORBIDDEN, "Use a key with the scope, or for the index, that the detail names.";
+    /// The request is addressed to a name that is not this machine's.
+    ForeignHost = "foreign_host", FORBIDDEN,
+        "Without keys only requests to `localhost` are answered, so that no web page can send any; use that name, or start the service with keys.";
     /// There is nothing at this address.
     NotFound = "not_found", NOT_FOUND, "See `/openapi.json` for the addresses that there are.";
     /// There is no index of this name.
@@ -75,6 +78,8 @@ codes! {
     RunNotFound = "run_not_found", NOT_FOUND, "`GET /indexes/{index}/runs` lists the newest.";
     /// There is no such approval.
     ApprovalNotFound = "approval_not_found", NOT_FOUND, "`GET /approvals` lists those that there are.";
+    /// There is no such API key.
+    KeyNotFound = "key_not_found", NOT_FOUND, "`GET /apiKeys` lists those that there are.";
     /// The address does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Use a method that the `Allow` header names.";
     /// The request does not fit the state that something is in.
@@ -101,11 +106,18 @@ codes! {
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "Send less at a time; the detail names the limit.";
     /// The content type is not accepted here.
     UnsupportedType = "unsupported_type", UNSUPPORTED_MEDIA_TYPE, "Send one of the content types that the detail names.";
+    /// The key sends too many requests.
+    Throttled = "throttled", TOO_MANY_REQUESTS, "Wait for as long as `Retry-After` says; send less at a time, or raise `--rate-per-key`.";
     /// Something failed that should not have.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Report it with the request id; the log of the service has the rest.";
     /// The index cannot be opened now.
     IndexUnusable = "index_unusable", SERVICE_UNAVAILABLE,
         "The detail says which of its settings, source, model or collection cannot be used from here.";
+    /// The service works on as many requests as it takes.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Try again after `Retry-After`; add replicas, or raise `--max-requests`.";
+    /// The request took too long.
+    TimedOut = "timed_out", SERVICE_UNAVAILABLE,
+        "Look whether it was done; repeat it when not. `--request-timeout-seconds` is the limit.";
     /// The ledger does not answer.
     LedgerUnavailable = "ledger_unavailable", SERVICE_UNAVAILABLE, "Try again; look at the database when it lasts.";
     /// The vector store does not answer.

@@ -1,5 +1,7 @@
 //! The ledger as one process sees it: through a line that fails.
 
+mod keys;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
