@@ -175,7 +175,7 @@ async fn the_webhook_is_told_until_it_listens() {
     let routes = Router::new()
         .route("/hook", post(receive))
         .with_state(endpoint.clone());
-    tasks.spawn(crate::http::serve(listener, routes, tasks.stopping()));
+    tasks.spawn(crate::http::serve(listener, routes, None, tasks.stopping()));
 
     // "secret" in Base64.
     let secret = Secret::new("whsec_c2VjcmV0");

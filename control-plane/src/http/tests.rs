@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use prometheus::Registry;
 use serde_json::Value;
+use shared::circuit::Circuits;
+use shared::circuit::report::Reporter;
 use shared::clock::{Clock, SystemClock};
 use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
@@ -53,6 +55,11 @@ pub(super) fn routes() -> (OpenApiRouter, Arc<dyn ControlLedger>, Arc<Metrics>) 
         ledger: Arc::clone(&ledger),
         nudge,
         clock,
+        circuits: Circuits::default(),
+        reporter: Reporter {
+            process: "desk".to_owned(),
+            role: "desk".to_owned(),
+        },
         registry,
         metrics: Arc::clone(&metrics),
     };
