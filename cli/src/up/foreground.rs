@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use control_plane::indexes::Indexes;
-use control_plane::reconcile::Plan;
+use control_plane::reconcile::{ASKED, Plan};
 use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::ledger::{FileFilter, IndexRecord, IndexState};
@@ -51,7 +51,7 @@ impl View<'_> {
         let started = Instant::now();
         let mut unchanged = None;
         loop {
-            let scan = self.scan().await?;
+            let scan = self.scan(ASKED).await?;
             // What the first comparison found; the later ones only prove the end.
             let unchanged = &*unchanged.get_or_insert(scan.unchanged);
             // A comparison that finds nothing new, with nothing left to do, is the proof.
@@ -82,7 +82,7 @@ impl View<'_> {
     pub(super) async fn follow(&self, tasks: &Tasks) -> anyhow::Result<u8> {
         let started = Instant::now();
         let stop = tasks.stopping();
-        let scan = self.scan().await?;
+        let scan = self.scan("scan").await?;
         if scan.changes > 0 || backlog(&self.numbers().await?) > 0 {
             self.catch_up(tasks, None).await?;
         }
@@ -119,13 +119,13 @@ impl View<'_> {
 
     /// Compares every index with its source. The folder that `up` was given must be there; an index that is made from
     /// something else may fail, and is compared again later.
-    async fn scan(&self) -> anyhow::Result<Scan> {
+    async fn scan(&self, reason: &'static str) -> anyhow::Result<Scan> {
         let mut scan = Scan::default();
         for record in self.indexes.records().await? {
             if record.state == IndexState::Deleting {
                 continue;
             }
-            match self.compare(&record).await {
+            match self.compare(&record, reason).await {
                 Ok(plan) => {
                     scan.changes += plan.changes.len();
                     scan.unchanged.insert(record.id, plan.unchanged as u64);
@@ -140,9 +140,9 @@ impl View<'_> {
         Ok(scan)
     }
 
-    async fn compare(&self, record: &IndexRecord) -> anyhow::Result<Plan> {
+    async fn compare(&self, record: &IndexRecord, reason: &'static str) -> anyhow::Result<Plan> {
         match &self.indexes.of_record(record).await?.reconciler {
-            Some(reconciler) => Ok(reconciler.everything("scan").await?),
+            Some(reconciler) => Ok(reconciler.everything(reason).await?),
             None => Ok(Plan::default()),
         }
     }

@@ -3,9 +3,7 @@ use std::collections::BTreeSet;
 use utoipa::PartialSchema;
 
 use super::*;
-use crate::index_settings::{
-    ApprovalSettings, Budget, Chunking, FileRules, IndexSettings, Limits, RetrySettings,
-};
+use crate::index_settings::{ApprovalSettings, Budget, Chunking, FileRules, IndexSettings, Limits};
 
 /// The names of a type's fields, as its description for the OpenAPI document has them.
 fn properties<T: PartialSchema>() -> Vec<String> {
@@ -22,7 +20,6 @@ fn every_setting_is_in_the_table_and_nothing_else() {
         ("chunking", properties::<Chunking>()),
         ("approval", properties::<ApprovalSettings>()),
         ("budget", properties::<Budget>()),
-        ("retry", properties::<RetrySettings>()),
     ];
     let mut settings = BTreeSet::new();
     for name in properties::<IndexSettings>() {
