@@ -151,6 +151,7 @@ impl Embedded {
             settings: serde_json::to_value(&self.settings)?,
             created_at: 0,
             comparison: None,
+            role: shared::ledger::Role::Live,
         };
         let index = Index {
             record,

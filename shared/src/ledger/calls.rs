@@ -4,6 +4,7 @@
 //! change: a line of history, files that waited, the total of a run.
 
 pub(super) mod attempts;
+pub(super) mod catalog;
 pub(super) mod control;
 mod notes;
 pub(super) mod queries;

@@ -3,6 +3,7 @@
 //! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
+mod catalog;
 mod control;
 mod failures;
 mod life;
@@ -86,6 +87,9 @@ where
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        catalog: a_generation_is_built_beside_the_live_one, a_build_takes_over_when_nothing_is_lost,
+            what_stands_in_the_way_is_named, a_build_is_rolled_back, a_swap_is_undone, a_retired_generation_goes_in_time,
+            the_whole_family_is_paused_and_goes, progress_is_kept;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

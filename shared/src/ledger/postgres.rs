@@ -9,6 +9,7 @@
 //! There is no group commit as on SQLite: PostgreSQL writes the log of sessions that commit together with one flush. See
 //! `docs/decisions/ledger-in-postgres.md`.
 
+mod catalog;
 mod control;
 mod explain;
 mod pool;

@@ -12,6 +12,7 @@
 //!   row comes last. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
 //!   rolls one of them back, and that one is repeated.
 
+mod catalog;
 mod control;
 mod protocol;
 mod queries;
@@ -20,6 +21,7 @@ mod upkeep;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+pub(super) use catalog::*;
 pub(super) use control::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;

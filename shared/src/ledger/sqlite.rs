@@ -4,6 +4,7 @@
 //! connections (`readers`) and see every write that was answered. The database is in WAL mode with
 //! `synchronous=FULL`: an answered write survives a power cut.
 
+mod catalog;
 mod connection;
 mod control;
 mod readers;

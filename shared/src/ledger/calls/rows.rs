@@ -96,7 +96,7 @@ pub(super) fn history(c: &mut Columns<'_>) -> DbResult<HistoryEntry> {
     })
 }
 
-/// Columns of `INDEX`.
+/// Columns of `index_columns!`.
 pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
     Ok(IndexRecord {
         id: c.text()?,
@@ -104,6 +104,7 @@ pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
         settings: c.json()?,
         created_at: c.value()?,
         comparison: c.json_or_null()?,
+        role: c.text()?,
     })
 }
 
