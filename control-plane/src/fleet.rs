@@ -9,11 +9,11 @@ use shared::blob_path::BlobPath;
 use shared::blobs::BlobError;
 use shared::clock::Clock;
 use shared::embedder::bm25::Bm25;
-use shared::embedder::openai::OpenAiEmbedder;
 use shared::ids::IndexId;
 use shared::index_parts::PartsOpener;
 use shared::index_settings::{IndexSettings, ModelSettings};
 use shared::ledger::{ControlLedger, IndexRecord};
+use shared::models::WantedModel;
 use tokio::sync::{Mutex, Notify};
 
 use crate::duties::Duties;
@@ -104,20 +104,10 @@ impl Opener for FleetOpener {
         if let Err(error @ (BlobError::Unavailable(_) | BlobError::Denied(_))) = source.head(&probe).await {
             bail!("the source {} cannot be used: {error}", wanted.source);
         }
-        let embedding = match self.parts.embedding() {
-            Some(own) if wanted.embedding => {
-                let embedder = OpenAiEmbedder::new(own.clone())?;
-                let dimensions = tokio::time::timeout(PROBE, embedder.probe())
-                    .await
-                    .context("the embedding model does not answer")??;
-                Some(ModelSettings {
-                    url: own.base_url.clone(),
-                    model: own.model.clone(),
-                    dimensions,
-                    azure_api_version: own.azure_api_version.clone(),
-                })
-            }
-            Some(_) | None => None,
+        let embedding = if wanted.embedding && self.parts.models().own().is_some() {
+            Some(self.settle_model(&WantedModel::default()).await?)
+        } else {
+            None
         };
         Ok(IndexSettings {
             prefix: wanted.prefix.clone(),
@@ -126,7 +116,20 @@ impl Opener for FleetOpener {
         })
     }
 
+    async fn settle_model(&self, wanted: &WantedModel) -> anyhow::Result<ModelSettings> {
+        let settled = tokio::time::timeout(PROBE, self.parts.models().settle(wanted));
+        Ok(settled.await.context("the embedding model does not answer")??)
+    }
+
+    async fn publish(&self, live: &IndexId) -> anyhow::Result<()> {
+        Ok(self.parts.store().swap_alias(live, live.generation()).await?)
+    }
+
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()> {
-        Ok(self.parts.store().drop_index(index).await?)
+        Ok(self
+            .parts
+            .store()
+            .drop_generation(index, index.generation())
+            .await?)
     }
 }

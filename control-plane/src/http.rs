@@ -7,6 +7,7 @@ pub mod errors;
 pub mod events;
 mod extract;
 pub mod files;
+pub mod generations;
 pub mod health;
 pub mod indexes;
 mod openapi;
@@ -75,6 +76,11 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(indexes::one, indexes::delete))
         .routes(routes!(indexes::pause))
         .routes(routes!(indexes::resume))
+        .routes(routes!(generations::list, generations::begin))
+        .routes(routes!(generations::drop_one))
+        .routes(routes!(generations::swap))
+        .routes(routes!(generations::roll_back))
+        .routes(routes!(generations::undo))
         .routes(routes!(search::by_url, search::by_body))
         .routes(routes!(files::list))
         .routes(routes!(files::one))

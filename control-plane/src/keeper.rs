@@ -17,7 +17,7 @@ use crate::indexes::{Indexes, Opener};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Processors look at an index's record every few seconds. Its points are removed only when each of them must have seen that
 /// it is going; one that comes later finds no row to claim.
-const NOTICE: Duration = Duration::from_secs(15);
+pub const NOTICE: Duration = Duration::from_secs(15);
 /// Rows removed per transaction.
 const ERASE_BATCH: u32 = 1000;
 /// Longest wait for an index's repairs to end.
@@ -41,6 +41,7 @@ impl Keeper {
         loop {
             match self.indexes.records().await {
                 Ok(records) => {
+                    self.indexes.keep_open(&records).await;
                     self.look(&records, &mut kept, &mut going).await;
                 }
                 Err(error) => tracing::warn!(%error, "the list of indexes cannot be read, trying again"),

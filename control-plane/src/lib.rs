@@ -7,6 +7,7 @@
 pub mod dispatch;
 pub mod duties;
 pub mod fleet;
+pub mod generations;
 pub mod http;
 pub mod indexes;
 pub mod intake;

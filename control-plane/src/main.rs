@@ -8,6 +8,7 @@ use std::time::Duration;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::fleet::FleetOpener;
+use control_plane::generations::Generations;
 use control_plane::http::events::EventsApi;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
@@ -23,6 +24,7 @@ use prometheus::Registry;
 use shared::clock::{Clock, SystemClock};
 use shared::index_parts::PartsOpener;
 use shared::ledger::{ControlLedger, SweepPolicy};
+use shared::models::Models;
 use shared::queue::rabbit::FeedSettings;
 use shared::service;
 use shared::settings::Loaded;
@@ -62,6 +64,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let Loaded {
         args: settings,
         sources,
+        models: named,
         ..
     } = loaded;
     let registry = Registry::new();
@@ -80,7 +83,12 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
     let opener = FleetOpener {
-        parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
+        parts: PartsOpener::new(
+            store,
+            sources,
+            Models::new(settings.embedding.settings(), named),
+            tasks.clone(),
+        ),
         ledger: Arc::clone(&ledger),
         guard: DeletionGuard {
             files: settings.upkeep.deletion_guard_files,
@@ -130,6 +138,14 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         ledger: Arc::clone(&ledger),
         duties: Arc::clone(&duties),
     };
+    let generations = Generations {
+        indexes: Arc::clone(&indexes),
+        ledger: Arc::clone(&ledger),
+        duties: Arc::clone(&duties),
+        nudge: Arc::clone(&nudge),
+        settings: settings.generations.settings(),
+        metrics: Arc::clone(&metrics),
+    };
     let intake = Intake {
         ledger: Arc::clone(&ledger),
         indexes: Arc::clone(&indexes) as _,
@@ -163,6 +179,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));
+    tasks.spawn(generations.run(tasks.stopping()));
     tasks.spawn(dead_letters::run(
         Arc::clone(&queue),
         ledger,

@@ -15,6 +15,7 @@ use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use shared::clock::SystemClock;
 use shared::index_parts::PartsOpener;
+use shared::models::Models;
 use shared::queue::Queue;
 use shared::service::{self, health};
 use shared::settings::Loaded;
@@ -55,6 +56,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let Loaded {
         args: settings,
         sources,
+        models: named,
         ..
     } = loaded;
     let registry = Registry::new();
@@ -77,7 +79,12 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let models = Tasks::new();
     let pipelines = FleetPipelines::new(
         Arc::clone(&ledger) as _,
-        PartsOpener::new(Arc::clone(&store), sources, embedding, models.clone()),
+        PartsOpener::new(
+            Arc::clone(&store),
+            sources,
+            Models::new(embedding, named),
+            models.clone(),
+        ),
         Arc::clone(&conversion),
         PipelineSettings {
             max_file_bytes: settings.work.max_file_size << 20,

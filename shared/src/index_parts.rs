@@ -10,16 +10,14 @@ use crate::blobs::{self, Blobs};
 use crate::embedder::Embedder;
 use crate::embedder::batching::Batcher;
 use crate::embedder::bm25::Bm25;
-use crate::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
+use crate::embedder::openai::OpenAiEmbedder;
 use crate::index_settings::{IndexSettings, ModelSettings};
 use crate::ledger::IndexRecord;
+use crate::models::Models;
 use crate::settings::SourceOptions;
 use crate::shutdown::Tasks;
 use crate::vectors::Vectors;
 use crate::vectors::qdrant::QdrantStore;
-
-/// The generation of an index's collection. Another model will make another one.
-const GENERATION: u32 = 1;
 
 /// An index's parts.
 pub struct IndexParts {
@@ -39,11 +37,14 @@ pub struct IndexParts {
 pub struct PartsOpener {
     store: Arc<QdrantStore>,
     sources: SourceOptions,
-    embedding: Option<EmbeddingSettings>,
+    models: Models,
     tasks: Tasks,
     open_sources: Mutex<HashMap<Source, Arc<dyn Blobs>>>,
-    open_models: Mutex<HashMap<usize, Arc<dyn Embedder>>>,
+    /// By address, name, size, and whether they are shortened.
+    open_models: Mutex<HashMap<ModelKey, Arc<dyn Embedder>>>,
 }
+
+type ModelKey = (String, String, usize, Option<u32>);
 
 /// Why an index cannot be opened; the text says what to change.
 pub type PartsError = Box<dyn std::error::Error + Send + Sync>;
@@ -54,13 +55,13 @@ impl PartsOpener {
     pub fn new(
         store: Arc<QdrantStore>,
         sources: SourceOptions,
-        embedding: Option<EmbeddingSettings>,
+        models: impl Into<Models>,
         tasks: Tasks,
     ) -> Self {
         Self {
             store,
             sources,
-            embedding,
+            models: models.into(),
             tasks,
             open_sources: Mutex::default(),
             open_models: Mutex::default(),
@@ -73,10 +74,10 @@ impl PartsOpener {
         &self.store
     }
 
-    /// The model of this process.
+    /// The models of this process.
     #[must_use]
-    pub fn embedding(&self) -> Option<&EmbeddingSettings> {
-        self.embedding.as_ref()
+    pub fn models(&self) -> &Models {
+        &self.models
     }
 
     /// Opens the parts of an index.
@@ -92,7 +93,7 @@ impl PartsOpener {
             None => None,
         };
         let size = settings.embedding.as_ref().map(|model| model.dimensions);
-        let vectors = self.store.open(&record.id, GENERATION, size).await?;
+        let vectors = self.store.open(&record.id, record.id.generation(), size).await?;
         Ok(IndexParts {
             settings,
             blobs,
@@ -117,23 +118,30 @@ impl PartsOpener {
         Ok(blobs)
     }
 
-    /// The model, if it is the one that this process is set up for: keys are sent to no other address.
+    /// The model, if this process knows its address: keys are sent to no other.
     async fn model(&self, wanted: &ModelSettings) -> Result<Arc<dyn Embedder>, PartsError> {
-        let same = |own: &&EmbeddingSettings| own.base_url == wanted.url && own.model == wanted.model;
-        let Some(own) = self.embedding.as_ref().filter(same) else {
+        let Some(settings) = self.models.of_index(wanted) else {
             return Err(format!(
-                "it was made with the model {} at {}, which is not what EMBEDDING_MODEL and EMBEDDING_BASE_URL say here",
+                "it was made with the model {} at {}, which neither EMBEDDING_BASE_URL and EMBEDDING_MODEL nor a table \
+                 [models.NAME] of the settings file name here",
                 wanted.model, wanted.url
             )
             .into());
         };
+        let key = (
+            wanted.url.clone(),
+            wanted.model.clone(),
+            wanted.dimensions,
+            wanted.shortened_to,
+        );
         let mut open = self.open_models.lock().await;
-        if let Some(embedder) = open.get(&wanted.dimensions) {
+        if let Some(embedder) = open.get(&key) {
             return Ok(Arc::clone(embedder));
         }
-        let openai = OpenAiEmbedder::new(own.clone())?.expecting(wanted.dimensions);
-        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(Arc::new(openai), own.into(), &self.tasks));
-        open.insert(wanted.dimensions, Arc::clone(&embedder));
+        let openai = OpenAiEmbedder::new(settings.clone())?.expecting(wanted.dimensions);
+        let batches = (&settings).into();
+        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(Arc::new(openai), batches, &self.tasks));
+        open.insert(key, Arc::clone(&embedder));
         Ok(embedder)
     }
 }

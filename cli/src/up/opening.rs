@@ -120,6 +120,7 @@ async fn ask_model(settings: &EmbeddingSettings) -> anyhow::Result<ModelSettings
         model: settings.model.clone(),
         dimensions,
         azure_api_version: settings.azure_api_version.clone(),
+        shortened_to: None,
     })
 }
 

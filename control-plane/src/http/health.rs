@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::file_state::FileState;
+use shared::ledger::{IndexRecord, Role};
 use shared::work_message::Lane;
 use utoipa::ToSchema;
 
@@ -82,42 +83,79 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResp
     api.metrics.backlog.reset();
     api.metrics.oldest_pending_seconds.reset();
     api.metrics.completeness.reset();
+    api.metrics.generations.reset();
+    api.metrics.generation_progress.reset();
     for record in api.indexes.records().await? {
-        let index = record.id.as_str();
-        let stats = api.ledger.stats(&record.id).await?;
-        for state in FileState::ALL {
-            let count = stats.by_state.get(&state).copied().unwrap_or(0);
-            api.metrics
-                .files
-                .with_label_values(&[index, state.name()])
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-        for lane in Lane::ALL {
-            api.metrics
-                .backlog
-                .with_label_values(&[index, lane.name()])
-                .set(0);
-        }
-        let age = stats
-            .oldest_pending_at
-            .map_or(0, |at| (api.clock.now() - at).max(0) / 1000);
+        let index = record.id.base_str();
         api.metrics
-            .oldest_pending_seconds
-            .with_label_values(&[index])
-            .set(age);
-        if let Some(comparison) = &record.comparison {
-            api.metrics
-                .completeness
-                .with_label_values(&[index])
-                .set(comparison.completeness());
+            .generations
+            .with_label_values(&[index, record.role.name()])
+            .inc();
+        match record.role {
+            Role::Live => live(&api, &record).await?,
+            Role::Building => building(&api, &record).await?,
+            Role::Retired | Role::Dropping => {}
         }
     }
     for lane in api.ledger.backlog().await? {
+        // The generations of an index together: the same workers do both.
         api.metrics
             .backlog
-            .with_label_values(&[lane.index.as_str(), lane.lane.name()])
-            .set(i64::try_from(lane.pending + lane.running).unwrap_or(i64::MAX));
+            .with_label_values(&[lane.index.base_str(), lane.lane.name()])
+            .add(i64::try_from(lane.pending + lane.running).unwrap_or(i64::MAX));
     }
 
     Ok(shared::service::health::text(&api.registry))
+}
+
+/// Sets the gauges of what search shows.
+async fn live(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
+    let index = record.id.base_str();
+    let stats = api.ledger.stats(&record.id).await?;
+    for state in FileState::ALL {
+        let count = stats.by_state.get(&state).copied().unwrap_or(0);
+        api.metrics
+            .files
+            .with_label_values(&[index, state.name()])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    for lane in Lane::ALL {
+        // Shown also when there is nothing to do.
+        api.metrics
+            .backlog
+            .with_label_values(&[index, lane.name()])
+            .add(0);
+    }
+    let age = stats
+        .oldest_pending_at
+        .map_or(0, |at| (api.clock.now() - at).max(0) / 1000);
+    api.metrics
+        .oldest_pending_seconds
+        .with_label_values(&[index])
+        .set(age);
+    if let Some(comparison) = &record.comparison {
+        api.metrics
+            .completeness
+            .with_label_values(&[index])
+            .set(comparison.completeness());
+    }
+    Ok(())
+}
+
+/// Sets the gauge of a build.
+#[expect(clippy::cast_precision_loss, reason = "a share needs no more than 52 bits")]
+async fn building(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
+    let stats = api.ledger.stats(&record.id).await?;
+    let known: u64 = stats.by_state.values().sum();
+    let settled = known.saturating_sub(stats.backlog);
+    let share = if known == 0 {
+        0.0
+    } else {
+        settled as f64 / known as f64
+    };
+    api.metrics
+        .generation_progress
+        .with_label_values(&[record.id.base_str()])
+        .set(share);
+    Ok(())
 }

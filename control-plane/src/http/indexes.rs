@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
 use shared::ids::IndexId;
-use shared::ledger::{IndexRecord, IndexState, IndexStats};
+use shared::ledger::{IndexRecord, IndexState, IndexStats, Role};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -30,6 +30,25 @@ pub struct IndexStatus {
     /// the first comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<f64>,
+    /// Which of its generations this is, from 1; what is shown of an index is its live generation.
+    #[serde(default = "first")]
+    pub generation: u32,
+    /// Its other generations: one that is being built, one that is kept for an undo, those on their way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherGeneration>,
+}
+
+fn first() -> u32 {
+    1
+}
+
+/// A generation beside the one that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OtherGeneration {
+    /// Its number.
+    pub number: u32,
+    /// What it is for.
+    pub role: Role,
 }
 
 /// An index on its way out.
@@ -43,15 +62,39 @@ pub struct IndexGoing {
 
 impl Api {
     async fn status(&self, index: IndexRecord) -> Result<IndexStatus, ApiError> {
+        let all = self.indexes.records().await?;
+        self.status_among(index, &all).await
+    }
+
+    async fn status_among(
+        &self,
+        mut index: IndexRecord,
+        all: &[IndexRecord],
+    ) -> Result<IndexStatus, ApiError> {
         let stats = self.ledger.stats(&index.id).await?;
         let completeness = index
             .comparison
             .as_ref()
             .map(shared::ledger::Comparison::completeness);
+        let generation = index.id.generation();
+        let others = all
+            .iter()
+            .filter(|other| other.id != index.id && other.id.base_str() == index.id.base_str())
+            .map(|other| OtherGeneration {
+                number: other.id.generation(),
+                role: other.role,
+            })
+            .collect();
+        if index.role == Role::Live {
+            // By the name that people know, and that stands for it.
+            index.id = index.id.base();
+        }
         Ok(IndexStatus {
             index,
             stats,
             completeness,
+            generation,
+            others,
         })
     }
 }
@@ -69,9 +112,10 @@ pub(super) async fn list(
     caller: Caller,
 ) -> Result<Json<Vec<IndexStatus>>, ApiError> {
     let mut all = Vec::new();
-    let seen = |record: &IndexRecord| caller.sees(&record.id);
-    for index in api.indexes.records().await?.into_iter().filter(seen) {
-        all.push(api.status(index).await?);
+    let records = api.indexes.records().await?;
+    let seen = |record: &&IndexRecord| record.role == Role::Live && caller.sees(&record.id);
+    for index in records.iter().filter(seen) {
+        all.push(api.status_among(index.clone(), &records).await?);
     }
     Ok(Json(all))
 }
@@ -108,6 +152,14 @@ pub(super) async fn create(
     Body(mut wanted): Body<NewIndex>,
 ) -> Result<impl IntoResponse, ApiError> {
     caller.check(&wanted.name)?;
+    if wanted.name.generation() > 1 {
+        let detail = format!(
+            "{} is the name of a generation: POST /indexes/{}/generations makes one",
+            wanted.name,
+            wanted.name.base()
+        );
+        return Err(ApiError::bad_request(detail));
+    }
     let Some(opener) = api.indexes.opener() else {
         let detail = "this process serves one index; make others with a control plane";
         return Err(ApiError::new(ErrorCode::NotHere, detail));
@@ -122,9 +174,11 @@ pub(super) async fn create(
         .records()
         .await?
         .into_iter()
-        .find(|record| record.id == wanted.name);
+        .filter(|record| record.id.base_str() == wanted.name.as_str())
+        // The live one decides; what is left of an index without one is on its way out.
+        .max_by_key(|record| record.role == Role::Live);
     if let Some(record) = &before
-        && record.state == IndexState::Deleting
+        && (record.state == IndexState::Deleting || record.role != Role::Live)
     {
         let detail = format!(
             "index {} is being deleted; ask again when it is gone",
@@ -187,7 +241,7 @@ pub(super) async fn resume(
 }
 
 async fn set_active(api: &Api, index: &str, active: bool) -> Result<Json<IndexStatus>, ApiError> {
-    let record = api.record(index).await?;
+    let record = api.whole(index).await?;
     if record.state == IndexState::Deleting {
         let detail = format!("index {index} is being deleted");
         return Err(ApiError::new(ErrorCode::IndexDeleting, detail));
@@ -214,7 +268,8 @@ pub(super) async fn delete(
         let detail = "this process serves one index; stop it and remove its data folder instead";
         return Err(ApiError::new(ErrorCode::NotHere, detail));
     }
-    let record = api.record(&index).await?;
+    let mut record = api.whole(&index).await?;
+    record.id = record.id.base();
     api.ledger.delete_index(&record.id).await?;
     Ok((
         StatusCode::ACCEPTED,
@@ -228,9 +283,24 @@ pub(super) async fn delete(
 impl Api {
     /// The record of the index that a URL names.
     pub(super) async fn record(&self, name: &str) -> Result<IndexRecord, ApiError> {
-        let id =
-            IndexId::new(name).map_err(|error| ApiError::new(ErrorCode::IndexNotFound, error.to_string()))?;
-        Ok(self.indexes.record(&id).await?)
+        let first = name.strip_suffix("~1");
+        let id = IndexId::new(first.unwrap_or(name))
+            .map_err(|error| ApiError::new(ErrorCode::IndexNotFound, error.to_string()))?;
+        Ok(match first {
+            Some(_) => self.indexes.generation(&id).await?,
+            None => self.indexes.record(&id).await?,
+        })
+    }
+
+    /// The record of the index that a URL names, which may not name one of its generations: for what is done to all of them.
+    pub(super) async fn whole(&self, name: &str) -> Result<IndexRecord, ApiError> {
+        if let Some((base, _)) = name.split_once('~') {
+            let detail = format!(
+                "this is done to an index with all its generations: name {base} alone, without ~ and number"
+            );
+            return Err(ApiError::bad_request(detail));
+        }
+        self.record(name).await
     }
 
     /// The index that a URL names, open.

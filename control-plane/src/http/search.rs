@@ -1,17 +1,25 @@
 //! `GET /indexes/{index}/search?q=…&mode=…&limit=…` and `POST` with the same as JSON.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use shared::vectors::SearchMode;
+use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use super::Api;
 use super::errors::{ApiError, Problem};
 use super::extract::{Body, Path, Query};
+use crate::keeper::NOTICE;
 use crate::search::{SearchAnswer, SearchQuery};
+
+/// A generation that was dropped is there for at least so long.
+const SURELY_THERE: Duration = NOTICE.saturating_sub(Duration::from_secs(5));
+/// Searches that are made again because their generation was dropped.
+const MOST_REPEATS: u32 = 2;
 
 /// The query string of a search.
 #[derive(Deserialize, IntoParams)]
@@ -42,13 +50,12 @@ pub(super) async fn by_url(
     Path(index): Path<String>,
     Query(query): Query<UrlQuery>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    let index = api.index(&index).await?;
     let wanted = SearchQuery {
         query: query.q,
         mode: query.mode,
         limit: query.limit.unwrap_or(10),
     };
-    Ok(Json(index.search.search(&wanted).await?))
+    Ok(Json(api.search(&index, &wanted).await?))
 }
 
 /// Searches.
@@ -66,6 +73,25 @@ pub(super) async fn by_body(
     Path(index): Path<String>,
     Body(wanted): Body<SearchQuery>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    let index = api.index(&index).await?;
-    Ok(Json(index.search.search(&wanted).await?))
+    Ok(Json(api.search(&index, &wanted).await?))
+}
+
+impl Api {
+    /// Searches the generation that is live when the search begins, and no other: one that is replaced meanwhile stays
+    /// whole, and one that is dropped does so for a while. A search that took longer than that is made again.
+    async fn search(&self, name: &str, wanted: &SearchQuery) -> Result<SearchAnswer, ApiError> {
+        let mut repeats = 0;
+        loop {
+            let began = Instant::now();
+            let index = self.index(name).await?;
+            let answer = index.search.search(wanted).await;
+            if began.elapsed() < SURELY_THERE || repeats == MOST_REPEATS {
+                return Ok(answer?);
+            }
+            if self.indexes.is_kept(&index.record).await? {
+                return Ok(answer?);
+            }
+            repeats += 1;
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub struct Family {
 }
 
 /// Why a build was rolled back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BuildFailure {
     /// The generation that was being built.
     pub generation: IndexId,

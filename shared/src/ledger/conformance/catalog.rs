@@ -5,8 +5,7 @@ use serde_json::json;
 use super::{Checked, Desk, NONE, change, index_id, ms, path, replace};
 use crate::ids::IndexId;
 use crate::ledger::{
-    Begun, CommitChange, Comparison, Erased, Family, IndexRecord, IndexState, Lag, LedgerError,
-    Role,
+    Begun, CommitChange, Comparison, Erased, Family, IndexRecord, IndexState, Lag, LedgerError, Role,
 };
 use crate::retry::Failure;
 
