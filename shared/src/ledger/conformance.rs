@@ -89,7 +89,7 @@ where
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
         catalog: a_generation_is_built_beside_the_live_one, a_build_takes_over_when_nothing_is_lost,
             what_stands_in_the_way_is_named, a_build_is_rolled_back, a_swap_is_undone, a_retired_generation_goes_in_time,
-            the_whole_family_is_paused_and_goes, progress_is_kept;
+            the_whole_family_is_paused_and_goes, progress_is_kept, one_of_many_decides_on_a_family;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

@@ -1,5 +1,6 @@
 //! Generations: begun, swapped, rolled back, undone, dropped.
 
+use futures::future::join_all;
 use serde_json::json;
 
 use super::{Checked, Desk, NONE, change, index_id, ms, path, replace};
@@ -52,6 +53,11 @@ impl Desk {
         let all = self.ledger.families().await?;
         let found = all.into_iter().find(|family| family.name == self.index);
         Ok(found.unwrap_or_else(|| panic!("{} has no family", self.index)))
+    }
+
+    async fn family_live(&self) -> Result<IndexId, LedgerError> {
+        let live = self.ledger.ensure_index(&self.index, &json!({})).await?;
+        Ok(live.id)
     }
 
     async fn swap(&self, next: &IndexId) -> Result<bool, LedgerError> {
@@ -444,5 +450,69 @@ pub(super) async fn progress_is_kept(desk: &Desk) -> Checked {
     assert_eq!(desk.family().await?.alias, None, "it is not live");
     desk.ledger.note_alias(&desk.index, &desk.index).await?;
     assert_eq!(desk.family().await?.alias, Some(desk.index.clone()));
+    Ok(())
+}
+
+pub(super) async fn one_of_many_decides_on_a_family(desk: &Desk) -> Checked {
+    const CALLERS: usize = 6;
+    let count = |answers: Vec<Result<bool, LedgerError>>| -> Result<usize, LedgerError> {
+        let won: Result<Vec<bool>, LedgerError> = answers.into_iter().collect();
+        Ok(won?.into_iter().filter(|won| *won).count())
+    };
+    let settings = json!({});
+    for _ in 0..3 {
+        let live = desk.family_live().await?;
+        let begun =
+            join_all((0..CALLERS).map(|_| desk.ledger.begin_generation(&desk.index, &settings))).await;
+        let begun: Result<Vec<Begun>, LedgerError> = begun.into_iter().collect();
+        let begun = begun?
+            .into_iter()
+            .filter(|begun| matches!(begun, Begun::Building(_)));
+        assert_eq!(begun.count(), 1, "one is begun");
+        let next = desk.family().await?.building.expect("it is being built");
+        desk.compared(&next).await?;
+        // Swapped and rolled back at the same moment: one of them.
+        let swaps = (0..CALLERS).map(|n| {
+            let (ledger, name, next) = (&desk.ledger, &desk.index, &next);
+            async move {
+                if n % 2 == 0 {
+                    ledger.swap_generation(name, next, true).await
+                } else {
+                    ledger.roll_back(name, next, "no").await
+                }
+            }
+        });
+        assert_eq!(count(join_all(swaps).await)?, 1, "one decides");
+        let family = desk.family().await?;
+        assert!(family.live == next || family.live == live);
+        assert_eq!(family.building, None);
+        if family.live == next {
+            // Dropped, and gone back to, at the same moment.
+            let ends = (0..CALLERS).map(|n| {
+                let (ledger, name, live) = (&desk.ledger, &desk.index, &live);
+                async move {
+                    if n % 2 == 0 {
+                        ledger.drop_retired(name, live, NONE).await
+                    } else {
+                        ledger.swap_generation(name, live, true).await
+                    }
+                }
+            });
+            // Going back retires the other one, which nobody drops here.
+            assert_eq!(count(join_all(ends).await)?, 1, "one decides");
+        }
+        let all = desk.ledger.indexes().await?;
+        let live = all.iter().filter(|record| record.role == Role::Live).count();
+        assert_eq!(live, 1, "a name always stands for one generation: {all:?}");
+    }
+    // Deleted while one is begun: whatever was made goes too.
+    let (begun, deleted) = futures::join!(
+        desk.ledger.begin_generation(&desk.index, &settings),
+        desk.ledger.delete_index(&desk.index)
+    );
+    assert!(deleted? && begun? != Begun::Busy);
+    for record in desk.ledger.indexes().await? {
+        assert_eq!(record.state, IndexState::Deleting, "{}", record.id);
+    }
     Ok(())
 }
