@@ -17,7 +17,7 @@ use shared::embedder::codes;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
-use shared::ledger::{Begun, ControlLedger, Family, FileFilter, IndexRecord, LedgerError};
+use shared::ledger::{Begun, ControlLedger, Family, FileFilter, IndexRecord, Lag, LedgerError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ const LEASE: Duration = Duration::from_secs(15);
 /// Files whose errors are looked at to see whether the model refuses.
 const SAMPLE: u32 = 20;
 /// Files that are named when they stand in the way of a swap.
-pub(crate) const NAMED: u32 = 3;
+const NAMED: u32 = 3;
 /// A look for files that stand in the way reads the whole index. The next one waits for so many times what it took.
 const LOOK_SHARE: u32 = 20;
 
@@ -145,6 +145,15 @@ pub async fn facts(
     Ok(facts)
 }
 
+/// What stands in the way, for people.
+fn in_words(lag: &Lag) -> String {
+    if lag.lost {
+        format!("{} would be missing, or older than it is now", lag.path)
+    } else {
+        format!("{} would be found again although it is gone", lag.path)
+    }
+}
+
 /// The duty.
 pub struct Generations {
     /// The indexes.
@@ -219,7 +228,10 @@ impl Generations {
             self.build(family, next, later).await?;
         } else if let Some(retired) = record(&family.retired) {
             if family.going_back {
-                self.swap_when_ready(family, retired, later).await?;
+                let stats = self.ledger.stats(&retired.id).await?;
+                let known: u64 = stats.by_state.values().sum();
+                let settled = known.saturating_sub(stats.backlog);
+                self.swap_when_ready(family, retired, settled, later).await?;
             } else if between(family.swapped_at, family.now) >= self.settings.retention
                 && self
                     .ledger
@@ -243,12 +255,17 @@ impl Generations {
         later: &mut HashMap<IndexId, Instant>,
     ) -> anyhow::Result<()> {
         let facts = facts(&*self.ledger, family, next, &self.settings.limits).await?;
-        self.ledger
-            .note_progress(&family.name, &next.id, facts.settled())
-            .await?;
+        let settled = facts.settled();
+        let note = |waits_for: Vec<String>| async move {
+            let (name, next) = (&family.name, &next.id);
+            self.ledger.note_progress(name, next, settled, &waits_for).await
+        };
         match decide(&facts, &self.settings.limits) {
-            Verdict::Wait(_) => Ok(()),
-            Verdict::Try => self.swap_when_ready(family, next, later).await,
+            Verdict::Wait(why) => Ok(note(vec![why]).await?),
+            Verdict::Try => {
+                note(family.waits_for.clone()).await?;
+                self.swap_when_ready(family, next, settled, later).await
+            }
             Verdict::GiveUp(reason) => {
                 if self.ledger.roll_back(&family.name, &next.id, &reason).await? {
                     self.metrics
@@ -269,20 +286,22 @@ impl Generations {
         &self,
         family: &Family,
         next: &IndexRecord,
+        settled: u64,
         later: &mut HashMap<IndexId, Instant>,
     ) -> anyhow::Result<()> {
         let began = Instant::now();
         if later.get(&next.id).is_some_and(|at| *at > began) {
             return Ok(());
         }
-        // Asked of a reader first: the swap asks the same where every write waits for it.
-        let ready = self.ledger.lags(&family.name, &next.id, 1).await?.is_empty()
-            && self.ledger.swap_generation(&family.name, &next.id, false).await?;
-        if ready {
-            later.remove(&next.id);
+        let (name, id) = (&family.name, &next.id);
+        if self.ledger.swap_generation(name, id, false).await? {
+            later.remove(id);
             self.swapped(family, next);
         } else {
-            later.insert(next.id.clone(), began + began.elapsed() * LOOK_SHARE);
+            let lags = self.ledger.lags(name, id, NAMED).await?;
+            let waits_for: Vec<String> = lags.iter().map(in_words).collect();
+            self.ledger.note_progress(name, id, settled, &waits_for).await?;
+            later.insert(id.clone(), began + began.elapsed() * LOOK_SHARE);
         }
         Ok(())
     }

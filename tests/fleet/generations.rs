@@ -9,7 +9,12 @@ use tests::fleet::{Fleet, INDEX, text};
 use tests::random::seed;
 use tests::wait;
 
-/// A fleet with documents that are indexed. Each has a word that the stems of English and German tell apart.
+/// A document with a word that the stems of English and German tell apart.
+fn document(path: &str, revision: usize) -> String {
+    format!("{}\n\nthe crane lifted boxes", text(path, revision))
+}
+
+/// A fleet with documents that are indexed.
 fn started(files: usize) -> anyhow::Result<Fleet> {
     let mut fleet = Fleet::start(seed())?;
     fleet.add_control()?;
@@ -17,7 +22,7 @@ fn started(files: usize) -> anyhow::Result<Fleet> {
     let mut events = Vec::new();
     for number in 0..files {
         let path = format!("docs/{number}.md");
-        fleet.write(&path, &format!("{}\n\nthe crane lifted boxes", text(&path, 0)))?;
+        fleet.write(&path, &document(&path, 0))?;
         events.push(fleet.event("BlobCreated", &path));
     }
     fleet.report(&events)?;
@@ -101,12 +106,9 @@ fn another_model_takes_over_without_a_gap() -> anyhow::Result<()> {
     fleet.replace_control()?;
     look(&mut fleet, &files)?;
     let changed = "docs/3.md";
-    fleet.write(
-        changed,
-        &format!("{}\n\nthe crane lifted boxes", text(changed, 1)),
-    )?;
+    fleet.write(changed, &document(changed, 1))?;
     let added = "docs/new.md";
-    fleet.write(added, &text(added, 1))?;
+    fleet.write(added, &document(added, 1))?;
     let events = [
         fleet.event("BlobCreated", changed),
         fleet.event("BlobCreated", added),
@@ -133,7 +135,7 @@ fn another_model_takes_over_without_a_gap() -> anyhow::Result<()> {
 
     // Back, with the one before behind by a file.
     let late = "docs/late.md";
-    fleet.write(late, &text(late, 1))?;
+    fleet.write(late, &document(late, 1))?;
     let event = fleet.event("BlobCreated", late);
     fleet.report(&[event])?;
     let with_late: BTreeSet<String> = fleet.truth.keys().cloned().collect();

@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Body, Path, Query};
-use crate::generations::{self, BeginError, Limits, NAMED, Verdict, between, decide};
+use crate::generations::{self, BeginError, Limits, Verdict, between, decide};
 
 /// The generations of an index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -420,16 +420,9 @@ impl Api {
             waits_for.push("the index is paused".to_owned());
         }
         match decide(&facts, &Limits::default()) {
-            Verdict::Wait(why) | Verdict::GiveUp(why) => waits_for.push(why),
-            Verdict::Try => {
-                for lag in self.ledger.lags(&family.name, &next.id, NAMED).await? {
-                    waits_for.push(if lag.lost {
-                        format!("{} would be missing, or older than it is now", lag.path)
-                    } else {
-                        format!("{} would be found again although it is gone", lag.path)
-                    });
-                }
-            }
+            Verdict::Wait(why) => waits_for.push(why),
+            // What the duty found when it last tried: to look here would read every file.
+            Verdict::Try | Verdict::GiveUp(_) => waits_for.extend(family.waits_for.iter().cloned()),
         }
         let settled = facts.settled();
         let left = facts.total().saturating_sub(settled);

@@ -1,5 +1,6 @@
 //! `GET /healthz`, `/readyz` and `/metrics`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,6 +8,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::file_state::FileState;
+use shared::ids::IndexId;
 use shared::ledger::{IndexRecord, Role};
 use shared::work_message::Lane;
 use utoipa::ToSchema;
@@ -85,24 +87,35 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResp
     api.metrics.completeness.reset();
     api.metrics.generations.reset();
     api.metrics.generation_progress.reset();
+    let mut generations: BTreeMap<(IndexId, &str), i64> = BTreeMap::new();
+    let mut backlog: BTreeMap<(IndexId, &str), u64> = BTreeMap::new();
     for record in api.indexes.records().await? {
-        let index = record.id.base_str();
-        api.metrics
-            .generations
-            .with_label_values(&[index, record.role.name()])
-            .inc();
+        *generations
+            .entry((record.id.base(), record.role.name()))
+            .or_default() += 1;
         match record.role {
             Role::Live => live(&api, &record).await?,
             Role::Building => building(&api, &record).await?,
             Role::Retired | Role::Dropping => {}
         }
+        for lane in Lane::ALL {
+            // Shown also when there is nothing to do.
+            backlog.entry((record.id.base(), lane.name())).or_default();
+        }
     }
     for lane in api.ledger.backlog().await? {
         // The generations of an index together: the same workers do both.
-        api.metrics
-            .backlog
-            .with_label_values(&[lane.index.base_str(), lane.lane.name()])
-            .add(i64::try_from(lane.pending + lane.running).unwrap_or(i64::MAX));
+        *backlog.entry((lane.index.base(), lane.lane.name())).or_default() += lane.pending + lane.running;
+    }
+    // Set and not added to: two scrapes may come at once.
+    for ((index, role), count) in generations {
+        let labels = [index.as_str(), role];
+        api.metrics.generations.with_label_values(&labels).set(count);
+    }
+    for ((index, lane), files) in backlog {
+        let labels = [index.as_str(), lane];
+        let files = i64::try_from(files).unwrap_or(i64::MAX);
+        api.metrics.backlog.with_label_values(&labels).set(files);
     }
 
     Ok(shared::service::health::text(&api.registry))
@@ -118,13 +131,6 @@ async fn live(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
             .files
             .with_label_values(&[index, state.name()])
             .set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    for lane in Lane::ALL {
-        // Shown also when there is nothing to do.
-        api.metrics
-            .backlog
-            .with_label_values(&[index, lane.name()])
-            .add(0);
     }
     let age = stats
         .oldest_pending_at

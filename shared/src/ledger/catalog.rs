@@ -32,6 +32,8 @@ pub struct Family {
     pub began_at: Option<UnixMillis>,
     /// When a file of the build last settled.
     pub progress_at: Option<UnixMillis>,
+    /// What stood in the way of the swap when that was last tried, for people.
+    pub waits_for: Vec<String>,
     /// When another generation last became live.
     pub swapped_at: Option<UnixMillis>,
     /// The generation that the alias of the collections was last pointed to.
@@ -97,7 +99,9 @@ pub trait Catalog: Ledger {
     /// Makes `next` live, and the live one retired; a generation that was retired before goes. `next` is being built and was
     /// compared with the source, or is the retired one on its way back. Unless `forced`, no file may stand in the way
     /// ([`Catalog::lags`]); with it the retired one need not be on its way back either. `false`, and nothing changed, when
-    /// it is not so. A change that is recorded at the same moment is not waited for: it is pending in both.
+    /// it is not so. Every file is looked at before; the statement that decides looks once more at those that `next` has not
+    /// settled, which is where a change made meanwhile is found. One that is recorded at the same moment is not waited for:
+    /// it is pending in both.
     async fn swap_generation(
         &self,
         name: &IndexId,
@@ -126,13 +130,14 @@ pub trait Catalog: Ledger {
         age: std::time::Duration,
     ) -> Result<bool, LedgerError>;
 
-    /// Notes how many files of a build are settled, so that a build without progress is known after a restart too. The time
-    /// without progress does not run while the index is paused.
+    /// Notes how many files of a generation that is to become live are settled, so that a build without progress is known
+    /// after a restart too, and what it waits for. The time without progress does not run while the index is paused.
     async fn note_progress(
         &self,
         name: &IndexId,
-        building: &IndexId,
+        next: &IndexId,
         settled: u64,
+        waits_for: &[String],
     ) -> Result<(), LedgerError>;
 
     /// Notes that the alias of the collections points to `live`, if that still is live.

@@ -104,10 +104,12 @@ pub(in crate::ledger) async fn drop_retired<D: Database>(
 pub(in crate::ledger) async fn note_progress<D: Database>(
     db: &D,
     name: &IndexId,
-    building: &IndexId,
+    next: &IndexId,
     settled: u64,
+    waits_for: &[String],
 ) -> DbResult<()> {
-    db.execute(&sql::NOTE_PROGRESS, values![name, building, settled])
+    let waits_for = serde_json::Value::from(waits_for).to_string();
+    db.execute(&sql::NOTE_PROGRESS, values![name, next, settled, waits_for])
         .await?;
     Ok(())
 }
@@ -134,6 +136,7 @@ fn family(c: &mut Columns<'_>) -> DbResult<Family> {
         going_back: c.value()?,
         began_at: c.value()?,
         progress_at: c.value()?,
+        waits_for: c.json_or_null()?.unwrap_or_default(),
         swapped_at: c.value()?,
         alias: c.text_or_null()?,
         failure: None,

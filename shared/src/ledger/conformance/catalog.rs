@@ -429,18 +429,22 @@ pub(super) async fn the_whole_family_is_paused_and_goes(desk: &Desk) -> Checked 
 
 pub(super) async fn progress_is_kept(desk: &Desk) -> Checked {
     let next = desk.begin().await?.id;
+    let waits = ["b.md\n\"quoted\"".to_owned()];
     let begun = desk.family().await?;
     assert_eq!(begun.progress_at, begun.began_at);
     desk.advance(ms(20)).await;
-    desk.ledger.note_progress(&desk.index, &next, 0).await?;
-    desk.ledger.note_progress(&desk.index, &desk.index, 7).await?;
+    desk.ledger.note_progress(&desk.index, &next, 0, &[]).await?;
+    desk.ledger
+        .note_progress(&desk.index, &desk.index, 7, &[])
+        .await?;
     assert_eq!(desk.family().await?.progress_at, begun.progress_at, "none yet");
-    desk.ledger.note_progress(&desk.index, &next, 1).await?;
+    desk.ledger.note_progress(&desk.index, &next, 1, &waits).await?;
     let after = desk.family().await?.progress_at;
     assert!(after > begun.progress_at);
+    assert_eq!(desk.family().await?.waits_for, waits);
     desk.ledger.set_active(&desk.index, false).await?;
     desk.advance(ms(20)).await;
-    desk.ledger.note_progress(&desk.index, &next, 1).await?;
+    desk.ledger.note_progress(&desk.index, &next, 1, &waits).await?;
     assert!(
         desk.family().await?.progress_at > after,
         "time does not run while paused"

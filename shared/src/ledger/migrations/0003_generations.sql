@@ -17,6 +17,7 @@ CREATE TABLE catalog (
     began_at    BIGINT,                      -- when the latest build was begun
     progress    BIGINT NOT NULL DEFAULT 0,   -- files of it that are settled, and when that last changed
     progress_at BIGINT,
+    waits_for   TEXT,                        -- JSON; what stood in the way of the swap when that was last tried
     swapped_at  BIGINT,
     alias       TEXT,                        -- the index_id that the collection's alias was last pointed to
     failed      TEXT,                        -- the latest build that was rolled back, when and why

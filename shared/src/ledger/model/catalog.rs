@@ -39,6 +39,7 @@ impl Tables {
                 going_back: false,
                 began_at: None,
                 progress_at: None,
+                waits_for: Vec::new(),
                 swapped_at: None,
                 alias: None,
                 failure: None,
@@ -55,8 +56,7 @@ impl Tables {
     /// Forgets a family of which nothing is left.
     pub(super) fn erase_family(&mut self, name: &IndexId) {
         let left = self.indexes.keys().any(|index| index.base() == *name);
-        let going = self.family(name).is_some_and(|family| family.deleting);
-        if going && !left {
+        if !left {
             self.families.remove(name);
         }
     }
@@ -198,6 +198,7 @@ impl Catalog for ModelLedger {
         family.began_at = Some(now);
         family.progress_at = Some(now);
         family.failure = None;
+        family.waits_for.clear();
         stored.progress = 0;
         let state = if family.paused {
             IndexState::Paused
@@ -252,6 +253,7 @@ impl Catalog for ModelLedger {
             family.live = next.clone();
             family.building = None;
             family.going_back = false;
+            family.waits_for.clear();
             family.swapped_at = Some(now);
             family.failure = None;
         }
@@ -294,6 +296,7 @@ impl Catalog for ModelLedger {
             return Ok(false);
         }
         family.going_back = true;
+        family.waits_for.clear();
         tables.align_family(name);
         Ok(true)
     }
@@ -320,16 +323,22 @@ impl Catalog for ModelLedger {
     async fn note_progress(
         &self,
         name: &IndexId,
-        building: &IndexId,
+        next: &IndexId,
         settled: u64,
+        waits_for: &[String],
     ) -> Result<(), LedgerError> {
         let (mut tables, now) = self.enter();
-        if let Some(stored) = tables.families.get_mut(name)
-            && stored.family.building.as_ref() == Some(building)
-            && (stored.progress != settled || stored.family.paused)
-        {
+        let Some(stored) = tables.families.get_mut(name) else {
+            return Ok(());
+        };
+        let family = &mut stored.family;
+        let back = family.retired.as_ref() == Some(next) && family.going_back;
+        if family.building.as_ref() == Some(next) || back {
+            if stored.progress != settled || family.paused {
+                family.progress_at = Some(now);
+            }
             stored.progress = settled;
-            stored.family.progress_at = Some(now);
+            family.waits_for = waits_for.to_vec();
         }
         Ok(())
     }

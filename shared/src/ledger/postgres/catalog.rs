@@ -35,6 +35,9 @@ impl Catalog for PostgresLedger {
         next: &IndexId,
         forced: bool,
     ) -> Result<bool, LedgerError> {
+        if !forced && !self.lags(name, next, 1).await?.is_empty() {
+            return Ok(false);
+        }
         self.write(|db| async move { catalog::swap_generation(&*db, name, next, forced).await })
             .await
     }
@@ -67,10 +70,11 @@ impl Catalog for PostgresLedger {
     async fn note_progress(
         &self,
         name: &IndexId,
-        building: &IndexId,
+        next: &IndexId,
         settled: u64,
+        waits_for: &[String],
     ) -> Result<(), LedgerError> {
-        self.write(|db| async move { catalog::note_progress(&*db, name, building, settled).await })
+        self.write(|db| async move { catalog::note_progress(&*db, name, next, settled, waits_for).await })
             .await
     }
 

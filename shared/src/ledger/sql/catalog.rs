@@ -33,14 +33,14 @@ pub(in crate::ledger) static DELETE_FAMILY: Sql = Sql::new("UPDATE catalog SET d
 
 /// Is none of its generations left? $1 name
 pub(in crate::ledger) static ERASE_FAMILY: Sql = Sql::new(
-    "DELETE FROM catalog WHERE name = $1 AND deleting = 1
+    "DELETE FROM catalog WHERE name = $1
         AND NOT EXISTS (SELECT 1 FROM indexes WHERE COALESCE(indexes.family, indexes.index_id) = catalog.name)",
 );
 
 /// Every family.
 pub(in crate::ledger) static FAMILIES: Sql = Sql::new(
-    "SELECT name, live, building, retired, made, paused, deleting, going_back, began_at, progress_at, swapped_at, alias,
-        failed, failed_at, failure, now_ms()
+    "SELECT name, live, building, retired, made, paused, deleting, going_back, began_at, progress_at, waits_for, swapped_at,
+        alias, failed, failed_at, failure, now_ms()
      FROM catalog ORDER BY name",
 );
 
@@ -52,6 +52,7 @@ pub(in crate::ledger) static BEGIN_GENERATION: Sql = Sql::new(
         began_at = now_ms(),
         progress = 0,
         progress_at = now_ms(),
+        waits_for = NULL,
         failed = NULL, failed_at = NULL, failure = NULL
      WHERE name = $1 AND building IS NULL AND going_back = 0 AND deleting = 0
      RETURNING building",
@@ -68,6 +69,18 @@ pub(in crate::ledger) static ADD_GENERATION: Sql = Sql::new(
 pub(in crate::ledger) static GENERATION: Sql = Sql::new(
     "SELECT index_id, state, settings, created_at, comparison, 'BUILDING' FROM indexes WHERE index_id = $1",
 );
+
+/// Files that the live generation shows, and that the next one has not settled and does not show in the same version.
+macro_rules! behind {
+    () => {
+        "files AS next JOIN files AS shown ON shown.index_id = catalog.live AND shown.path = next.path
+         WHERE next.index_id = $2
+            AND next.state IN ('PENDING', 'PROCESSING', 'PUBLISHING', 'FAILED', 'AWAITING_APPROVAL')
+            AND shown.live_claim IS NOT NULL
+            AND NOT (next.live_claim IS NOT NULL AND next.etag IS NOT DISTINCT FROM shown.etag)
+            AND NOT (shown.state = 'FAILED' AND next.state = 'FAILED')"
+    };
+}
 
 /// Files that the live generation shows, and that the next one would not show as well; `shown` and `next` are the two rows.
 ///
@@ -112,7 +125,8 @@ pub(in crate::ledger) static RISEN: Sql = Sql::new(concat!(
     " AND catalog.name = $1 ORDER BY next.path LIMIT $3"
 ));
 
-/// **swap**: is the next generation the one that is wanted, and would search lose nothing by it?
+/// **swap**: is the next generation the one that is wanted, and would search lose nothing by what it has not settled? That
+/// nothing else is lost was asked before (LOST): it reads every file, and every write would wait for that.
 ///
 /// $1 name, $2 next generation, $3 forced (1) or not (0)
 pub(in crate::ledger) static SWAP: Sql = Sql::new(concat!(
@@ -121,6 +135,7 @@ pub(in crate::ledger) static SWAP: Sql = Sql::new(concat!(
         live = CAST($2 AS TEXT),
         building = NULL,
         going_back = 0,
+        waits_for = NULL,
         swapped_at = now_ms(),
         failed = NULL, failed_at = NULL, failure = NULL
      WHERE name = $1 AND deleting = 0
@@ -128,7 +143,7 @@ pub(in crate::ledger) static SWAP: Sql = Sql::new(concat!(
             OR (retired = $2 AND building IS NULL AND (going_back = 1 OR CAST($3 AS BIGINT) = 1)))
         AND (CAST($3 AS BIGINT) = 1
             OR (NOT EXISTS (SELECT 1 FROM ",
-    lost!(),
+    behind!(),
     ") AND NOT EXISTS (SELECT 1 FROM ",
     risen!(),
     ")))
@@ -149,7 +164,7 @@ pub(in crate::ledger) static ROLL_BACK: Sql = Sql::new(
 
 /// **undo**: is it live, with one before it, and nothing being built? $1 name, $2 live generation
 pub(in crate::ledger) static UNDO_SWAP: Sql = Sql::new(
-    "UPDATE catalog SET going_back = 1
+    "UPDATE catalog SET going_back = 1, waits_for = NULL
      WHERE name = $1 AND live = $2 AND retired IS NOT NULL AND building IS NULL AND deleting = 0
      RETURNING live",
 );
@@ -161,10 +176,14 @@ pub(in crate::ledger) static DROP_RETIRED: Sql = Sql::new(
      RETURNING live",
 );
 
-/// $1 name, $2 generation being built, $3 settled files
+/// $1 name, $2 generation that is to become live, $3 settled files, $4 what it waits for
 pub(in crate::ledger) static NOTE_PROGRESS: Sql = Sql::new(
-    "UPDATE catalog SET progress = CAST($3 AS BIGINT), progress_at = now_ms()
-     WHERE name = $1 AND building = $2 AND (progress <> CAST($3 AS BIGINT) OR paused = 1)",
+    "UPDATE catalog SET
+        progress_at = CASE WHEN progress <> CAST($3 AS BIGINT) OR paused = 1 THEN now_ms() ELSE progress_at END,
+        progress = CAST($3 AS BIGINT),
+        waits_for = CAST($4 AS TEXT)
+     WHERE name = $1 AND (building = $2 OR (retired = $2 AND going_back = 1))
+        AND (progress <> CAST($3 AS BIGINT) OR paused = 1 OR waits_for IS DISTINCT FROM CAST($4 AS TEXT))",
 );
 
 /// $1 name, $2 live generation

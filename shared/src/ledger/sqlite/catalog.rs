@@ -37,6 +37,9 @@ impl Catalog for SqliteLedger {
         next: &IndexId,
         forced: bool,
     ) -> Result<bool, LedgerError> {
+        if !forced && !self.lags(name, next, 1).await?.is_empty() {
+            return Ok(false);
+        }
         let (name, next) = (name.clone(), next.clone());
         self.write(async move |db| catalog::swap_generation(db, &name, &next, forced).await)
             .await
@@ -73,11 +76,12 @@ impl Catalog for SqliteLedger {
     async fn note_progress(
         &self,
         name: &IndexId,
-        building: &IndexId,
+        next: &IndexId,
         settled: u64,
+        waits_for: &[String],
     ) -> Result<(), LedgerError> {
-        let (name, building) = (name.clone(), building.clone());
-        self.write(async move |db| catalog::note_progress(db, &name, &building, settled).await)
+        let (name, next, waits_for) = (name.clone(), next.clone(), waits_for.to_vec());
+        self.write(async move |db| catalog::note_progress(db, &name, &next, settled, &waits_for).await)
             .await
     }
 

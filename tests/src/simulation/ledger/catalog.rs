@@ -60,10 +60,14 @@ impl Catalog for LedgerClient {
     async fn note_progress(
         &self,
         name: &IndexId,
-        building: &IndexId,
+        next: &IndexId,
         settled: u64,
+        waits_for: &[String],
     ) -> Result<(), LedgerError> {
-        self.server.model.note_progress(name, building, settled).await
+        self.server
+            .model
+            .note_progress(name, next, settled, waits_for)
+            .await
     }
 
     async fn note_alias(&self, name: &IndexId, live: &IndexId) -> Result<(), LedgerError> {
