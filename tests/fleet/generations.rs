@@ -63,6 +63,14 @@ fn is(fleet: &mut Fleet, wanted: &[(u64, &str)]) -> anyhow::Result<Option<()>> {
     Ok((found == wanted).then_some(()))
 }
 
+/// [`look`] inside of a wait, where an error would only be waited out.
+///
+/// # Panics
+/// When an answer is wrong.
+fn watch(fleet: &mut Fleet, expected: &BTreeSet<String>) -> bool {
+    look(fleet, expected).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
 /// A search by meaning and by words must always find every file; a word whose stem differs finds all in the one
 /// generation and none in the other. Returns whether the English one answered.
 fn look(fleet: &mut Fleet, expected: &BTreeSet<String>) -> anyhow::Result<bool> {
@@ -118,8 +126,8 @@ fn another_model_takes_over_without_a_gap() -> anyhow::Result<()> {
     let mut english = true;
     wait::until("the next generation to be live", || {
         // One that has answered once is not followed by the one before.
-        let now = look(&mut fleet, &files)?;
-        ensure!(english || !now, "the generation before answered again");
+        let now = watch(&mut fleet, &files);
+        assert!(english || !now, "the generation before answered again");
         english = now;
         is(&mut fleet, &[(1, "RETIRED"), (2, "LIVE")])
     })?;
@@ -147,7 +155,7 @@ fn another_model_takes_over_without_a_gap() -> anyhow::Result<()> {
     ensure!(undone.0 == 202, "{undone:?}");
     fleet.replace_control()?;
     wait::until("the generation before to be live again", || {
-        look(&mut fleet, &with_late)?;
+        watch(&mut fleet, &with_late);
         is(&mut fleet, &[(1, "LIVE"), (2, "RETIRED")])
     })?;
     ensure!(look(&mut fleet, &with_late)?, "English is live");
@@ -162,7 +170,7 @@ fn another_model_takes_over_without_a_gap() -> anyhow::Result<()> {
     ensure!(dropped.0 == 202, "{dropped:?}");
     fleet.replace_control()?;
     wait::until("the second generation to be gone", || {
-        look(&mut fleet, &with_late)?;
+        watch(&mut fleet, &with_late);
         is(&mut fleet, &[(1, "LIVE")])
     })?;
     fleet.settle()?;
@@ -191,7 +199,7 @@ fn a_build_that_fails_is_rolled_back() -> anyhow::Result<()> {
         .model
         .set(|faults| faults.model = Some("test-model".to_owned()));
     wait::until("the build to be given up", || {
-        look(&mut fleet, &files)?;
+        watch(&mut fleet, &files);
         let list = fleet.get(&path("/generations"))?;
         let reason = list["failure"]["reason"].as_str().unwrap_or_default();
         Ok(reason.contains("the model refuses").then_some(()))
