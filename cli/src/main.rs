@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<u8> {
     let data = cli.data;
     match cli.command {
-        Command::Up(up) => up::run(&data, *up).await,
+        Command::Up(up) => Box::pin(up::run(&data, *up)).await,
         Command::Search(search) => commands::search::run(&data, search).await,
         Command::Files(files) => commands::files::run(&data, files).await,
         Command::Status(status) => commands::status::run(&data, status).await,

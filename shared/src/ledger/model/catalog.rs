@@ -140,7 +140,7 @@ impl Tables {
                 row.state,
                 FileState::Indexed | FileState::Skipped | FileState::Deleted
             );
-            row.live.is_some() && !settled && !live.get(*path).is_some_and(|shown| shown.live.is_some())
+            row.live.is_some() && !settled && live.get(*path).is_none_or(|shown| shown.live.is_none())
         });
         let lag = |path: &BlobPath, lost| Lag {
             path: path.clone(),
