@@ -14,6 +14,7 @@ use axum::Router;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
+use control_plane::generations::{GenerationSettings, Generations};
 use control_plane::http;
 use control_plane::http::events::EventsApi;
 use control_plane::indexes::Indexes;
@@ -30,7 +31,7 @@ use index_processor::meter::Meter;
 use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::circuit::report;
-use shared::ledger::SweepPolicy;
+use shared::ledger::{Role, SweepPolicy};
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
 use shared::settings::SourceOptions;
@@ -109,6 +110,7 @@ struct Up {
     sweeper: Sweeper,
     keeper: Keeper,
     approvals: ApprovalDesk,
+    generations: Generations,
     metrics: Arc<index_processor::metrics::Metrics>,
     settled: Arc<Notify>,
 }
@@ -195,6 +197,14 @@ impl Up {
             notice: LIST_AGE + Duration::from_secs(1),
             beside: (!args.once).then(|| Box::new(watch::begin) as _),
         };
+        let generations = Generations {
+            indexes: Arc::clone(&indexes),
+            ledger: Arc::clone(&embedded.ledger),
+            duties: Arc::clone(&duties),
+            nudge: Arc::clone(&embedded.nudge),
+            settings: GenerationSettings::default(),
+            metrics: Arc::clone(&embedded.metrics),
+        };
         let approvals = ApprovalDesk {
             ledger: Arc::clone(&embedded.ledger),
             duties,
@@ -211,6 +221,7 @@ impl Up {
             sweeper,
             keeper,
             approvals,
+            generations,
             metrics,
             settled,
         })
@@ -236,6 +247,7 @@ impl Up {
         tasks.spawn(self.dispatcher.run(tasks.stopping()));
         tasks.spawn(self.sweeper.run(tasks.stopping()));
         tasks.spawn(self.approvals.run(tasks.stopping()));
+        tasks.spawn(self.generations.run(tasks.stopping()));
         tasks.spawn(keeping.run(tasks.stopping()));
         let embedded = self.embedded;
         tasks.spawn(report::run(
@@ -255,8 +267,12 @@ impl Up {
             tasks.spawn(http::serve(listener, routes, tasks.stopping()));
         }
         if let Some(url) = &url {
-            for record in self.indexes.records().await? {
-                note(&format!("index {0} · {url}/indexes/{0}/search?q=…", record.id));
+            let records = self.indexes.records().await?;
+            for record in records.iter().filter(|record| record.role == Role::Live) {
+                note(&format!(
+                    "index {0} · {url}/indexes/{0}/search?q=…",
+                    record.id.base()
+                ));
             }
         }
         let view = View {

@@ -6,6 +6,7 @@
 pub(super) mod approvals;
 pub(super) mod attempts;
 pub(super) mod breakers;
+pub(super) mod catalog;
 pub(super) mod control;
 pub(super) mod index_settings;
 mod notes;

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod breakers;
+mod catalog;
 mod control;
 mod failures;
 mod index_settings;
@@ -97,6 +98,9 @@ where
         index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
             a_claim_names_the_settings_that_it_must_know;
         breakers: reports_replace_those_before, reports_of_the_dead_age;
+        catalog: a_generation_is_built_beside_the_live_one, a_build_takes_over_when_nothing_is_lost,
+            what_stands_in_the_way_is_named, a_build_is_rolled_back, a_swap_is_undone, a_retired_generation_goes_in_time,
+            the_whole_family_is_paused_and_goes, progress_is_kept, one_of_many_decides_on_a_family;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

@@ -11,6 +11,7 @@
 
 mod approvals;
 mod breakers;
+mod catalog;
 mod control;
 mod explain;
 mod index_settings;

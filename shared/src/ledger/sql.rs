@@ -14,6 +14,7 @@
 
 mod approvals;
 mod breakers;
+mod catalog;
 mod control;
 mod index_settings;
 mod protocol;
@@ -26,6 +27,7 @@ use std::sync::OnceLock;
 
 pub(super) use approvals::*;
 pub(super) use breakers::*;
+pub(super) use catalog::*;
 pub(super) use control::*;
 pub(super) use index_settings::*;
 pub(super) use protocol::*;

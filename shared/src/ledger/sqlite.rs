@@ -6,6 +6,7 @@
 
 mod approvals;
 mod breakers;
+mod catalog;
 mod connection;
 mod control;
 mod index_settings;

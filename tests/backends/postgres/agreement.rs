@@ -15,7 +15,8 @@ use tokio_postgres::{Client, NoTls};
 use super::desk;
 
 /// Every table of the ledger.
-const TABLES: &str = "files, history, dead_claims, runs, operations, duties, dead_letters, breakers, indexes";
+const TABLES: &str =
+    "files, history, dead_claims, runs, operations, duties, dead_letters, breakers, catalog, indexes";
 
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {
