@@ -102,8 +102,8 @@ impl BackendArgs {
         records: &[IndexRecord],
         wanted: &IndexId,
     ) -> anyhow::Result<()> {
-        let foreign = records.iter().filter(|record| record.id != *wanted);
-        let others: Vec<&str> = foreign.map(|record| record.id.as_str()).collect();
+        let names = records.iter().map(|record| record.id.base_str());
+        let others: Vec<&str> = names.filter(|name| *name != wanted.as_str()).collect();
         if self.has_ledger() && !others.is_empty() && data.main_index().is_none() {
             bail!(
                 "the database holds other indexes ({}): give `longshore up` a database of its own, or a schema with \

@@ -1,5 +1,6 @@
 //! Wires the indexes of a data folder by hand, in order: ledger, vectors, models, search. `up` adds what moves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -15,6 +16,7 @@ use shared::ids::IndexId;
 use shared::index_parts::{Models, PartsOpener};
 use shared::index_settings::ApprovalSettings;
 use shared::ledger::{ControlLedger, IndexRecord};
+use shared::models::Models as NamedModels;
 use shared::secret::Secret;
 use shared::settings::SourceOptions;
 use shared::shutdown::Tasks;
@@ -57,7 +59,7 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
     let key = std::env::var_os("EMBEDDING_API_KEY").unwrap_or_default();
     let models = Models::AsMade {
         key: Some(Secret::new(&key.to_string_lossy())).filter(|key| !key.is_empty()),
-        own: backends::model_of_environment(),
+        own: NamedModels::from(backends::model_of_environment()),
     };
     let breakers = BreakerPolicy::default();
     assemble(
@@ -74,12 +76,13 @@ pub(crate) async fn reopen(data: DataDir) -> anyhow::Result<Embedded> {
 
 /// The main index: as written down, or the only one that there is.
 pub(crate) fn main_index(data: &DataDir, records: &[IndexRecord]) -> anyhow::Result<Option<IndexId>> {
-    match (data.main_index(), records) {
+    let names: BTreeSet<&str> = records.iter().map(|record| record.id.base_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    match (data.main_index(), &*names) {
         (Some(main), _) => Ok(Some(main)),
         (None, []) => Ok(None),
-        (None, [sole]) => Ok(Some(sole.id.clone())),
-        (None, several) => {
-            let names: Vec<&str> = several.iter().map(|record| record.id.as_str()).collect();
+        (None, [sole]) => Ok(Some(IndexId::new(*sole)?)),
+        (None, names) => {
             bail!(
                 "the data folder {} has lost the name of its main index: write the one of {} that was made first into the \
                  file main-index there",

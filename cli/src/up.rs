@@ -13,6 +13,7 @@ use std::time::Duration;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
+use control_plane::generations::{GenerationSettings, Generations};
 use control_plane::http;
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
@@ -28,7 +29,7 @@ use index_processor::meter::Meter;
 use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
 use shared::circuit::report;
-use shared::ledger::SweepPolicy;
+use shared::ledger::{Role, SweepPolicy};
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
 use shared::settings::SourceOptions;
@@ -107,6 +108,7 @@ struct Up {
     sweeper: Sweeper,
     keeper: Keeper,
     approvals: ApprovalDesk,
+    generations: Generations,
     metrics: Arc<index_processor::metrics::Metrics>,
     settled: Arc<Notify>,
 }
@@ -193,6 +195,14 @@ impl Up {
             notice: LIST_AGE + Duration::from_secs(1),
             beside: (!args.once).then(|| Box::new(watch::begin) as _),
         };
+        let generations = Generations {
+            indexes: Arc::clone(&indexes),
+            ledger: Arc::clone(&embedded.ledger),
+            duties: Arc::clone(&duties),
+            nudge: Arc::clone(&embedded.nudge),
+            settings: GenerationSettings::default(),
+            metrics: Arc::clone(&embedded.metrics),
+        };
         let approvals = ApprovalDesk {
             ledger: Arc::clone(&embedded.ledger),
             duties,
@@ -209,6 +219,7 @@ impl Up {
             sweeper,
             keeper,
             approvals,
+            generations,
             metrics,
             settled,
         })
@@ -234,6 +245,7 @@ impl Up {
         tasks.spawn(self.dispatcher.run(tasks.stopping()));
         tasks.spawn(self.sweeper.run(tasks.stopping()));
         tasks.spawn(self.approvals.run(tasks.stopping()));
+        tasks.spawn(self.generations.run(tasks.stopping()));
         tasks.spawn(keeping.run(tasks.stopping()));
         let embedded = self.embedded;
         tasks.spawn(report::run(
@@ -248,8 +260,12 @@ impl Up {
         };
         embedded.data.announce(url.clone(), &embedded.index)?;
         if let Some(url) = &url {
-            for record in self.indexes.records().await? {
-                note(&format!("index {0} · {url}/indexes/{0}/search?q=…", record.id));
+            let records = self.indexes.records().await?;
+            for record in records.iter().filter(|record| record.role == Role::Live) {
+                note(&format!(
+                    "index {0} · {url}/indexes/{0}/search?q=…",
+                    record.id.base()
+                ));
             }
         }
         let view = View {

@@ -148,6 +148,7 @@ mod tests {
     fn an_index_waits_for_what_it_needs() {
         let settings = IndexSettings::new(Source::Folder("/docs".into()), "english");
         let index = IndexRecord {
+            role: shared::ledger::Role::Live,
             id: IndexId::new("docs").unwrap(),
             state: IndexState::Active,
             settings: serde_json::to_value(settings).unwrap(),

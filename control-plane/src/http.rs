@@ -11,6 +11,7 @@ pub mod errors;
 pub mod events;
 mod extract;
 pub mod files;
+pub mod generations;
 mod guard;
 pub mod health;
 pub mod index_settings;
@@ -97,6 +98,11 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(index_settings::guide))
         .routes(routes!(indexes::pause))
         .routes(routes!(indexes::resume))
+        .routes(routes!(generations::list, generations::begin))
+        .routes(routes!(generations::drop_one))
+        .routes(routes!(generations::swap))
+        .routes(routes!(generations::roll_back))
+        .routes(routes!(generations::undo))
         .routes(routes!(search::by_url, search::by_body))
         .routes(routes!(documents::one))
         .routes(routes!(files::list))

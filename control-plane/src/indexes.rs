@@ -12,7 +12,8 @@ use shared::index_settings::{
     ApprovalSettings, Budget, Chunking, FileRules, IndexSettings, Limits, ModelSettings, RetrySettings,
     Scope, english,
 };
-use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError};
+use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError, Role};
+use shared::models::WantedModel;
 use shared::vectors::Vectors;
 use tokio::sync::Mutex;
 
@@ -117,7 +118,7 @@ pub enum IndexError {
     Ledger(#[from] LedgerError),
 }
 
-/// Knows how an index is opened, made and removed outside the ledger.
+/// Knows how an index is opened, made and removed outside the ledger. Each generation is an index here.
 #[async_trait]
 pub trait Opener: Send + Sync + 'static {
     /// Opens source, vector store and model.
@@ -126,7 +127,17 @@ pub trait Opener: Send + Sync + 'static {
     /// Checks a new index and settles what it leaves open. The error says what to change.
     async fn settle(&self, wanted: &NewIndex) -> anyhow::Result<IndexSettings>;
 
-    /// Removes the points of an index, all of them; they may be gone already.
+    /// The model of an index's settings; asks the model. The error says what to change.
+    async fn settle_model(&self, _wanted: &WantedModel) -> anyhow::Result<ModelSettings> {
+        anyhow::bail!("this process has no embedding models")
+    }
+
+    /// Lets whoever reads the vector store by the index's name read this generation from now on.
+    async fn publish(&self, _live: &IndexId) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Removes the points of an index, all of them but those of other generations; they may be gone already.
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()>;
 }
 
@@ -182,15 +193,45 @@ impl Indexes {
         self.ledger.indexes().await
     }
 
-    /// The record of an index.
+    /// The record of an index, as it is now: a name stands for its live generation, `NAME~N` for that one.
     ///
     /// # Errors
     /// When there is none, or the ledger fails.
     pub async fn record(&self, id: &IndexId) -> Result<IndexRecord, IndexError> {
+        if id.generation() > 1 {
+            return self.generation(id).await;
+        }
+        self.find(id, |record| {
+            record.role == Role::Live && record.id.base_str() == id.as_str()
+        })
+        .await
+    }
+
+    /// The record of exactly this generation, whatever its role.
+    ///
+    /// # Errors
+    /// When there is none, or the ledger fails.
+    pub async fn generation(&self, id: &IndexId) -> Result<IndexRecord, IndexError> {
+        self.find(id, |record| record.id == *id).await
+    }
+
+    async fn find(&self, id: &IndexId, is: impl Fn(&IndexRecord) -> bool) -> Result<IndexRecord, IndexError> {
+        let mut records = self.records().await?;
+        match records.iter().position(is) {
+            Some(at) => Ok(records.swap_remove(at)),
+            None => Err(IndexError::Unknown(id.clone(), known(&records))),
+        }
+    }
+
+    /// Is the generation of this record still there, and not on its way out?
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn is_kept(&self, record: &IndexRecord) -> Result<bool, LedgerError> {
         let records = self.records().await?;
-        let known = known(&records);
-        let found = records.into_iter().find(|record| record.id == *id);
-        found.ok_or_else(|| IndexError::Unknown(id.clone(), known))
+        Ok(records.iter().any(|now| {
+            now.id == record.id && now.created_at == record.created_at && now.state != IndexState::Deleting
+        }))
     }
 
     /// An index, opened if it was not.
@@ -250,12 +291,9 @@ fn known(records: &[IndexRecord]) -> String {
     if records.is_empty() {
         return "there is none yet: make one with POST /indexes".to_owned();
     }
-    let names: Vec<&str> = records
-        .iter()
-        .take(NAMED)
-        .map(|record| record.id.as_str())
-        .collect();
-    let more = if records.len() > NAMED { ", …" } else { "" };
+    let live = || records.iter().filter(|record| record.role == Role::Live);
+    let names: Vec<&str> = live().take(NAMED).map(|record| record.id.base_str()).collect();
+    let more = if live().count() > NAMED { ", …" } else { "" };
     format!("there are: {}{more}", names.join(", "))
 }
 

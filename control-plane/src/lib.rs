@@ -9,6 +9,7 @@ pub mod dependencies;
 pub mod dispatch;
 pub mod duties;
 pub mod estimate;
+pub mod generations;
 pub mod http;
 pub mod indexes;
 pub mod intake;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
+use control_plane::generations::Generations;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
@@ -26,6 +27,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::index_parts::{Models, PartsOpener};
 use shared::index_settings::ApprovalSettings;
 use shared::ledger::{ControlLedger, SweepPolicy};
+use shared::models::Models as NamedModels;
 use shared::queue::rabbit::FeedSettings;
 use shared::service;
 use shared::settings::Loaded;
@@ -71,6 +73,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let Loaded {
         args: settings,
         sources,
+        models: named,
         ..
     } = loaded;
     let registry = Registry::new();
@@ -118,7 +121,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         role: "control-plane".to_owned(),
     };
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
-    let models = Models::Own(settings.embedding.settings());
+    let models = Models::Own(NamedModels::new(settings.embedding.settings(), named));
     let parts = PartsOpener::new(
         Arc::clone(&store) as _,
         sources,
@@ -191,6 +194,14 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         webhook: settings.approvals.webhook(Arc::clone(&clock))?,
         metrics: Arc::clone(&metrics),
     };
+    let generations = Generations {
+        indexes: Arc::clone(&indexes),
+        ledger: Arc::clone(&ledger),
+        duties: Arc::clone(&duties),
+        nudge: Arc::clone(&nudge),
+        settings: settings.generations.settings(),
+        metrics: Arc::clone(&metrics),
+    };
     let intake = Intake {
         ledger: Arc::clone(&ledger),
         indexes: Arc::clone(&indexes) as _,
@@ -235,6 +246,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));
     tasks.spawn(approvals.run(tasks.stopping()));
+    tasks.spawn(generations.run(tasks.stopping()));
     tasks.spawn(dead_letters::run(
         Arc::clone(&queue),
         ledger,

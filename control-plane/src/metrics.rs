@@ -52,6 +52,12 @@ pub struct Metrics {
     pub backlog: IntGaugeVec,
     /// Share of files that are as they should be by `index`, as of the latest comparison.
     pub completeness: GaugeVec,
+    /// Generations by `index` and `role` (`LIVE`, `BUILDING`, `RETIRED`, `DROPPING`), read at scrape time.
+    pub generations: IntGaugeVec,
+    /// Share of the files of a build that are settled, by `index`, read at scrape time.
+    pub generation_progress: GaugeVec,
+    /// What became of generations, by `change`: `begun`, `swapped`, `undone`, `rolled_back`, `dropped`.
+    pub generation_changes: IntCounterVec,
     /// Age in seconds of the oldest change that is not applied, by `index`, read at scrape time.
     pub oldest_pending_seconds: IntGaugeVec,
 }
@@ -148,6 +154,21 @@ impl Metrics {
                 "longshore_completeness_ratio",
                 "Share of files that are as they should be, by index, as of the latest comparison",
                 &["index"],
+            )?,
+            generations: declare.gauges(
+                "longshore_generations",
+                "Generations by index and role",
+                &["index", "role"],
+            )?,
+            generation_progress: declare.ratios(
+                "longshore_generation_progress_ratio",
+                "Share of the files of a generation being built that are settled, by index",
+                &["index"],
+            )?,
+            generation_changes: declare.counters(
+                "longshore_generation_changes_total",
+                "Generations that were begun, swapped, undone, rolled back or dropped",
+                "change",
             )?,
             oldest_pending_seconds: declare.gauges(
                 "longshore_oldest_pending_seconds",

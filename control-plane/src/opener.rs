@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use shared::blob_path::BlobPath;
 use shared::blobs::BlobError;
 use shared::clock::Clock;
-use shared::embedder::openai::OpenAiEmbedder;
 use shared::ids::IndexId;
 use shared::index_parts::{IndexParts, PartsOpener};
 use shared::index_settings::{ApprovalSettings, IndexSettings, ModelSettings};
 use shared::ledger::{ControlLedger, IndexRecord};
+use shared::models::WantedModel;
 use tokio::sync::{Mutex, Notify};
 
 use crate::duties::Duties;
@@ -124,25 +124,24 @@ impl Opener for IndexOpener {
         if let Err(error @ (BlobError::Unavailable(_) | BlobError::Denied(_))) = source.head(&probe).await {
             bail!("the source {} cannot be used: {error}", wanted.source);
         }
-        let embedding = match self.parts.embedding() {
-            Some(own) if wanted.embedding => {
-                let embedder = OpenAiEmbedder::new(own.clone())?;
-                let dimensions = tokio::time::timeout(PROBE, embedder.probe())
-                    .await
-                    .context("the embedding model does not answer")??;
-                Some(ModelSettings {
-                    url: own.base_url.clone(),
-                    model: own.model.clone(),
-                    dimensions,
-                    azure_api_version: own.azure_api_version.clone(),
-                })
-            }
-            Some(_) | None => None,
+        let embedding = if wanted.embedding && self.parts.models().own().is_some() {
+            Some(self.settle_model(&WantedModel::default()).await?)
+        } else {
+            None
         };
         Ok(wanted.settings(embedding, &self.approval))
     }
 
+    async fn settle_model(&self, wanted: &WantedModel) -> anyhow::Result<ModelSettings> {
+        let settled = tokio::time::timeout(PROBE, self.parts.models().settle(wanted));
+        Ok(settled.await.context("the embedding model does not answer")??)
+    }
+
+    async fn publish(&self, live: &IndexId) -> anyhow::Result<()> {
+        Ok(self.parts.collections().publish(live, live.generation()).await?)
+    }
+
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()> {
-        Ok(self.parts.collections().remove(index).await?)
+        Ok(self.parts.collections().remove(index, index.generation()).await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser};
 use shared::clock::Clock;
@@ -10,6 +11,7 @@ use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
 use crate::approvals::webhook::{InvalidWebhook, Webhook};
+use crate::generations::{GenerationSettings, Limits};
 use crate::http::settings::HttpArgs;
 use crate::search::SearchSettings;
 
@@ -49,6 +51,10 @@ pub struct ControlPlaneSettings {
     /// Approvals.
     #[command(flatten)]
     pub approvals: ApprovalArgs,
+
+    /// Generations.
+    #[command(flatten)]
+    pub generations: GenerationArgs,
 
     /// Events.
     #[command(flatten)]
@@ -163,6 +169,53 @@ impl ApprovalArgs {
         }
         let secret = Some(&self.approval_webhook_secret).filter(|secret| !secret.is_empty());
         Webhook::new(&self.approval_webhook_url, secret, clock).map(Some)
+    }
+}
+
+/// Generations of an index.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Generations")]
+pub struct GenerationArgs {
+    /// Time that the generation before is kept for an undo after another became live.
+    #[arg(long, env = "GENERATION_RETENTION_SECONDS", default_value_t = 604_800, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=315_360_000))]
+    pub generation_retention_seconds: u64,
+
+    /// A build is rolled back when no file of it was done for this long.
+    #[arg(long, env = "GENERATION_STALL_SECONDS", default_value_t = 21_600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub generation_stall_seconds: u64,
+
+    /// A build is rolled back when the model has refused for this long: its key, its name, its quota.
+    #[arg(long, env = "GENERATION_REFUSAL_SECONDS", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub generation_refusal_seconds: u64,
+
+    /// A build is rolled back when more files than this failed that had not failed before, and more than the share below.
+    #[arg(long, env = "GENERATION_FAILED_FILES", default_value_t = 10, value_name = "N")]
+    pub generation_failed_files: u64,
+
+    /// Share of an index, from 0 to 1.
+    #[arg(
+        long,
+        env = "GENERATION_FAILED_SHARE",
+        default_value_t = 0.05,
+        value_name = "SHARE"
+    )]
+    pub generation_failed_share: f64,
+}
+
+impl GenerationArgs {
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> GenerationSettings {
+        GenerationSettings {
+            retention: Duration::from_secs(self.generation_retention_seconds),
+            limits: Limits {
+                failed_files: self.generation_failed_files,
+                failed_share: self.generation_failed_share,
+                refusal: Duration::from_secs(self.generation_refusal_seconds),
+                stall: Duration::from_secs(self.generation_stall_seconds),
+            },
+            ..GenerationSettings::default()
+        }
     }
 }
 

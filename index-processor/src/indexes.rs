@@ -194,7 +194,8 @@ impl Pipelines for IndexPipelines {
             .map_err(|error| unusable(format!("index {index} cannot be opened: {error}")))?;
         let meter = IndexMeter {
             meter: Arc::clone(&self.meter),
-            index: index.clone(),
+            // Its generations share what it may spend.
+            index: index.base(),
             tokens_per_day: parts.settings.budget.tokens_per_day,
         };
         let pipeline = self

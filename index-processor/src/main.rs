@@ -18,6 +18,7 @@ use shared::circuit::Circuits;
 use shared::circuit::report::{self, Reporter};
 use shared::clock::SystemClock;
 use shared::index_parts::{Models, PartsOpener};
+use shared::models::Models as NamedModels;
 use shared::queue::Queue;
 use shared::service::{self, health};
 use shared::settings::Loaded;
@@ -59,6 +60,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let Loaded {
         args: settings,
         sources,
+        models: named,
         ..
     } = loaded;
     let registry = Registry::new();
@@ -88,7 +90,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     let parts = PartsOpener::new(
         collections,
         sources,
-        Models::Own(embedding),
+        Models::Own(NamedModels::new(embedding, named)),
         models.clone(),
         circuits.clone(),
     );

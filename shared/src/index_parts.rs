@@ -17,15 +17,13 @@ use crate::circuit::{Circuits, Dependency, guard};
 use crate::embedder::Embedder;
 use crate::embedder::batching::Batcher;
 use crate::embedder::bm25::Bm25;
-use crate::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
+use crate::embedder::openai::OpenAiEmbedder;
 use crate::index_settings::{IndexSettings, ModelSettings};
 use crate::ledger::IndexRecord;
+use crate::models::Models as NamedModels;
 use crate::settings::SourceOptions;
 use crate::shutdown::Tasks;
 use crate::vectors::{Collections, Vectors};
-
-/// The generation of an index's collection. Another model will make another one.
-const GENERATION: u32 = 1;
 
 /// An index's parts.
 pub struct IndexParts {
@@ -52,11 +50,12 @@ pub struct PartsOpener {
     left_out: Option<PathBuf>,
     circuits: Circuits,
     open_sources: Mutex<HashMap<Source, Arc<dyn Blobs>>>,
+    /// By address, name, size, and whether they are shortened.
     open_models: Mutex<HashMap<ModelKey, Arc<dyn Embedder>>>,
 }
 
-/// What makes two models the same: address, name, dimensions.
-type ModelKey = (String, String, usize);
+/// What makes two models the same: address, name, dimensions, and whether it was asked for them.
+type ModelKey = (String, String, usize, Option<u32>);
 
 /// Why an index cannot be opened; the text says what to change.
 pub type PartsError = Box<dyn std::error::Error + Send + Sync>;
@@ -96,10 +95,10 @@ impl PartsOpener {
         &self.collections
     }
 
-    /// The model of this process, for new indexes.
+    /// The models of this process, for new indexes and generations.
     #[must_use]
-    pub fn embedding(&self) -> Option<&EmbeddingSettings> {
-        self.models.own()
+    pub fn models(&self) -> &NamedModels {
+        self.models.named()
     }
 
     /// Opens the parts of an index.
@@ -115,7 +114,8 @@ impl PartsOpener {
             None => None,
         };
         let size = settings.embedding.as_ref().map(|model| model.dimensions);
-        let vectors = self.collections.open(&record.id, GENERATION, size).await?;
+        let generation = record.id.generation();
+        let vectors = self.collections.open(&record.id, generation, size).await?;
         let vectors = guard::vectors(vectors, self.circuits.of(Dependency::vectors()));
         Ok(IndexParts {
             needs: Dependency::of_index(&settings),
@@ -155,6 +155,7 @@ impl PartsOpener {
             settings.base_url.clone(),
             settings.model.clone(),
             wanted.dimensions,
+            wanted.shortened_to,
         );
         let mut open = self.open_models.lock().await;
         if let Some(embedder) = open.get(&key) {

@@ -71,6 +71,9 @@ pub struct ModelSettings {
     /// Version of the Azure OpenAI API, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_api_version: Option<String>,
+    /// The model is asked to shorten its vectors to this size; none for what the service is set to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortened_to: Option<u32>,
 }
 
 /// The language when none is named.

@@ -20,6 +20,7 @@ mod approvals;
 mod audit;
 mod breakers;
 mod calls;
+mod catalog;
 pub mod conformance;
 mod control;
 mod database;
@@ -47,6 +48,7 @@ use crate::work_message::WorkMessage;
 pub use approvals::*;
 pub use audit::*;
 pub use breakers::*;
+pub use catalog::*;
 pub use control::*;
 pub use index_settings::*;
 pub use keys::*;
@@ -81,18 +83,19 @@ pub enum LedgerError {
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
 pub trait Ledger: UsageLedger + Breakers + Send + Sync + 'static {
-    /// Adds the index if it is not there (ACTIVE); returns what is stored. An existing record is left as it is.
+    /// Adds the index if it is not there (ACTIVE); returns what is stored, of its live generation. An existing record is left
+    /// as it is.
     async fn ensure_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
     ) -> Result<IndexRecord, LedgerError>;
 
-    /// Every index.
+    /// Every index, each generation by itself.
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError>;
 
-    /// Resumes (`true`) or pauses an index. While it is paused nothing of it is woken or claimed; held files go on. An index
-    /// that is being deleted stays so.
+    /// Resumes (`true`) or pauses an index with its generations; a retired one stays paused. While an index is paused nothing
+    /// of it is woken or claimed; held files go on. An index that is being deleted stays so.
     async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError>;
 
     /// Records that files changed, in one transaction: when this returns, none of them can be forgotten. Order within

@@ -18,6 +18,7 @@ pub mod index_parts;
 pub mod index_settings;
 pub mod ledger;
 pub mod limiter;
+pub mod models;
 pub mod outbound;
 pub mod place;
 pub mod queue;

@@ -211,12 +211,20 @@ pub trait Collections: Send + Sync + 'static {
         dense_size: Option<usize>,
     ) -> Result<Arc<dyn Vectors>, VectorsError>;
 
-    /// Removes the collections of an index, of all generations; an index that has none is fine. Whoever still has one open
-    /// gets errors from it.
+    /// Removes the collection of one generation of an index; one that is gone is fine. Whoever still has it open gets errors
+    /// from it.
     ///
     /// # Errors
-    /// [`VectorsError::Unavailable`] when the store cannot be used. Some may be gone then; the next call removes the rest.
-    async fn remove(&self, index: &IndexId) -> Result<(), VectorsError>;
+    /// [`VectorsError::Unavailable`] when the store cannot be used; the next call goes on from there.
+    async fn remove(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError>;
+
+    /// Lets whoever reads the store by the index's name read this generation from now on; nothing to do where nobody can.
+    ///
+    /// # Errors
+    /// [`VectorsError::Unavailable`] when the store cannot be used.
+    async fn publish(&self, _index: &IndexId, _generation: u32) -> Result<(), VectorsError> {
+        Ok(())
+    }
 
     /// Closes whatever is open, everything written. Idempotent.
     ///

@@ -68,6 +68,8 @@ const CONTROL: &[&str] = &[
     "5",
     "--max-retries",
     "50",
+    "--generation-refusal-seconds",
+    "3",
 ];
 const PROCESSOR: &[&str] = &[
     "--lease-seconds",
@@ -158,6 +160,15 @@ impl Fleet {
         control.url()?;
         self.control.push(control);
         Ok(())
+    }
+
+    /// Kills the first control plane as a power cut would, and starts another.
+    ///
+    /// # Errors
+    /// When the other does not start.
+    pub fn replace_control(&mut self) -> anyhow::Result<()> {
+        self.control.remove(0).kill()?;
+        self.add_control()
     }
 
     /// Adds a processor.

@@ -9,7 +9,7 @@ use control_plane::indexes::Indexes;
 use control_plane::reconcile::{ASKED, Plan};
 use shared::file_state::FileState;
 use shared::ids::IndexId;
-use shared::ledger::{FileFilter, IndexRecord, IndexState};
+use shared::ledger::{FileFilter, IndexRecord, IndexState, Role};
 use shared::shutdown::Tasks;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -130,7 +130,9 @@ impl View<'_> {
                     scan.changes += plan.changes.len();
                     scan.unchanged.insert(record.id, plan.unchanged as u64);
                 }
-                Err(error) if record.id == self.embedded.index => return Err(error),
+                Err(error) if record.role == Role::Live && record.id.base() == self.embedded.index => {
+                    return Err(error);
+                }
                 Err(error) => {
                     note(&format!("index {} is not compared: {error:#}", record.id));
                     scan.failed += 1;
@@ -207,11 +209,11 @@ impl View<'_> {
         Ok(None)
     }
 
-    /// The numbers of every index that is not on its way out.
+    /// The numbers of every index that is not on its way out. A generation that is kept for an undo waits for nobody.
     async fn numbers(&self) -> anyhow::Result<Vec<Numbers>> {
         let mut all = Vec::new();
         for record in self.indexes.records().await? {
-            if record.state != IndexState::Deleting {
+            if record.state != IndexState::Deleting && record.role != Role::Retired {
                 let stats = self.embedded.ledger.stats(&record.id).await?;
                 all.push(Numbers {
                     index: record.id,

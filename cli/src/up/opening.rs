@@ -14,7 +14,8 @@ use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
 use shared::index_parts::Models;
 use shared::index_settings::{IndexSettings, ModelSettings};
-use shared::ledger::{IndexRecord, IndexState};
+use shared::ledger::{IndexRecord, IndexState, Role};
+use shared::models::Models as NamedModels;
 use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use tokio::net::TcpListener;
 
@@ -60,11 +61,18 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
         .name
         .clone()
         .unwrap_or_else(|| IndexId::from_free_text(&root.file_name().unwrap_or_default().to_string_lossy()));
+    if wanted.generation() > 1 {
+        bail!(
+            "{wanted} is the name of a generation: give --name {} for the index",
+            wanted.base()
+        );
+    }
     let records = ledger.indexes().await?;
     args.backends.check_alone(&folder, &records, &wanted)?;
     let embedding = args.embedding.settings();
     let main = embedded::main_index(&folder, &records)?.unwrap_or_else(|| wanted.clone());
-    match records.iter().find(|record| record.id == wanted) {
+    let generations = records.iter().filter(|record| record.id.base() == wanted);
+    match generations.max_by_key(|record| record.role == Role::Live) {
         // On its way out: what it was made with matters no more.
         Some(record) if record.state == IndexState::Deleting => {}
         Some(record) => check_same(record, root, args, embedding.as_ref(), folder.path())?,
@@ -80,7 +88,7 @@ pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow:
     if folder.main_index().is_none() {
         folder.set_main_index(&main)?;
     }
-    let models = Models::Moved(embedding);
+    let models = Models::Moved(NamedModels::from(embedding));
     let breakers = args.circuits.policy();
     embedded::assemble(
         folder,
@@ -153,6 +161,7 @@ async fn ask_model(settings: &EmbeddingSettings) -> anyhow::Result<ModelSettings
         model: settings.model.clone(),
         dimensions,
         azure_api_version: settings.azure_api_version.clone(),
+        shortened_to: None,
     })
 }
 

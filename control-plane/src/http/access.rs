@@ -62,12 +62,12 @@ impl Caller {
         }
     }
 
-    /// May it know of this index?
+    /// May it know of this index? A key for an index is for each of its generations.
     #[must_use]
     pub fn sees(&self, index: &IndexId) -> bool {
         self.indexes
             .as_ref()
-            .is_none_or(|indexes| indexes.contains(index))
+            .is_none_or(|indexes| indexes.contains(&index.base()))
     }
 
     /// Does it have a scope, or `admin`?

@@ -14,6 +14,7 @@ use super::access::Caller;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Body, Path, Query};
 use crate::approvals::carry_out;
+use crate::indexes::IndexError;
 
 /// Most approvals that a listing shows.
 const MAX_SHOWN: u32 = 1000;
@@ -83,8 +84,17 @@ pub(super) async fn list(
         caller.check(index)?;
     }
     api.ledger.open_approvals().await?;
+    // Those of its live generation; there are none of an index that is not there.
+    let index = match wanted.index {
+        Some(name) => match api.indexes.record(&name).await {
+            Ok(record) => Some(record.id),
+            Err(IndexError::Unknown(..)) => Some(name),
+            Err(error) => return Err(error.into()),
+        },
+        None => None,
+    };
     let filter = ApprovalFilter {
-        index: wanted.index,
+        index,
         state: wanted.state,
         unfinished: false,
     };

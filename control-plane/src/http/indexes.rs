@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use shared::circuit::report::{FRESH, ReportedDependency};
 use shared::ids::IndexId;
 use shared::index_settings::ApprovalSettings;
-use shared::ledger::{IndexRecord, IndexState, IndexStats};
+use shared::ledger::{IndexRecord, IndexState, IndexStats, Role};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -37,6 +37,25 @@ pub struct IndexStatus {
     /// What its files need and what is down at the moment; they stay PENDING meanwhile, and are not charged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting_for: Vec<WaitingFor>,
+    /// Which of its generations this is, from 1; what is shown of an index is its live generation.
+    #[serde(default = "first")]
+    pub generation: u32,
+    /// Its other generations: one that is being built, one that is kept for an undo, those on their way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherGeneration>,
+}
+
+fn first() -> u32 {
+    1
+}
+
+/// A generation beside the one that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OtherGeneration {
+    /// Its number.
+    pub number: u32,
+    /// What it is for.
+    pub role: Role,
 }
 
 /// An index on its way out.
@@ -51,12 +70,14 @@ pub struct IndexGoing {
 impl Api {
     pub(super) async fn status(&self, index: IndexRecord) -> Result<IndexStatus, ApiError> {
         let reports = self.ledger.dependencies(FRESH).await?;
-        self.status_with(index, &reports).await
+        let all = self.indexes.records().await?;
+        self.status_among(index, &all, &reports).await
     }
 
-    async fn status_with(
+    async fn status_among(
         &self,
-        index: IndexRecord,
+        mut index: IndexRecord,
+        all: &[IndexRecord],
         reports: &[ReportedDependency],
     ) -> Result<IndexStatus, ApiError> {
         let stats = self.ledger.stats(&index.id).await?;
@@ -65,11 +86,26 @@ impl Api {
             .as_ref()
             .map(shared::ledger::Comparison::completeness);
         let waiting_for = waiting_for(&index, reports);
+        let generation = index.id.generation();
+        let others = all
+            .iter()
+            .filter(|other| other.id != index.id && other.id.base_str() == index.id.base_str())
+            .map(|other| OtherGeneration {
+                number: other.id.generation(),
+                role: other.role,
+            })
+            .collect();
+        if index.role == Role::Live {
+            // By the name that people know, and that stands for it.
+            index.id = index.id.base();
+        }
         Ok(IndexStatus {
             index,
             stats,
             completeness,
             waiting_for,
+            generation,
+            others,
         })
     }
 }
@@ -88,9 +124,10 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<IndexStatus>>, ApiError> {
     let reports = api.ledger.dependencies(FRESH).await?;
     let mut all = Vec::new();
-    let seen = |record: &IndexRecord| caller.sees(&record.id);
-    for index in api.indexes.records().await?.into_iter().filter(seen) {
-        all.push(api.status_with(index, &reports).await?);
+    let records = api.indexes.records().await?;
+    let seen = |record: &&IndexRecord| record.role == Role::Live && caller.sees(&record.id);
+    for index in records.iter().filter(seen) {
+        all.push(api.status_among(index.clone(), &records, &reports).await?);
     }
     Ok(Json(all))
 }
@@ -127,6 +164,14 @@ pub(super) async fn create(
     Body(wanted): Body<NewIndex>,
 ) -> Result<impl IntoResponse, ApiError> {
     caller.check(&wanted.name)?;
+    if wanted.name.generation() > 1 {
+        let detail = format!(
+            "{} is the name of a generation: POST /indexes/{}/generations makes one",
+            wanted.name,
+            wanted.name.base()
+        );
+        return Err(ApiError::bad_request(detail));
+    }
     // Before anybody is asked for anything.
     let draft = wanted.settings(None, &ApprovalSettings::default());
     refuse(&draft.problems(wanted.embedding))?;
@@ -135,9 +180,11 @@ pub(super) async fn create(
         .records()
         .await?
         .into_iter()
-        .find(|record| record.id == wanted.name);
+        .filter(|record| record.id.base_str() == wanted.name.as_str())
+        // The live one decides; what is left of an index without one is on its way out.
+        .max_by_key(|record| record.role == Role::Live);
     if let Some(record) = &before
-        && record.state == IndexState::Deleting
+        && (record.state == IndexState::Deleting || record.role != Role::Live)
     {
         let detail = format!(
             "index {} is being deleted; ask again when it is gone",
@@ -214,7 +261,7 @@ pub(super) async fn resume(
 }
 
 async fn set_active(api: &Api, index: &str, active: bool) -> Result<Json<IndexStatus>, ApiError> {
-    let record = api.record(index).await?;
+    let record = api.whole(index).await?;
     if record.state == IndexState::Deleting {
         let detail = format!("index {index} is being deleted");
         return Err(ApiError::new(ErrorCode::IndexDeleting, detail));
@@ -237,7 +284,8 @@ pub(super) async fn delete(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let record = api.record(&index).await?;
+    let mut record = api.whole(&index).await?;
+    record.id = record.id.base();
     api.ledger.delete_index(&record.id).await?;
     Ok((
         StatusCode::ACCEPTED,
@@ -251,9 +299,24 @@ pub(super) async fn delete(
 impl Api {
     /// The record of the index that a URL names.
     pub(super) async fn record(&self, name: &str) -> Result<IndexRecord, ApiError> {
-        let id =
-            IndexId::new(name).map_err(|error| ApiError::new(ErrorCode::IndexNotFound, error.to_string()))?;
-        Ok(self.indexes.record(&id).await?)
+        let first = name.strip_suffix("~1");
+        let id = IndexId::new(first.unwrap_or(name))
+            .map_err(|error| ApiError::new(ErrorCode::IndexNotFound, error.to_string()))?;
+        Ok(match first {
+            Some(_) => self.indexes.generation(&id).await?,
+            None => self.indexes.record(&id).await?,
+        })
+    }
+
+    /// The record of the index that a URL names, which may not name one of its generations: for what is done to all of them.
+    pub(super) async fn whole(&self, name: &str) -> Result<IndexRecord, ApiError> {
+        if let Some((base, _)) = name.split_once('~') {
+            let detail = format!(
+                "this is done to an index with all its generations: name {base} alone, without ~ and number"
+            );
+            return Err(ApiError::bad_request(detail));
+        }
+        self.record(name).await
     }
 
     /// The index that a URL names, open.

@@ -82,7 +82,7 @@ pub(super) async fn plan(
         .iter()
         .filter_map(|entry| Some((&entry.path, entry.meta.as_ref().ok()?.size)))
         .collect();
-    let usage = api.ledger.usage(id, EXPERIENCE).await?;
+    let usage = api.ledger.usage(&id.base(), EXPERIENCE).await?;
     let stats = api.ledger.stats(id).await?;
     let known = Known {
         usage: &usage,
@@ -119,7 +119,7 @@ pub(super) async fn usage(
     let record = api.record(&index).await?;
     let settings = shared::index_settings::IndexSettings::of(&record)
         .map_err(|error| ApiError::new(ErrorCode::IndexUnusable, error.to_string()))?;
-    let days = api.ledger.usage(&record.id, days).await?;
+    let days = api.ledger.usage(&record.id.base(), days).await?;
     let today = api.clock.now() / shared::ledger::DAY * shared::ledger::DAY;
     let spent = days
         .iter()

@@ -1,6 +1,7 @@
 //! `GET /indexes/{index}/search?q=…&mode=…&limit=…` and `POST` with the same, and more, as JSON.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -8,12 +9,18 @@ use serde::Deserialize;
 use shared::blob_path::BlobPath;
 use shared::clock::UnixMillis;
 use shared::vectors::SearchMode;
+use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use super::Api;
 use super::errors::{ApiError, Problem};
 use super::extract::{Body, Path, Query};
 use crate::search::{Diversify, Highlight, SearchAnswer, SearchFilter, SearchQuery, TimeRange};
+
+/// A generation that was dropped is there for at least so long: less than any keeper gives notice.
+const SURELY_THERE: Duration = Duration::from_secs(4);
+/// Searches that are made again because their generation was dropped.
+const MOST_REPEATS: u32 = 2;
 
 /// The query string of a search. Filters on metadata, pages, slides and sheets, and lists, are for `POST`.
 #[derive(Deserialize, IntoParams)]
@@ -104,8 +111,7 @@ pub(super) async fn by_url(
     Path(index): Path<String>,
     Query(query): Query<UrlQuery>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    let index = api.index(&index).await?;
-    Ok(Json(index.search.search(&query.into()).await?))
+    Ok(Json(api.search(&index, &query.into()).await?))
 }
 
 /// Searches.
@@ -123,8 +129,27 @@ pub(super) async fn by_body(
     Path(index): Path<String>,
     Body(wanted): Body<SearchQuery>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    let index = api.index(&index).await?;
-    Ok(Json(index.search.search(&wanted).await?))
+    Ok(Json(api.search(&index, &wanted).await?))
+}
+
+impl Api {
+    /// Searches the generation that is live when the search begins, and no other: one that is replaced meanwhile stays
+    /// whole, and one that is dropped does so for a while. A search that took longer than that is made again.
+    async fn search(&self, name: &str, wanted: &SearchQuery) -> Result<SearchAnswer, ApiError> {
+        let mut repeats = 0;
+        loop {
+            let began = Instant::now();
+            let index = self.index(name).await?;
+            let answer = index.search.search(wanted).await;
+            if began.elapsed() < SURELY_THERE || repeats == MOST_REPEATS {
+                return Ok(answer?);
+            }
+            if self.indexes.is_kept(&index.record).await? {
+                return Ok(answer?);
+            }
+            repeats += 1;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -57,7 +57,8 @@ impl Effect {
                  `POST /indexes/{index}/run?full=true` makes them again."
             }
             Self::NewGeneration => {
-                "Needs another generation of the index, which is built beside the live one. It is not changed in place."
+                "Another generation of the index is built beside the live one, and takes its place when search loses nothing \
+                 by it. See GET /indexes/{index}/generations."
             }
             Self::Fixed => "Cannot be changed. Make another index.",
         }

@@ -7,6 +7,7 @@ pub(super) mod approvals;
 pub(super) mod attempts;
 pub(super) mod audit;
 pub(super) mod breakers;
+pub(super) mod catalog;
 pub(super) mod control;
 pub(super) mod index_settings;
 pub(super) mod keys;

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod breakers;
+mod catalog;
 mod control;
 mod failures;
 mod index_settings;
@@ -100,6 +101,9 @@ where
         breakers: reports_replace_those_before, reports_of_the_dead_age;
         keys: keys_open_until_they_are_revoked, keys_expire_and_say_when_they_were_used,
             a_rotated_key_has_two_secrets_for_a_while, one_replica_makes_the_first_key, the_audit_log_is_paged_and_forgotten;
+        catalog: a_generation_is_built_beside_the_live_one, a_build_takes_over_when_nothing_is_lost,
+            what_stands_in_the_way_is_named, a_build_is_rolled_back, a_swap_is_undone, a_retired_generation_goes_in_time,
+            the_whole_family_is_paused_and_goes, progress_is_kept, one_of_many_decides_on_a_family;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

@@ -8,6 +8,7 @@ mod approvals;
 mod attempts;
 mod audit;
 mod breakers;
+mod catalog;
 mod control;
 mod index_settings;
 mod keys;
@@ -24,13 +25,14 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use self::approvals::StoredApproval;
+use self::catalog::StoredFamily;
 use self::control::StoredOperation;
 use self::keys::StoredKey;
 use self::row::Row;
 use super::{
     AuditEntry, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile,
     Enqueued, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState,
-    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, Role, RunKind, RunRecord, SweepPolicy, Swept,
     Usage,
 };
 use crate::blob_path::BlobPath;
@@ -49,6 +51,7 @@ pub struct ModelLedger {
 #[derive(Default)]
 struct Tables {
     indexes: BTreeMap<IndexId, IndexRecord>,
+    families: BTreeMap<IndexId, StoredFamily>,
     files: BTreeMap<(IndexId, FileId), Row>,
     runs: BTreeMap<RunId, RunRecord>,
     dead_claims: BTreeMap<(IndexId, ClaimId), (FileId, UnixMillis)>,
@@ -90,6 +93,15 @@ impl Ledger for ModelLedger {
         settings: &serde_json::Value,
     ) -> Result<IndexRecord, LedgerError> {
         let (mut tables, now) = self.enter();
+        tables.erase_family(index);
+        if let Some(family) = tables.family(index) {
+            let live = family.live.clone();
+            let found = tables.indexes.get(&live).map(|record| tables.shown_index(record));
+            return found.ok_or_else(|| {
+                let what = format!("the last of index {index} goes at this moment: ask again");
+                LedgerError::Unavailable(what)
+            });
+        }
         let made = || IndexRecord {
             id: index.clone(),
             state: IndexState::Active,
@@ -97,28 +109,24 @@ impl Ledger for ModelLedger {
             created_at: now,
             comparison: None,
             revision: 1,
+            role: Role::Live,
         };
         Ok(tables.indexes.entry(index.clone()).or_insert_with(made).clone())
     }
 
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError> {
-        Ok(self.enter().0.indexes.values().cloned().collect())
+        let tables = self.enter().0;
+        let shown = |record| tables.shown_index(record);
+        Ok(tables.indexes.values().map(shown).collect())
     }
 
     async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError> {
-        let state = if active {
-            IndexState::Active
-        } else {
-            IndexState::Paused
-        };
-        let mut tables = self.enter().0;
-        if let Some(index) = tables
-            .indexes
-            .get_mut(index)
-            .filter(|index| index.state != IndexState::Deleting)
-        {
-            index.state = state;
+        let (mut tables, name) = (self.enter().0, index.base());
+        tables.ensure_family(&name);
+        if let Some(family) = tables.family(&name) {
+            family.paused = !active;
         }
+        tables.align_family(&name);
         Ok(())
     }
 

@@ -12,6 +12,7 @@
 mod approvals;
 mod audit;
 mod breakers;
+mod catalog;
 mod control;
 mod explain;
 mod index_settings;

@@ -15,6 +15,7 @@
 mod approvals;
 mod audit;
 mod breakers;
+mod catalog;
 mod control;
 mod index_settings;
 mod keys;
@@ -29,6 +30,7 @@ use std::sync::OnceLock;
 pub(super) use approvals::*;
 pub(super) use audit::*;
 pub(super) use breakers::*;
+pub(super) use catalog::*;
 pub(super) use control::*;
 pub(super) use index_settings::*;
 pub(super) use keys::*;

@@ -7,6 +7,7 @@
 mod approvals;
 mod audit;
 mod breakers;
+mod catalog;
 mod connection;
 mod control;
 mod index_settings;

@@ -43,6 +43,52 @@ impl IndexState {
     }
 }
 
+/// What a generation is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// Search shows it.
+    #[default]
+    Live,
+    /// It is being built beside the live one.
+    Building,
+    /// It was live, and is kept for an undo.
+    Retired,
+    /// It is on its way out.
+    Dropping,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Building, Self::Retired, Self::Dropping];
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "LIVE",
+            Self::Building => "BUILDING",
+            Self::Retired => "RETIRED",
+            Self::Dropping => "DROPPING",
+        }
+    }
+}
+
+/// The text names no role of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a role of a generation; the roles are LIVE, BUILDING, RETIRED, DROPPING")]
+pub struct UnknownRole(pub String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.name() == name)
+            .ok_or_else(|| UnknownRole(name.to_owned()))
+    }
+}
+
 /// The text names no state of an index.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a state of an index; the states are ACTIVE, PAUSED, DELETING")]
@@ -75,6 +121,9 @@ pub struct IndexRecord {
     /// How often its settings were changed, and one.
     #[serde(default)]
     pub revision: u64,
+    /// What it is for, among the generations of its name.
+    #[serde(default)]
+    pub role: Role,
 }
 
 /// How true an index was to its source when they were last compared. Counts are of files.

@@ -16,7 +16,7 @@ use super::desk;
 
 /// Every table of the ledger.
 const TABLES: &str = "files, history, dead_claims, runs, operations, duties, dead_letters, breakers, approvals, usage, \
-                      indexes, api_keys, audit";
+                      catalog, indexes, api_keys, audit";
 
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {

@@ -65,7 +65,7 @@ pub(crate) async fn nonsense_is_refused(desk: &Desk) -> anyhow::Result<()> {
     says(&answer, 409, "setting_fixed", "source")?;
     let model = json!({ "url": "http://127.0.0.1:1", "model": "m", "dimensions": 3 });
     let answer = desk.patch(json!({ "embedding": model })).await?;
-    says(&answer, 409, "needs_generation", "embedding")?;
+    says(&answer, 400, "bad_request", "embedding")?;
     let answer = desk
         .send("/indexes/nobody", &[], "application/json", "{}")
         .await?;

@@ -68,6 +68,11 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "See `/openapi.json` for the addresses that there are.";
     /// There is no index of this name.
     IndexNotFound = "index_not_found", NOT_FOUND, "`GET /indexes` lists those that there are.";
+    /// The index has no such generation.
+    GenerationNotFound = "generation_not_found", NOT_FOUND, "`GET /indexes/{index}/generations` lists those that there are.";
+    /// Another generation is being built, or coming back.
+    GenerationBusy = "generation_busy", CONFLICT,
+        "Wait until it is live, or roll it back; `GET /indexes/{index}/generations` shows how far it is.";
     /// The index has never seen this file.
     FileNotFound = "file_not_found", NOT_FOUND,
         "Compare the path with `GET /indexes/{index}/files`; it is relative to the source, without a leading slash.";

@@ -183,6 +183,7 @@ fn what_takes_another_index_or_generation_is_refused_as_such() {
     assert_eq!(source, Err(NotChanged::Fixed(vec!["source"])));
     let mut with_model = current();
     with_model.embedding = Some(ModelSettings {
+        shortened_to: None,
         url: "http://model".to_owned(),
         model: "one".to_owned(),
         dimensions: 3,

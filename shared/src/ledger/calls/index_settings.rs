@@ -15,9 +15,11 @@ pub(in crate::ledger) async fn change_settings<D: Database>(
         from.created_at,
         number(from.revision)
     ];
-    let changed = db.one(&sql::CHANGE_SETTINGS, values, rows::index).await?;
-    if let (Some(_), Some(operation)) = (&changed, &change.follow_up) {
+    if db.one(&sql::CHANGE_SETTINGS, values, |_| Ok(())).await?.is_none() {
+        return Ok(None);
+    }
+    if let Some(operation) = &change.follow_up {
         control::open_operation(db, operation).await?;
     }
-    Ok(changed)
+    db.one(&sql::GENERATION, values![&from.id], rows::index).await
 }

@@ -100,7 +100,7 @@ pub(super) fn history(c: &mut Columns<'_>) -> DbResult<HistoryEntry> {
     })
 }
 
-/// Columns of `INDEX`.
+/// Columns of `index_columns!`.
 pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
     Ok(IndexRecord {
         id: c.text()?,
@@ -109,6 +109,7 @@ pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
         created_at: c.value()?,
         comparison: c.json_or_null()?,
         revision: c.count()?,
+        role: c.text()?,
     })
 }
 

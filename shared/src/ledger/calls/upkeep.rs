@@ -6,8 +6,8 @@ use super::queries::{in_lists, page_end};
 use super::requests::unknown_index;
 use super::rows;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::database::{Database, DbError, DbResult, values};
-use crate::ledger::{IndexRecord, IndexState, RunKind, millis, sql};
+use crate::ledger::database::{Database, DbResult, values};
+use crate::ledger::{IndexRecord, LedgerError, RunKind, millis, sql};
 
 /// Files looked at in one transaction while pruning.
 const PRUNE_PAGE: u32 = 500;
@@ -17,11 +17,15 @@ pub(in crate::ledger) async fn ensure_index<D: Database>(
     index: &IndexId,
     settings: &serde_json::Value,
 ) -> DbResult<IndexRecord> {
+    // Two last generations that went at the same moment may both have left the family to the other.
+    db.execute(&sql::ERASE_FAMILY, values![index]).await?;
     db.execute(&sql::ADD_INDEX, values![index, settings.to_string()])
         .await?;
-    db.one(&sql::INDEX, values![index], rows::index)
-        .await?
-        .ok_or_else(DbError::no_row)
+    let found = db.one(&sql::INDEX, values![index], rows::index).await?;
+    found.ok_or_else(|| {
+        let what = format!("the last of index {index} goes at this moment: ask again");
+        LedgerError::Unavailable(what).into()
+    })
 }
 
 pub(in crate::ledger) async fn set_active<D: Database>(
@@ -29,12 +33,10 @@ pub(in crate::ledger) async fn set_active<D: Database>(
     index: &IndexId,
     active: bool,
 ) -> DbResult<()> {
-    let state = if active {
-        IndexState::Active
-    } else {
-        IndexState::Paused
-    };
-    db.execute(&sql::SET_STATE, values![index, state.name()]).await?;
+    let name = &index.base();
+    db.execute(&sql::ENSURE_FAMILY, values![name]).await?;
+    db.execute(&sql::PAUSE_FAMILY, values![name, !active]).await?;
+    db.execute(&sql::ALIGN_FAMILY, values![name]).await?;
     Ok(())
 }
 

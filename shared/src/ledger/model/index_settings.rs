@@ -16,11 +16,12 @@ impl SettingsLedger for ModelLedger {
                     && index.revision == from.revision
                     && index.state != IndexState::Deleting
             };
-            tables.indexes.get_mut(&from.id).filter(same).map(|index| {
+            let changed = tables.indexes.get_mut(&from.id).filter(same).map(|index| {
                 index.settings = change.settings.clone();
                 index.revision += 1;
                 index.clone()
-            })
+            });
+            changed.map(|index| tables.shown_index(&index))
         };
         if let (Some(_), Some(operation)) = (&changed, &change.follow_up) {
             self.open_operation(operation).await?;

@@ -8,5 +8,5 @@ use super::Sql;
 pub(in crate::ledger) static CHANGE_SETTINGS: Sql = Sql::new(
     "UPDATE indexes SET settings = $2, revision = revision + 1
      WHERE index_id = $1 AND created_at = $3 AND revision = $4 AND state <> 'DELETING'
-     RETURNING index_id, state, settings, created_at, comparison, revision",
+     RETURNING index_id",
 );

@@ -11,15 +11,31 @@ macro_rules! file_columns {
     };
 }
 
-/// Every index.
-pub(in crate::ledger) static INDEXES: Sql = Sql::new(
-    "SELECT index_id, state, settings, created_at, comparison, revision FROM indexes ORDER BY index_id",
-);
+/// The columns of an `IndexRecord`, with its role. An index without a family in the catalog is the only generation of its name.
+macro_rules! index_columns {
+    () => {
+        "SELECT index_id, state, settings, created_at, comparison, revision,
+            CASE
+                WHEN name IS NULL AND family IS NULL THEN 'LIVE'
+                WHEN index_id = live THEN 'LIVE'
+                WHEN index_id = building THEN 'BUILDING'
+                WHEN index_id = retired THEN 'RETIRED'
+                ELSE 'DROPPING' END
+         FROM indexes LEFT JOIN catalog ON catalog.name = COALESCE(indexes.family, indexes.index_id)"
+    };
+}
 
-/// One index. $1 index
-pub(in crate::ledger) static INDEX: Sql = Sql::new(
-    "SELECT index_id, state, settings, created_at, comparison, revision FROM indexes WHERE index_id = $1",
-);
+/// Every index.
+pub(in crate::ledger) static INDEXES: Sql = Sql::new(concat!(index_columns!(), " ORDER BY index_id"));
+
+/// Exactly this generation. $1 generation
+pub(in crate::ledger) static GENERATION: Sql = Sql::new(concat!(index_columns!(), " WHERE index_id = $1"));
+
+/// The live generation of an index. $1 name
+pub(in crate::ledger) static INDEX: Sql = Sql::new(concat!(
+    index_columns!(),
+    " WHERE COALESCE(family, index_id) = $1 AND index_id = COALESCE(live, index_id)"
+));
 
 /// How many wake-ups of a lane are on their way: woken within the re-wake period and not yet claimed.
 ///

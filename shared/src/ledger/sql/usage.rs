@@ -34,8 +34,11 @@ pub(in crate::ledger) static USAGE: Sql = Sql::new(
      WHERE index_id = $1 ORDER BY day DESC LIMIT $2",
 );
 
-/// $1 index
-pub(in crate::ledger) static ERASE_USAGE: Sql = Sql::new("DELETE FROM usage WHERE index_id = $1");
+/// What all generations of an index used, once none of them is left. $1 name
+pub(in crate::ledger) static ERASE_USAGE: Sql = Sql::new(
+    "DELETE FROM usage WHERE index_id = $1
+        AND NOT EXISTS (SELECT 1 FROM indexes WHERE COALESCE(family, indexes.index_id) = $1)",
+);
 
 /// $1 index, $2 the failure's code as it stands in its JSON
 pub(in crate::ledger) static WAKE_WAITING: Sql = Sql::new(

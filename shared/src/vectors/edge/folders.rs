@@ -43,13 +43,17 @@ impl EdgeFolders {
     }
 
     fn home_of(&self, index: &IndexId) -> Option<&Path> {
-        let home = self.home.as_ref().filter(|(owner, _)| owner == index);
+        let home = self
+            .home
+            .as_ref()
+            .filter(|(owner, _)| owner.base_str() == index.base_str());
         home.map(|(_, folder)| folder.as_path())
     }
 
-    /// The folder of all collections of an index but the one in its home.
+    /// The folder of all collections of an index but the one in its home. Whichever generation is given as the index, it is
+    /// named after the base.
     fn folder_of(&self, index: &IndexId) -> PathBuf {
-        self.root.join(index.as_str())
+        self.root.join(index.base_str())
     }
 
     fn folder(&self, index: &IndexId, generation: u32) -> PathBuf {
@@ -69,7 +73,7 @@ impl Collections for EdgeFolders {
         dense_size: Option<usize>,
     ) -> Result<Arc<dyn Vectors>, VectorsError> {
         let mut open = self.open.lock().await;
-        let key = (index.clone(), generation);
+        let key = (index.base(), generation);
         if let Some(vectors) = open.get(&key) {
             if vectors.dense_size() != dense_size {
                 return Err(VectorsError::Mismatch {
@@ -84,24 +88,22 @@ impl Collections for EdgeFolders {
         Ok(vectors)
     }
 
-    async fn remove(&self, index: &IndexId) -> Result<(), VectorsError> {
-        // Held until the folders are gone: nobody opens one meanwhile.
+    async fn remove(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        // Held until the folder is gone: nobody opens it meanwhile.
         let mut open = self.open.lock().await;
-        let generations: Vec<u32> = open
-            .keys()
-            .filter(|(owner, _)| owner == index)
-            .map(|(_, generation)| *generation)
-            .collect();
-        for generation in generations {
-            if let Some(vectors) = open.remove(&(index.clone(), generation))
-                && let Err(error) = vectors.close().await
-            {
-                tracing::debug!(%error, index.id = %index, "a collection that is removed did not close well");
-            }
+        if let Some(vectors) = open.remove(&(index.base(), generation))
+            && let Err(error) = vectors.close().await
+        {
+            tracing::debug!(%error, index.id = %index, "a collection that is removed did not close well");
         }
-        let mut folders = vec![self.folder_of(index)];
-        folders.extend(self.home_of(index).map(Path::to_path_buf));
-        tokio::task::spawn_blocking(move || folders.iter().try_for_each(|folder| remove(folder)))
+        let (folder, all) = (self.folder(index, generation), self.folder_of(index));
+        let removed = tokio::task::spawn_blocking(move || {
+            remove(&folder)?;
+            // Only the last one leaves it empty.
+            drop(std::fs::remove_dir(all));
+            Ok(())
+        });
+        removed
             .await
             .map_err(|panic| VectorsError::Unavailable(format!("removing it panicked: {panic}")))?
     }

@@ -167,6 +167,23 @@ impl QdrantStore {
         Ok(())
     }
 
+    /// Removes the collection of one generation; also the alias, if it points there, so that none is left without a
+    /// collection. One that is gone is fine.
+    ///
+    /// # Errors
+    /// [`VectorsError::Unavailable`] when the server cannot be used; the next call goes on from there.
+    pub async fn drop_generation(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        let client = &self.connection.client;
+        let name = names::collection(&self.prefix, index, generation);
+        if self.alias_target(index).await?.as_ref() == Some(&name) {
+            let alias = names::alias(&self.prefix, index);
+            let request = client.delete_alias(alias.as_str());
+            gone(self.call(Lane::Write, &alias, request).await)?;
+        }
+        let request = client.delete_collection(name.as_str());
+        gone(self.call(Lane::Write, &name, request).await)
+    }
+
     async fn call<T>(
         &self,
         lane: Lane,
@@ -189,8 +206,12 @@ impl Collections for QdrantStore {
         Ok(Self::open(self, index, generation, dense_size).await?)
     }
 
-    async fn remove(&self, index: &IndexId) -> Result<(), VectorsError> {
-        self.drop_index(index).await
+    async fn remove(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        self.drop_generation(index, generation).await
+    }
+
+    async fn publish(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        self.swap_alias(index, generation).await
     }
 
     /// What was written is durable already.

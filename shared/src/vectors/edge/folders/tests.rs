@@ -123,8 +123,11 @@ async fn a_removed_index_leaves_nothing_and_its_handles_make_nothing_again() {
     let other = store.open(&notes, 1, None).await.unwrap();
     used.upsert(vec![point(&docs)]).await.unwrap();
     other.upsert(vec![point(&notes)]).await.unwrap();
-    store.remove(&docs).await.unwrap();
-    store.remove(&docs).await.unwrap();
+    store.remove(&docs, 1).await.unwrap();
+    store.remove(&docs, 1).await.unwrap();
+    assert_eq!(unused.count().await.unwrap(), 0, "the other generation is there");
+    // Its ledger index may be named as well.
+    store.remove(&docs.of_generation(2), 2).await.unwrap();
     for late in [used, unused] {
         assert!(matches!(
             late.upsert(vec![point(&docs)]).await,
