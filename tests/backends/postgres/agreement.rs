@@ -15,8 +15,7 @@ use tokio_postgres::{Client, NoTls};
 use super::desk;
 
 /// Every table of the ledger.
-const TABLES: &str =
-    "files, history, dead_claims, runs, operations, duties, dead_letters, approvals, usage, breakers, catalog, indexes";
+const TABLES: &str = "files, history, dead_claims, runs, operations, duties, dead_letters, approvals, usage, breakers, catalog, indexes";
 
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {
