@@ -8,7 +8,7 @@ mod refusals;
 
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::ledger::ControlLedger;
@@ -221,8 +221,11 @@ async fn the_guard_is_the_indexs_own(desk: &Desk) -> anyhow::Result<()> {
         .await?;
     desk.settled(json!({ "INDEXED": FILES - DRAFTS, "AWAITING_APPROVAL": DRAFTS }))
         .await?;
-    desk.post("/indexes/docs/approvals", json!({ "approve": true }))
-        .await?;
+    let approvals = desk.get("/approvals?index=docs").await?;
+    let number = approvals.body[0]["number"].as_u64().context("no approval")?;
+    let approve = format!("/indexes/docs/approvals/{number}/approve");
+    let answer = desk.post(&approve, json!({ "files": DRAFTS })).await?;
+    ensure!(answer.status == 200, "{answer:?}");
     desk.settled(json!({ "INDEXED": FILES - DRAFTS, "DELETED": GONE }))
         .await?;
     desk.patch(json!({ "files": { "exclude": null }, "approval": null }))
