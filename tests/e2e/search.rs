@@ -62,7 +62,7 @@ fn files_are_found_by_filters_and_read_back() -> anyhow::Result<()> {
     let docs = Docs::new()?;
     let markdown = format!("# Harbour\n\n{}", Docs::text(1, 12, 0));
     let table: String = (0..400)
-        .map(|row| format!("| harbour{row} | {row} |\n"))
+        .map(|row| format!("| harbour {row} | {row} |\n"))
         .collect();
     let table = format!("| name | depth |\n| --- | --- |\n{table}");
     let code = (0..60)
