@@ -31,7 +31,7 @@ async fn publish(shelf: &Shelf, number: usize, revision: u32) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     shelf
         .publish(&path(number), &texts, |payload| {
-            let kind = if revision % 2 == 0 {
+            let kind = if revision.is_multiple_of(2) {
                 "text/markdown"
             } else {
                 "text/html"
