@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler and tesseract from Debian; Azurite and
-# cargo-deny into target/tools. Uses cargo-nextest when it is there.
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl and Python's venv
+# from Debian; Azurite, schemathesis and cargo-deny into target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +20,8 @@ compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql
 have npm || missing+=(nodejs npm)
 { have pdftotext && have pdftoppm; } || missing+=(poppler-utils)
 have tesseract || missing+=(tesseract-ocr)
+have openssl || missing+=(openssl)
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   step "packages: ${missing[*]}"
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
@@ -29,6 +31,12 @@ fi
 if ! have azurite-blob && [ ! -e target/tools/azurite/node_modules/.bin/azurite-blob ]; then
   step "Azurite, the emulator of Azure Blob Storage"
   npm install --prefix target/tools/azurite --no-audit --no-fund --omit=dev --loglevel=error azurite@3.35.0
+fi
+
+if [ ! -x target/tools/schemathesis/bin/schemathesis ]; then
+  step "schemathesis, requests made from the OpenAPI document"
+  python3 -m venv target/tools/schemathesis
+  target/tools/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 fi
 
 step "format"
@@ -47,6 +55,9 @@ else
   # Tests of whole processes and fleets one after the other.
   cargo test --locked --workspace -- --test-threads=2
 fi
+
+step "requests of every form"
+tests/schemathesis.sh 90
 
 step "lints"
 cargo clippy --locked --workspace --all-targets -- -D warnings

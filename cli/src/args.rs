@@ -4,11 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use control_plane::http::settings::HttpArgs;
 use index_processor::conversion::chain::Link;
 use index_processor::conversion::settings::ConvertArgs;
 use index_processor::settings::ChunkArgs;
+use shared::circuit::CircuitArgs;
 use shared::file_state::FileState;
 use shared::ids::IndexId;
+use shared::retry::StepRetryArgs;
+use shared::secret::Secret;
 use shared::settings::EmbeddingArgs;
 
 use crate::backends::BackendArgs;
@@ -37,7 +41,7 @@ pub(crate) struct Cli {
 /// Where the index is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DataArgs {
-    /// Folder that holds the index: the ledger, the vectors, nothing else.
+    /// Folder that holds the indexes: the ledger, the vectors, nothing else.
     #[arg(
         long,
         env = "LONGSHORE_DATA_DIR",
@@ -76,13 +80,18 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Address for HTTP; port 0 takes a free one. With --once, HTTP is off unless this is given.
+    /// Address for HTTP; port 0 takes a free one. At another address than a loopback one keys are asked for; the first is in
+    /// the file admin.key of the data folder. With --once, HTTP is off unless this is given.
     #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// Name of the index [default: the folder's name].
+    /// Name of the folder's index [default: the folder's name].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<IndexId>,
+
+    /// Who may send requests.
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
 
     #[command(flatten)]
     pub(crate) embedding: EmbeddingArgs,
@@ -112,6 +121,22 @@ pub(crate) struct UpArgs {
     /// Attempts after which a file is FAILED.
     #[arg(long, env = "FILE_INDEXING_MAX_RETRIES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) max_retries: u32,
+
+    /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
+    /// asked for].
+    #[arg(
+        long,
+        env = "EVENTS_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub(crate) events_key: Secret,
+    #[command(flatten)]
+    pub(crate) retry: StepRetryArgs,
+
+    #[command(flatten)]
+    pub(crate) circuits: CircuitArgs,
 
     /// Longest time that one attempt at a file may take.
     #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]

@@ -6,19 +6,17 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::{Args, Parser};
 use shared::clock::Clock;
+use shared::embedder::openai::EmbeddingSettings;
 use shared::ids::IndexId;
-use shared::ledger::ControlLedger;
 use shared::ledger::sqlite::SqliteLedger;
+use shared::ledger::{ControlLedger, IndexRecord};
 use shared::queue::Queue;
 use shared::queue::memory::MemoryQueue;
-use shared::settings::{LedgerArgs, QueueArgs, VectorArgs};
-use shared::vectors::Vectors;
+use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, VectorArgs};
+use shared::vectors::Collections;
+use shared::vectors::edge::EdgeFolders;
 
 use crate::data_dir::DataDir;
-use crate::lazy_vectors::LazyVectors;
-
-/// The collection's generation, as in a fleet.
-const GENERATION: u32 = 1;
 
 /// Which servers to use.
 #[derive(Clone, Debug, Args)]
@@ -36,6 +34,12 @@ pub(crate) struct BackendArgs {
 struct FromEnvironment {
     #[command(flatten)]
     backends: BackendArgs,
+}
+
+#[derive(Parser)]
+struct ModelFromEnvironment {
+    #[command(flatten)]
+    embedding: EmbeddingArgs,
 }
 
 impl BackendArgs {
@@ -78,32 +82,29 @@ impl BackendArgs {
     }
 
     /// The points: the server's, or those in the data folder.
-    pub(crate) async fn open_vectors(
+    pub(crate) fn open_collections(
         &self,
         data: &DataDir,
-        index: &IndexId,
-        dense_size: Option<usize>,
-    ) -> anyhow::Result<Arc<dyn Vectors>> {
+        main: &IndexId,
+    ) -> anyhow::Result<Arc<dyn Collections>> {
         if self.vectors.qdrant_url.is_none() {
-            return Ok(Arc::new(LazyVectors::new(data.vectors(), dense_size)));
+            let folders = EdgeFolders::new(data.collections()).with_home(main.clone(), data.vectors());
+            return Ok(Arc::new(folders));
         }
-        Ok(self.vectors.open()?.open(index, GENERATION, dense_size).await?)
+        Ok(self.vectors.open()?)
     }
 
-    /// A ledger on a server must hold this index alone: this process would take up the files of others as its own.
-    pub(crate) async fn check_alone(
+    /// A ledger on a server must hold nothing but this data folder's indexes: this process would take up the files of others
+    /// as its own. Once it was alone in there, what came later is taken for its own.
+    pub(crate) fn check_alone(
         &self,
-        ledger: &dyn ControlLedger,
-        index: &IndexId,
+        data: &DataDir,
+        records: &[IndexRecord],
+        wanted: &IndexId,
     ) -> anyhow::Result<()> {
-        let others: Vec<String> = ledger
-            .indexes()
-            .await?
-            .into_iter()
-            .filter(|record| record.id != *index)
-            .map(|record| record.id.to_string())
-            .collect();
-        if self.has_ledger() && !others.is_empty() {
+        let names = records.iter().map(|record| record.id.base_str());
+        let others: Vec<&str> = names.filter(|name| *name != wanted.as_str()).collect();
+        if self.has_ledger() && !others.is_empty() && data.main_index().is_none() {
             bail!(
                 "the database holds other indexes ({}): give `longshore up` a database of its own, or a schema with \
                  --database-schema",
@@ -112,4 +113,10 @@ impl BackendArgs {
         }
         Ok(())
     }
+}
+
+/// The model that the environment names, for commands that have no such flags; what is wrong there is for `up` to say.
+pub(crate) fn model_of_environment() -> Option<EmbeddingSettings> {
+    let model = ModelFromEnvironment::try_parse_from(["longshore"]).ok()?;
+    model.embedding.settings()
 }

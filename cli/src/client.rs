@@ -4,7 +4,8 @@
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, header::CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::args::DataArgs;
 use crate::backends::BackendArgs;
-use crate::data_dir::{DataDir, Holder};
+use crate::data_dir::{DataDir, Holder, admin_key};
 use crate::embedded::{self, Embedded};
 
 /// Largest answer that is read in-process; far above any page.
@@ -37,7 +38,8 @@ impl Client {
         match DataDir::existing(&data.data_dir, elsewhere)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
-                let router = control_plane::http::router(embedded.api(None, &embedded.tasks)?);
+                let router =
+                    control_plane::http::router(embedded.api(embedded.indexes(None), &embedded.tasks));
                 let index = embedded.index.as_str().to_owned();
                 let way = Way::Here {
                     router,
@@ -51,7 +53,8 @@ impl Client {
             }
             Holder::Other(running) => {
                 let folder = data.data_dir.display();
-                let Some(url) = running.and_then(|running| running.url) else {
+                let Some((url, index)) = running.and_then(|running| Some((running.url?, running.index)))
+                else {
                     bail!(
                         "the data folder {folder} is in use by a process that does not serve HTTP: wait until it has ended"
                     );
@@ -60,11 +63,17 @@ impl Client {
                     base: Url::parse(&url)
                         .with_context(|| format!("{folder} names a strange address, {url}"))?,
                     index: String::new(),
-                    way: Way::Http(reqwest::Client::builder().no_proxy().build()?),
+                    way: Way::Http(http_client(&data.data_dir)?),
                 };
-                let indexes: Vec<Value> = client.get(&["indexes"], &[]).await?;
-                let name = indexes.first().and_then(|index| index["id"].as_str());
-                client.index = name.context("the running longshore has no index")?.to_owned();
+                client.index = match index {
+                    Some(index) => index.as_str().to_owned(),
+                    None => {
+                        // Another build runs there, which serves one index.
+                        let indexes: Vec<Value> = client.get(&["indexes"], &[]).await?;
+                        let name = indexes.first().and_then(|index| index["id"].as_str());
+                        name.context("the running longshore has no index")?.to_owned()
+                    }
+                };
                 Ok(client)
             }
         }
@@ -73,6 +82,11 @@ impl Client {
     /// Does a `longshore up` run?
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.way, Way::Http(_))
+    }
+
+    /// The index.
+    pub(crate) fn index(&self) -> &str {
+        &self.index
     }
 
     /// The path of something of the index.
@@ -176,6 +190,23 @@ impl Client {
         }
         Ok(url)
     }
+}
+
+/// A client that shows the key of this machine, where there is one.
+fn http_client(folder: &std::path::Path) -> anyhow::Result<reqwest::Client> {
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let key = variable("LONGSHORE_API_KEY")
+        .or_else(|| variable("LONGSHORE_ADMIN_KEY"))
+        .or_else(|| std::fs::read_to_string(admin_key(folder)).ok());
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key.as_deref().map(str::trim).filter(|key| !key.is_empty()) {
+        let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+            .context("the API key holds characters that no key has: look at LONGSHORE_API_KEY")?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let client = reqwest::Client::builder().no_proxy().default_headers(headers);
+    Ok(client.build()?)
 }
 
 /// Path and query, which is all of a URL that counts without a socket.

@@ -1,13 +1,14 @@
-//! The folder that holds an embedded index, and the lock that keeps it to one process.
+//! The folder that holds embedded indexes, and the lock that keeps it to one process.
 //!
 //! The operating system drops the lock when the process dies, however it dies, so nobody has to clean up after a crash.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use shared::ids::IndexId;
 
 /// What a running `longshore up` leaves for the other commands.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub(crate) struct Running {
     pub(crate) pid: u32,
     /// Where it serves HTTP, unless it does not.
     pub(crate) url: Option<String>,
+    /// The index that commands are about when they name none.
+    #[serde(default)]
+    pub(crate) index: Option<IndexId>,
 }
 
 /// A data folder that this process holds.
@@ -91,9 +95,38 @@ impl DataDir {
         self.path.join(LEDGER)
     }
 
-    /// The folder of an index's points.
+    /// The folder of the main index's points.
     pub(crate) fn vectors(&self) -> PathBuf {
         self.path.join("vectors")
+    }
+
+    /// The folder of all other points, in folders of their own.
+    pub(crate) fn collections(&self) -> PathBuf {
+        self.path.join("collections")
+    }
+
+    /// The folder as it was given.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The index that `longshore up` made first: the one that commands are about, with its points in [`DataDir::vectors`].
+    /// Builds that knew only one index in a data folder did not write its name down.
+    pub(crate) fn main_index(&self) -> Option<IndexId> {
+        let name = std::fs::read_to_string(self.path.join(MAIN_INDEX)).ok()?;
+        IndexId::new(name.trim()).ok()
+    }
+
+    /// Remembers the main index, before it is made.
+    pub(crate) fn set_main_index(&self, index: &IndexId) -> anyhow::Result<()> {
+        let written = || -> io::Result<()> {
+            let fresh = self.path.join(format!("{MAIN_INDEX}.new"));
+            let mut file = File::create(&fresh)?;
+            file.write_all(index.as_str().as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(fresh, self.path.join(MAIN_INDEX))
+        };
+        written().map_err(|error| unusable(&self.path, error))
     }
 
     /// The folder itself, as an absolute path without links.
@@ -103,11 +136,17 @@ impl DataDir {
             .with_context(|| format!("the data folder {} vanished", self.path.display()))
     }
 
-    /// Tells the other commands where this process listens.
-    pub(crate) fn announce(&self, url: Option<String>) -> anyhow::Result<()> {
+    /// Where the first API key is, when one was needed.
+    pub(crate) fn admin_key(&self) -> PathBuf {
+        admin_key(&self.path)
+    }
+
+    /// Tells the other commands where this process listens, and which index they are about.
+    pub(crate) fn announce(&self, url: Option<String>, index: &IndexId) -> anyhow::Result<()> {
         let running = Running {
             pid: std::process::id(),
             url,
+            index: Some(index.clone()),
         };
         self.write(RUNNING, &serde_json::to_vec(&running)?)
     }
@@ -128,9 +167,15 @@ impl DataDir {
     }
 }
 
+/// Where the first API key of a data folder is, when one was needed.
+pub(crate) fn admin_key(folder: &Path) -> PathBuf {
+    folder.join("admin.key")
+}
+
 const LEDGER: &str = "ledger.sqlite";
 const LOCK: &str = "lock";
 const RUNNING: &str = "running.json";
+const MAIN_INDEX: &str = "main-index";
 
 fn running(path: &Path) -> Option<Running> {
     serde_json::from_slice(&std::fs::read(path.join(RUNNING)).ok()?).ok()

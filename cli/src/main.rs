@@ -6,7 +6,6 @@ mod client;
 mod commands;
 mod data_dir;
 mod embedded;
-mod lazy_vectors;
 mod output;
 mod progress;
 mod up;

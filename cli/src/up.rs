@@ -1,29 +1,35 @@
 //! `longshore up DIR`: the whole system in one process.
 //!
 //! Order matters: hold the data folder, open the ledger, begin to watch, take over what a killed process left, start the worker,
-//! compare folder and ledger, serve. What changes during the first comparison is noticed by the watch.
+//! compare sources and ledger, serve. What changes during the first comparison is noticed by the watch.
 
 mod foreground;
 mod opening;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
+use control_plane::generations::{GenerationSettings, Generations};
 use control_plane::http;
-use control_plane::intake::folder::{FolderWatch, WatchSettings};
-use control_plane::reconciler::Reconciler;
+use control_plane::indexes::Indexes;
+use control_plane::intake::accept::Intake;
+use control_plane::keeper::Keeper;
+use control_plane::opener::Repairs;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
-use control_plane::upkeep::{Upkeep, UpkeepSettings};
+use control_plane::upkeep::{UpkeepSettings, old_audit};
 use index_processor::chunk::ChunkSettings;
 use index_processor::conversion::Conversion;
-use index_processor::indexes::Sole;
+use index_processor::indexes::{IndexPipelines, LIST_AGE, Recipe};
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use index_processor::meter::Meter;
+use index_processor::pipeline::{Capacity, PipelineSettings};
 use index_processor::worker::{Worker, WorkerSettings};
-use shared::blobs::source::Source;
-use shared::ledger::SweepPolicy;
+use shared::circuit::report;
+use shared::ledger::{Role, SweepPolicy};
 use shared::queue::Queue;
 use shared::service::stop_on_signal;
 use shared::settings::SourceOptions;
@@ -60,21 +66,49 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
     let folder = DataDir::create(&data.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
-    let conversion = Arc::new(conversion);
-    let up = Up::assemble(embedded, queue, &args, chunk, conversion)?;
+    let mut conversion = conversion;
+    conversion.circuits = Some(embedded.circuits.clone());
+    let recipe = recipe(conversion, chunk, &args);
+    let up = Up::assemble(embedded, queue, &args, recipe)?;
     up.run(listener, &args).await
+}
+
+fn recipe(conversion: Conversion, chunk: ChunkSettings, args: &UpArgs) -> Recipe {
+    Recipe {
+        conversion: Arc::new(conversion),
+        settings: PipelineSettings {
+            max_file_bytes: args.max_file_size << 20,
+            inline_bytes: 0,
+            chunk,
+        },
+    }
+}
+
+/// How the indexes are kept true; this process does all of it.
+fn repairs(recipe: Recipe, duties: Arc<Duties>, args: &UpArgs) -> Repairs {
+    Repairs {
+        every: UpkeepSettings {
+            reconcile_every: Duration::from_secs(args.reconcile_every),
+            // Of indexes that are made while it runs; those that are there are compared in the foreground.
+            reconcile_first: true,
+            ..UpkeepSettings::default()
+        },
+        duties,
+        fingerprint: Some(Box::new(move |parts| recipe.fingerprint(parts))),
+    }
 }
 
 /// A running system.
 struct Up {
     embedded: Embedded,
+    indexes: Arc<Indexes>,
     conversion: Arc<Conversion>,
-    pipeline: Arc<Pipeline>,
     worker: Arc<Worker>,
     dispatcher: Dispatcher,
-    reconciler: Arc<Reconciler>,
     sweeper: Sweeper,
-    upkeep: Upkeep,
+    keeper: Keeper,
+    approvals: ApprovalDesk,
+    generations: Generations,
     metrics: Arc<index_processor::metrics::Metrics>,
     settled: Arc<Notify>,
 }
@@ -84,34 +118,29 @@ impl Up {
         embedded: Embedded,
         queue: Arc<dyn Queue>,
         args: &UpArgs,
-        chunk: ChunkSettings,
-        conversion: Arc<Conversion>,
+        recipe: Recipe,
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(index_processor::metrics::Metrics::register(&embedded.registry)?);
+        let meter = Arc::new(Meter::new(Arc::clone(&embedded.ledger) as _));
+        embedded
+            .tasks
+            .spawn(Arc::clone(&meter).run(embedded.tasks.stopping()));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let pipeline = Arc::new(Pipeline::new(
-            PipelineParts {
-                blobs: Arc::clone(&embedded.blobs),
-                vectors: Arc::clone(&embedded.vectors),
-                embedder: embedded.embedder.clone(),
-                bm25: Arc::clone(&embedded.bm25),
-            },
-            Arc::clone(&conversion),
-            PipelineSettings {
-                max_file_bytes: args.max_file_size << 20,
-                inline_bytes: 0,
-                chunk,
-            },
+        let pipelines = IndexPipelines::new(
+            Arc::clone(&embedded.ledger) as _,
+            Arc::clone(&embedded.parts),
+            recipe.clone(),
             Arc::new(Capacity::new(cores, MEMORY_BYTES)),
             Arc::clone(&metrics),
-        ));
-        let owner = shared::service::replica_name("up");
+            meter,
+        );
+        let owner = embedded.reporter.process.clone();
         let stale_after = Duration::from_secs(args.stale_timeout * 60);
         let settled = Arc::new(Notify::new());
         let worker = Arc::new(Worker {
             ledger: Arc::clone(&embedded.ledger) as _,
             queue: Arc::clone(&queue),
-            pipelines: Arc::new(Sole(Arc::clone(&pipeline))),
+            pipelines: Arc::new(pipelines),
             leases: Arc::new(Leases::new(
                 owner.clone(),
                 Arc::clone(&embedded.ledger) as _,
@@ -122,11 +151,13 @@ impl Up {
                 slots: usize::from(args.slots),
                 max_attempts: args.max_retries,
                 stale_after,
+                steps: args.retry.policies(),
                 ..WorkerSettings::default()
             },
             clock: Arc::clone(&embedded.clock),
             settled: Arc::clone(&settled),
             nudge: Arc::clone(&embedded.nudge),
+            circuits: embedded.circuits.clone(),
             metrics: Arc::clone(&metrics),
         });
         let duties = Arc::new(Duties::all());
@@ -142,7 +173,6 @@ impl Up {
             duties: Arc::clone(&duties),
             metrics: Arc::clone(&embedded.metrics),
         };
-        let reconciler = embedded.reconciler(pipeline.fingerprint());
         let sweeper = Sweeper {
             ledger: Arc::clone(&embedded.ledger) as _,
             every: SWEEP_EVERY,
@@ -155,40 +185,54 @@ impl Up {
             duties: Arc::clone(&duties),
             metrics: Arc::clone(&embedded.metrics),
         };
-        let upkeep = Upkeep {
-            index: embedded.index.clone(),
+        let conversion = Arc::clone(&recipe.conversion);
+        let indexes = embedded.indexes(Some(repairs(recipe, Arc::clone(&duties), args)));
+        let keeper = Keeper {
+            indexes: Arc::clone(&indexes),
             ledger: Arc::clone(&embedded.ledger),
-            vectors: Arc::clone(&embedded.vectors),
-            reconciler: Arc::clone(&reconciler),
-            clock: Arc::clone(&embedded.clock),
+            duties: Arc::clone(&duties),
+            // Nobody but the pipelines of this process needs notice.
+            notice: LIST_AGE + Duration::from_secs(1),
+            beside: (!args.once).then(|| Box::new(watch::begin) as _),
+        };
+        let generations = Generations {
+            indexes: Arc::clone(&indexes),
+            ledger: Arc::clone(&embedded.ledger),
+            duties: Arc::clone(&duties),
             nudge: Arc::clone(&embedded.nudge),
-            duties,
+            settings: GenerationSettings::default(),
             metrics: Arc::clone(&embedded.metrics),
-            settings: UpkeepSettings {
-                reconcile_every: Duration::from_secs(args.reconcile_every),
-                ..UpkeepSettings::default()
-            },
+        };
+        let approvals = ApprovalDesk {
+            ledger: Arc::clone(&embedded.ledger),
+            duties,
+            nudge: Arc::clone(&embedded.nudge),
+            webhook: None,
+            metrics: Arc::clone(&embedded.metrics),
         };
         Ok(Self {
             embedded,
+            indexes,
             conversion,
-            pipeline,
             worker,
             dispatcher,
-            reconciler,
             sweeper,
-            upkeep,
+            keeper,
+            approvals,
+            generations,
             metrics,
             settled,
         })
     }
 
     async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<u8> {
+        opening::check_usable(&self.indexes, &self.embedded.index).await?;
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || note("stopping; again to stop at once"));
-        let watch = if args.once { None } else { self.watch() };
-        if !args.backends.has_ledger() {
-            // The data folder is ours alone, so whoever held files here before is dead. On a server leases have to run out.
+        // The data folder is ours alone, so whoever worked here before is dead. On a server leases have to run out.
+        let alone = !args.backends.has_ledger();
+        let keeping = self.keeper.take_up(alone).await?;
+        if alone {
             let all = SweepPolicy {
                 stale_after: Duration::ZERO,
                 delay: Duration::ZERO,
@@ -197,83 +241,83 @@ impl Up {
             self.sweeper.sweep(all).await?;
         }
 
-        let Self {
-            embedded,
-            conversion,
-            worker,
-            dispatcher,
-            reconciler,
-            sweeper,
-            upkeep,
-            metrics,
-            settled,
-            pipeline,
-        } = self;
-        let worker = tasks.spawn(worker.run(tasks.stopping()));
-        tasks.spawn(dispatcher.run(tasks.stopping()));
-        tasks.spawn(sweeper.run(tasks.stopping()));
-        upkeep.start(&tasks);
-        let url = listener
-            .as_ref()
-            .map(TcpListener::local_addr)
-            .transpose()?
-            .map(|at| format!("http://{at}"));
-        embedded.data.announce(url.clone())?;
-        if let Some(listener) = listener {
-            let api = embedded.api(Some(&upkeep), &tasks)?;
-            tasks.spawn(http::serve(listener, http::router(api), tasks.stopping()));
-        }
+        let worker = tasks.spawn(self.worker.run(tasks.stopping()));
+        tasks.spawn(self.dispatcher.run(tasks.stopping()));
+        tasks.spawn(self.sweeper.run(tasks.stopping()));
+        tasks.spawn(self.approvals.run(tasks.stopping()));
+        tasks.spawn(self.generations.run(tasks.stopping()));
+        tasks.spawn(keeping.run(tasks.stopping()));
+        let embedded = self.embedded;
+        tasks.spawn(report::run(
+            embedded.circuits.clone(),
+            Arc::clone(&embedded.ledger) as _,
+            embedded.reporter.clone(),
+            tasks.stopping(),
+        ));
+        let url = match listener {
+            Some(listener) => Some(serve(listener, &embedded, &self.indexes, args, &tasks).await?),
+            None => None,
+        };
+        embedded.data.announce(url.clone(), &embedded.index)?;
         if let Some(url) = &url {
-            note(&format!(
-                "index {} · {url}/indexes/{}/search?q=…",
-                embedded.index, embedded.index
-            ));
+            let records = self.indexes.records().await?;
+            for record in records.iter().filter(|record| record.role == Role::Live) {
+                note(&format!(
+                    "index {0} · {url}/indexes/{0}/search?q=…",
+                    record.id.base()
+                ));
+            }
         }
         let view = View {
             embedded: &embedded,
-            reconciler: &reconciler,
-            metrics: &metrics,
-            settled: &settled,
+            indexes: &self.indexes,
+            metrics: &self.metrics,
+            settled: &self.settled,
         };
         let code = if args.once {
             view.once(&tasks, Duration::from_secs(args.patience)).await
         } else {
-            if let Some(watch) = watch {
-                tasks.spawn(watch.run(
-                    Arc::clone(&reconciler),
-                    WatchSettings::default(),
-                    tasks.stopping(),
-                ));
-            }
-            view.follow(&tasks, &upkeep).await
+            view.follow(&tasks).await
         };
         if !tasks.drain(DRAIN).await {
             tracing::warn!("some tasks did not end in time");
         }
         drop(worker);
-        drop(pipeline);
-        conversion.close().await;
+        self.conversion.close().await;
         let closed = embedded.close().await;
         let code = code?;
         closed?;
         Ok(code)
     }
+}
 
-    /// Begins to watch the folder; without a watch changes are found by comparing from time to time.
-    fn watch(&self) -> Option<FolderWatch> {
-        let Source::Folder(folder) = &self.embedded.settings.source else {
-            return None;
-        };
-        match FolderWatch::begin(folder) {
-            Ok(watch) => Some(watch),
-            Err(error) => {
-                note(&format!(
-                    "the folder cannot be watched ({error}); changes are found every {} s instead. \
-                     On Linux, raise fs.inotify.max_user_watches",
-                    self.upkeep.settings.reconcile_every.as_secs()
-                ));
-                None
-            }
-        }
-    }
+/// The same routes as a control plane's.
+/// Begins to serve; returns where.
+async fn serve(
+    listener: TcpListener,
+    embedded: &Embedded,
+    indexes: &Arc<Indexes>,
+    args: &UpArgs,
+    tasks: &Tasks,
+) -> anyhow::Result<String> {
+    let address = listener.local_addr()?;
+    let (ledger, metrics) = (Arc::clone(&embedded.ledger), Arc::clone(&embedded.metrics));
+    let tls = args.http.tls().await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let file = embedded.data.admin_key();
+    let events_key = (!args.events_key.is_empty()).then(|| args.events_key.clone());
+    let guard = args
+        .http
+        .guard(address, Some(&file), events_key, Arc::clone(&ledger), metrics);
+    let guard = guard.await?;
+    let intake = Intake {
+        ledger: Arc::clone(&ledger),
+        indexes: Arc::clone(indexes) as _,
+        nudge: Arc::clone(&embedded.nudge),
+        metrics: Arc::clone(&embedded.metrics),
+    };
+    let routes = http::guarded(embedded.api(Arc::clone(indexes), tasks), Some(intake), guard);
+    tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));
+    tasks.spawn(old_audit::run(ledger, args.http.audit_kept(), tasks.stopping()));
+    Ok(format!("{scheme}://{address}"))
 }

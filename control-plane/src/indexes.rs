@@ -1,15 +1,19 @@
 //! The indexes of this process, each opened when it is first needed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use shared::blobs::Blobs;
 use shared::blobs::source::Source;
 use shared::ids::IndexId;
-use shared::index_settings::IndexSettings;
-use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError};
+use shared::index_settings::{
+    ApprovalSettings, Budget, Chunking, FileRules, IndexSettings, Limits, ModelSettings, RetrySettings,
+    Scope, english,
+};
+use shared::ledger::{ControlLedger, IndexRecord, IndexState, LedgerError, Role};
+use shared::models::WantedModel;
 use shared::vectors::Vectors;
 use tokio::sync::Mutex;
 
@@ -38,7 +42,7 @@ pub struct Index {
 }
 
 /// An index to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewIndex {
     /// Its name.
@@ -54,10 +58,43 @@ pub struct NewIndex {
     /// `false`: no dense vectors, whatever model the service has.
     #[serde(default = "yes")]
     pub embedding: bool,
+    /// Which files of the source belong to it.
+    #[serde(default)]
+    pub files: FileRules,
+    /// How much one file may take.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How documents are cut.
+    #[serde(default)]
+    pub chunking: Chunking,
+    /// When removals wait for approval; as the service is set when it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalSettings>,
+    /// What embedding may cost.
+    #[serde(default)]
+    pub budget: Budget,
+    /// How failures are tried again.
+    #[serde(default)]
+    pub retry: RetrySettings,
 }
 
-fn english() -> String {
-    "english".to_owned()
+impl NewIndex {
+    /// Its settings, with what only the service knows.
+    #[must_use]
+    pub fn settings(&self, embedding: Option<ModelSettings>, approval: &ApprovalSettings) -> IndexSettings {
+        IndexSettings {
+            source: self.source.clone(),
+            prefix: self.prefix.trim_matches('/').to_owned(),
+            language: self.language.clone(),
+            embedding,
+            files: self.files.clone(),
+            limits: self.limits.clone(),
+            chunking: self.chunking.clone(),
+            approval: self.approval.as_ref().unwrap_or(approval).clone(),
+            budget: self.budget.clone(),
+            retry: self.retry.clone(),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -81,7 +118,7 @@ pub enum IndexError {
     Ledger(#[from] LedgerError),
 }
 
-/// Knows how an index is opened, made and removed outside the ledger.
+/// Knows how an index is opened, made and removed outside the ledger. Each generation is an index here.
 #[async_trait]
 pub trait Opener: Send + Sync + 'static {
     /// Opens source, vector store and model.
@@ -90,15 +127,27 @@ pub trait Opener: Send + Sync + 'static {
     /// Checks a new index and settles what it leaves open. The error says what to change.
     async fn settle(&self, wanted: &NewIndex) -> anyhow::Result<IndexSettings>;
 
-    /// Removes the points of an index, all of them; they may be gone already.
+    /// The model of an index's settings; asks the model. The error says what to change.
+    async fn settle_model(&self, _wanted: &WantedModel) -> anyhow::Result<ModelSettings> {
+        anyhow::bail!("this process has no embedding models")
+    }
+
+    /// Lets whoever reads the vector store by the index's name read this generation from now on.
+    async fn publish(&self, _live: &IndexId) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Removes the points of an index, all of them but those of other generations; they may be gone already.
     async fn destroy(&self, index: &IndexId) -> anyhow::Result<()>;
 }
 
 /// Opens indexes and keeps them open.
 pub struct Indexes {
     ledger: Arc<dyn ControlLedger>,
-    opener: Option<Arc<dyn Opener>>,
+    opener: Arc<dyn Opener>,
     open: Mutex<HashMap<IndexId, Arc<Index>>>,
+    /// Compiled globs: events come in batches, and settings change seldom.
+    scopes: std::sync::Mutex<HashMap<IndexId, Arc<Scope>>>,
 }
 
 impl Indexes {
@@ -107,19 +156,9 @@ impl Indexes {
     pub fn new(ledger: Arc<dyn ControlLedger>, opener: Arc<dyn Opener>) -> Self {
         Self {
             ledger,
-            opener: Some(opener),
+            opener,
             open: Mutex::default(),
-        }
-    }
-
-    /// One index, and no way to make others.
-    #[must_use]
-    pub fn sole(ledger: Arc<dyn ControlLedger>, index: Index) -> Self {
-        let open = HashMap::from([(index.record.id.clone(), Arc::new(index))]);
-        Self {
-            ledger,
-            opener: None,
-            open: Mutex::new(open),
+            scopes: std::sync::Mutex::default(),
         }
     }
 
@@ -128,10 +167,22 @@ impl Indexes {
         self.open.lock().await.values().cloned().collect()
     }
 
-    /// How indexes are made and removed, where that is possible.
+    /// How indexes are made and removed.
     #[must_use]
-    pub fn opener(&self) -> Option<&Arc<dyn Opener>> {
-        self.opener.as_ref()
+    pub fn opener(&self) -> &dyn Opener {
+        &*self.opener
+    }
+
+    /// Lets go of open indexes that are on their way out, or gone, according to these records.
+    pub async fn let_go(&self, records: &[IndexRecord]) {
+        let stays = |index: &Index| {
+            records.iter().any(|record| {
+                record.id == index.record.id
+                    && record.created_at == index.record.created_at
+                    && record.state != IndexState::Deleting
+            })
+        };
+        self.open.lock().await.retain(|_, index| stays(index));
     }
 
     /// Every record.
@@ -142,15 +193,45 @@ impl Indexes {
         self.ledger.indexes().await
     }
 
-    /// The record of an index.
+    /// The record of an index, as it is now: a name stands for its live generation, `NAME~N` for that one.
     ///
     /// # Errors
     /// When there is none, or the ledger fails.
     pub async fn record(&self, id: &IndexId) -> Result<IndexRecord, IndexError> {
+        if id.generation() > 1 {
+            return self.generation(id).await;
+        }
+        self.find(id, |record| {
+            record.role == Role::Live && record.id.base_str() == id.as_str()
+        })
+        .await
+    }
+
+    /// The record of exactly this generation, whatever its role.
+    ///
+    /// # Errors
+    /// When there is none, or the ledger fails.
+    pub async fn generation(&self, id: &IndexId) -> Result<IndexRecord, IndexError> {
+        self.find(id, |record| record.id == *id).await
+    }
+
+    async fn find(&self, id: &IndexId, is: impl Fn(&IndexRecord) -> bool) -> Result<IndexRecord, IndexError> {
+        let mut records = self.records().await?;
+        match records.iter().position(is) {
+            Some(at) => Ok(records.swap_remove(at)),
+            None => Err(IndexError::Unknown(id.clone(), known(&records))),
+        }
+    }
+
+    /// Is the generation of this record still there, and not on its way out?
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn is_kept(&self, record: &IndexRecord) -> Result<bool, LedgerError> {
         let records = self.records().await?;
-        let known = known(&records);
-        let found = records.into_iter().find(|record| record.id == *id);
-        found.ok_or_else(|| IndexError::Unknown(id.clone(), known))
+        Ok(records.iter().any(|now| {
+            now.id == record.id && now.created_at == record.created_at && now.state != IndexState::Deleting
+        }))
     }
 
     /// An index, opened if it was not.
@@ -174,15 +255,11 @@ impl Indexes {
         // Held while opening: two requests for the same index open it once.
         let mut open = self.open.lock().await;
         let kept = open.get(&record.id);
-        let Some(opener) = &self.opener else {
-            return kept
-                .cloned()
-                .ok_or_else(|| IndexError::Unknown(record.id.clone(), known(&[])));
-        };
         if let Some(index) = kept.filter(|index| is_same(&index.record, record)) {
             return Ok(Arc::clone(index));
         }
-        let index = opener
+        let index = self
+            .opener
             .open(record)
             .await
             .map_err(|error| IndexError::Unusable(record.id.clone(), format!("{error:#}")))?;
@@ -192,18 +269,31 @@ impl Indexes {
     }
 }
 
+impl Indexes {
+    /// Where the files of an index are, and which of them it covers.
+    fn scope(&self, record: &IndexRecord) -> Result<(Source, Arc<Scope>), String> {
+        let settings = IndexSettings::of(record).map_err(|error| error.to_string())?;
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scope) = scopes.get(&record.id)
+            && scope.is_of(&settings.prefix, &settings.files)
+        {
+            return Ok((settings.source, Arc::clone(scope)));
+        }
+        let scope = Arc::new(Scope::of(&settings).map_err(|problems| problems.join("; "))?);
+        scopes.insert(record.id.clone(), Arc::clone(&scope));
+        Ok((settings.source, scope))
+    }
+}
+
 /// Which indexes there are, the first few by name.
 fn known(records: &[IndexRecord]) -> String {
     const NAMED: usize = 10;
     if records.is_empty() {
         return "there is none yet: make one with POST /indexes".to_owned();
     }
-    let names: Vec<&str> = records
-        .iter()
-        .take(NAMED)
-        .map(|record| record.id.as_str())
-        .collect();
-    let more = if records.len() > NAMED { ", …" } else { "" };
+    let live = || records.iter().filter(|record| record.role == Role::Live);
+    let names: Vec<&str> = live().take(NAMED).map(|record| record.id.base_str()).collect();
+    let more = if live().count() > NAMED { ", …" } else { "" };
     format!("there are: {}{more}", names.join(", "))
 }
 
@@ -216,15 +306,15 @@ fn is_same(one: &IndexRecord, other: &IndexRecord) -> bool {
 impl IndexPlaces for Indexes {
     async fn index_places(&self) -> Result<Vec<IndexPlace>, LedgerError> {
         let records = self.records().await?;
-        let place = |record: IndexRecord| match IndexSettings::of(&record) {
-            Ok(settings) => Some(IndexPlace {
+        let place = |record: IndexRecord| match self.scope(&record) {
+            Ok((place, scope)) => Some(IndexPlace {
                 index: record.id,
-                place: settings.source,
-                prefix: settings.prefix,
+                place,
+                scope,
                 state: record.state,
             }),
             Err(error) => {
-                tracing::warn!("{error}");
+                tracing::warn!(index.id = %record.id, "{error}");
                 None
             }
         };

@@ -4,14 +4,18 @@
 //! sweeps dead attempts, scrubs dead points and compares source and ledger from time to time. [`search`] and [`http`]
 //! are what applications hold in their hands.
 
+pub mod approvals;
+pub mod dependencies;
 pub mod dispatch;
 pub mod duties;
-pub mod fleet;
+pub mod estimate;
+pub mod generations;
 pub mod http;
 pub mod indexes;
 pub mod intake;
 pub mod keeper;
 pub mod metrics;
+pub mod opener;
 pub mod operations;
 pub mod reconcile;
 pub mod reconciler;

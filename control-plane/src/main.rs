@@ -5,25 +5,30 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
-use control_plane::fleet::FleetOpener;
-use control_plane::http::events::EventsApi;
+use control_plane::generations::Generations;
 use control_plane::http::run_events::RunWatch;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
 use control_plane::intake::{dead_letters, feed};
-use control_plane::keeper::Keeper;
+use control_plane::keeper::{Keeper, NOTICE};
 use control_plane::metrics::Metrics;
-use control_plane::reconcile::DeletionGuard;
+use control_plane::opener::{IndexOpener, Repairs};
+use control_plane::search::SearchLimits;
 use control_plane::settings::ControlPlaneSettings;
-use control_plane::upkeep::UpkeepSettings;
 use control_plane::upkeep::sweep::{DEFAULT_POLICY, Sweeper};
+use control_plane::upkeep::{UpkeepSettings, old_audit};
 use prometheus::Registry;
+use shared::circuit::report::{self, Reporter};
+use shared::circuit::{Circuits, Dependency};
 use shared::clock::{Clock, SystemClock};
-use shared::index_parts::PartsOpener;
+use shared::index_parts::{Models, PartsOpener};
+use shared::index_settings::ApprovalSettings;
 use shared::ledger::{ControlLedger, SweepPolicy};
+use shared::models::Models as NamedModels;
 use shared::queue::rabbit::FeedSettings;
 use shared::service;
 use shared::settings::Loaded;
@@ -53,6 +58,12 @@ fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {
         .map(drop)
         .map_err(|error| error.to_string())?;
     settings.ledger.check().map_err(|error| error.to_string())?;
+    settings
+        .approvals
+        .webhook(Arc::new(SystemClock))
+        .map(drop)
+        .map_err(|error| error.to_string())?;
+    settings.http.check()?;
     if !(0.0..=1.0).contains(&settings.upkeep.deletion_guard_share) {
         return Err("--deletion-guard-share is a share from 0 to 1".to_owned());
     }
@@ -63,6 +74,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let Loaded {
         args: settings,
         sources,
+        models: named,
         ..
     } = loaded;
     let registry = Registry::new();
@@ -73,29 +85,72 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     queue.check().await?;
     let store = settings.vectors.open()?;
     let listener = TcpListener::bind(settings.listen).await?;
-    tracing::info!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let tls = settings.http.tls().await?;
+    let events_key = Some(settings.events.events_key.clone()).filter(|key| !key.is_empty());
+    let guard = settings.http.guard(
+        address,
+        None,
+        events_key,
+        Arc::clone(&ledger),
+        Arc::clone(&metrics),
+    );
+    let guard = guard.await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}");
 
     let owner = service::replica_name("control-plane");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let nudge = Arc::new(Notify::new());
-    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner));
+    let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner.clone()));
+    // Whoever searches would rather wait for an answer than be refused one, so these only watch.
+    let circuits = Circuits::watching().counted(&registry)?;
+    let checks = {
+        let store = Arc::clone(&store);
+        let ask = move || {
+            let store = Arc::clone(&store);
+            async move { store.check().await.map(drop).map_err(|error| error.to_string()) }
+        };
+        service::backend_checks(&circuits, Arc::clone(&ledger) as _, &queue).and(
+            &circuits,
+            Dependency::vectors(),
+            ask,
+        )
+    };
+    let reporter = Reporter {
+        process: owner,
+        role: "control-plane".to_owned(),
+    };
     let every = Duration::from_secs(settings.upkeep.reconcile_seconds);
-    let opener = FleetOpener {
-        parts: PartsOpener::new(store, sources, settings.embedding.settings(), tasks.clone()),
+    let models = Models::Own(NamedModels::new(settings.embedding.settings(), named));
+    let parts = PartsOpener::new(
+        Arc::clone(&store) as _,
+        sources,
+        models,
+        tasks.clone(),
+        circuits.clone(),
+    );
+    let opener = IndexOpener {
+        search: SearchLimits::new(&settings.search),
+        parts: Arc::new(parts),
         ledger: Arc::clone(&ledger),
-        guard: DeletionGuard {
+        approval: ApprovalSettings {
             files: settings.upkeep.deletion_guard_files,
             share: settings.upkeep.deletion_guard_share,
+            ..ApprovalSettings::default()
         },
-        upkeep: UpkeepSettings {
-            reconcile_every: every,
-            reconcile_first: true,
-            recheck_every: (every / 10).max(Duration::from_secs(2)),
-            full_scrub_every: every,
-            orphan_age: Duration::from_secs(settings.upkeep.orphan_age_seconds),
-            ..UpkeepSettings::default()
-        },
-        duties: Arc::clone(&duties),
+        repairs: Some(Repairs {
+            every: UpkeepSettings {
+                reconcile_every: every,
+                reconcile_first: true,
+                recheck_every: (every / 10).max(Duration::from_secs(2)),
+                full_scrub_every: every,
+                orphan_age: Duration::from_secs(settings.upkeep.orphan_age_seconds),
+                ..UpkeepSettings::default()
+            },
+            duties: Arc::clone(&duties),
+            fingerprint: None,
+        }),
         nudge: Arc::clone(&nudge),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
@@ -130,6 +185,23 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         indexes: Arc::clone(&indexes),
         ledger: Arc::clone(&ledger),
         duties: Arc::clone(&duties),
+        notice: NOTICE,
+        beside: None,
+    };
+    let approvals = ApprovalDesk {
+        ledger: Arc::clone(&ledger),
+        duties: Arc::clone(&duties),
+        nudge: Arc::clone(&nudge),
+        webhook: settings.approvals.webhook(Arc::clone(&clock))?,
+        metrics: Arc::clone(&metrics),
+    };
+    let generations = Generations {
+        indexes: Arc::clone(&indexes),
+        ledger: Arc::clone(&ledger),
+        duties: Arc::clone(&duties),
+        nudge: Arc::clone(&nudge),
+        settings: settings.generations.settings(),
+        metrics: Arc::clone(&metrics),
     };
     let intake = Intake {
         ledger: Arc::clone(&ledger),
@@ -147,24 +219,36 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         let feed = FeedSettings::new(url.clone(), queue);
         tasks.spawn(feed::run(feed, intake.clone(), tasks.stopping()));
     }
-    let events = Arc::new(EventsApi {
-        intake,
-        key: (!settings.events.events_key.is_empty()).then(|| settings.events.events_key.clone()),
-    });
     let api = Arc::new(Api {
         indexes,
         ledger: Arc::clone(&ledger),
         nudge,
         clock,
+        circuits: circuits.clone(),
+        reporter: reporter.clone(),
         registry,
         metrics: Arc::clone(&metrics),
         watch: Arc::new(RunWatch::new(Arc::clone(&ledger), tasks.stopping())),
     });
-    let routes = http::events::router(events).merge(http::router(api));
-    tasks.spawn(http::serve(listener, routes, tasks.stopping()));
+    let routes = http::guarded(api, Some(intake), guard);
+    tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));
+    tasks.spawn(checks.run(tasks.stopping()));
+    tasks.spawn(report::run(
+        circuits,
+        Arc::clone(&ledger) as _,
+        reporter,
+        tasks.stopping(),
+    ));
+    tasks.spawn(old_audit::run(
+        Arc::clone(&ledger),
+        settings.http.audit_kept(),
+        tasks.stopping(),
+    ));
     tasks.spawn(dispatcher.run(tasks.stopping()));
     tasks.spawn(sweeper.run(tasks.stopping()));
     tasks.spawn(keeper.run(tasks.stopping()));
+    tasks.spawn(approvals.run(tasks.stopping()));
+    tasks.spawn(generations.run(tasks.stopping()));
     tasks.spawn(dead_letters::run(
         Arc::clone(&queue),
         ledger,

@@ -32,18 +32,36 @@ pub struct Metrics {
     pub reconcile_seconds: Histogram,
     /// Time of one search, from request to answer.
     pub search_seconds: Histogram,
+    /// Searches by `outcome`: `ok`, `degraded` (the answer says in what way), `refused` (the request), `timed_out`, `failed`.
+    pub searches: IntCounterVec,
+    /// Vectors of queries by `outcome`: `kept` (from memory, or shared with an equal query), `embedded`, `failed`.
+    pub query_embeddings: IntCounterVec,
+    /// Documents read from their points, by `outcome`: `ok`, `superseded` (and read again), `failed`.
+    pub documents_read: IntCounterVec,
     /// Time of one query to the vector store.
     pub vector_query_seconds: Histogram,
     /// Hits left out because their claim is not live.
     pub stale_hits: IntCounter,
     /// Messages that the queue gave up, by `reason`: `rejected`, `delivery_limit`, `maxlen`, `expired`, `other`.
     pub dead_letters: IntCounterVec,
+    /// Approvals, by `event`: `opened`, `timer` (nobody decided in time).
+    pub approvals: IntCounterVec,
+    /// Requests by `operation` (its id in the OpenAPI document, or `none`) and `class` of the answer's status: `2xx`, `4xx`, …
+    pub http_requests: IntCounterVec,
+    /// Requests that did not get to a handler, by `code` of the problem: `unauthorized`, `forbidden`, `throttled`, `overloaded`, …
+    pub http_refused: IntCounterVec,
     /// Files by `index` and `state`, read from the ledger at scrape time.
     pub files: IntGaugeVec,
     /// PENDING and running files by `index` and `lane`, read at scrape time.
     pub backlog: IntGaugeVec,
     /// Share of files that are as they should be by `index`, as of the latest comparison.
     pub completeness: GaugeVec,
+    /// Generations by `index` and `role` (`LIVE`, `BUILDING`, `RETIRED`, `DROPPING`), read at scrape time.
+    pub generations: IntGaugeVec,
+    /// Share of the files of a build that are settled, by `index`, read at scrape time.
+    pub generation_progress: GaugeVec,
+    /// What became of generations, by `change`: `begun`, `swapped`, `undone`, `rolled_back`, `dropped`.
+    pub generation_changes: IntCounterVec,
     /// Age in seconds of the oldest change that is not applied, by `index`, read at scrape time.
     pub oldest_pending_seconds: IntGaugeVec,
 }
@@ -99,6 +117,17 @@ impl Metrics {
                 "Time of one search, from request to answer",
                 &LATENCY_BUCKETS,
             )?,
+            searches: declare.counters("longshore_searches_total", "Searches, by outcome", "outcome")?,
+            query_embeddings: declare.counters(
+                "longshore_query_embeddings_total",
+                "Vectors of queries, by where they came from",
+                "outcome",
+            )?,
+            documents_read: declare.counters(
+                "longshore_documents_read_total",
+                "Documents put together from their points, by outcome",
+                "outcome",
+            )?,
             vector_query_seconds: declare.seconds(
                 "longshore_vector_query_seconds",
                 "Time of one query to the vector store",
@@ -108,11 +137,26 @@ impl Metrics {
                 "longshore_stale_hits_total",
                 "Search hits left out because their claim is not live",
             )?,
+            http_requests: declare.counters_by(
+                "longshore_http_requests_total",
+                "Requests by operation and class of status",
+                &["operation", "class"],
+            )?,
+            http_refused: declare.counters(
+                "longshore_http_refused_total",
+                "Requests that did not get to a handler, by code",
+                "code",
+            )?,
             files: declare.gauges("longshore_files", "Files by index and state", &["index", "state"])?,
             backlog: declare.gauges(
                 "longshore_backlog",
                 "Pending and running files by index and lane",
                 &["index", "lane"],
+            )?,
+            approvals: declare.counters(
+                "longshore_approvals_total",
+                "Approvals that were opened, and decided by the timer",
+                "event",
             )?,
             dead_letters: declare.counters(
                 "longshore_dead_letters_total",
@@ -123,6 +167,21 @@ impl Metrics {
                 "longshore_completeness_ratio",
                 "Share of files that are as they should be, by index, as of the latest comparison",
                 &["index"],
+            )?,
+            generations: declare.gauges(
+                "longshore_generations",
+                "Generations by index and role",
+                &["index", "role"],
+            )?,
+            generation_progress: declare.ratios(
+                "longshore_generation_progress_ratio",
+                "Share of the files of a generation being built that are settled, by index",
+                &["index"],
+            )?,
+            generation_changes: declare.counters(
+                "longshore_generation_changes_total",
+                "Generations that were begun, swapped, undone, rolled back or dropped",
+                "change",
             )?,
             oldest_pending_seconds: declare.gauges(
                 "longshore_oldest_pending_seconds",

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use shared::blob_path::BlobPath;
 use shared::ids::IndexId;
+use shared::index_settings::Scope;
 use shared::ledger::{
-    Change, ControlLedger, FileFilter, LedgerError, Operation, OperationKind, OperationPage, OperationRecord,
+    Change, ControlLedger, FileFilter, KnownFile, LedgerError, Operation, OperationKind, OperationPage,
+    OperationRecord,
 };
 use shared::work_message::Lane;
 use tokio::sync::Notify;
 
+use crate::reconcile::Policy;
 use crate::reconciler::{ReconcileError, Reconciler};
 
 /// Files recorded per page.
@@ -54,9 +57,10 @@ impl Operations {
 
     /// Records the next page of an operation; returns whether it was the last.
     async fn step(&self, record: &OperationRecord) -> Result<bool, ReconcileError> {
+        let policy = self.reconciler.policy().await?;
         let held = match record.held {
             Some(held) => held,
-            None => self.must_wait(&record.operation.kind).await?,
+            None => self.must_wait(&record.operation.kind, &policy).await?,
         };
         let files = match scope(&record.operation.kind) {
             Some(prefix) => self.known_below(prefix, record.cursor.as_ref()).await?,
@@ -68,13 +72,17 @@ impl Operations {
             && let Some(unknown) = arrival(&record.operation.kind)
         {
             // Before the operation counts as finished.
-            self.reconciler
-                .scopes(&[unknown.to_owned()], Lane::Fast, "event")
-                .await?;
+            if unknown.is_empty() {
+                self.reconciler.everything("reconcile").await?;
+            } else {
+                self.reconciler
+                    .scopes(&[unknown.to_owned()], Lane::Fast, "event")
+                    .await?;
+            }
         }
         let changes = files
             .iter()
-            .filter_map(|path| change(&record.operation, path, held))
+            .filter_map(|path| change(&record.operation, path, held, &policy.scope))
             .collect();
         let page = OperationPage {
             from: record.cursor.clone(),
@@ -88,13 +96,15 @@ impl Operations {
     }
 
     /// Would a removal take so much of the index that somebody has to approve?
-    async fn must_wait(&self, kind: &OperationKind) -> Result<bool, LedgerError> {
-        let OperationKind::Remove { path } = kind else {
+    async fn must_wait(&self, kind: &OperationKind, policy: &Policy) -> Result<bool, LedgerError> {
+        let Some(from) = scope(kind) else {
             return Ok(false);
         };
-        let removals = self.ledger.known_files(&self.index, path).await?.len();
+        let known = self.ledger.known_files(&self.index, from).await?;
+        let leaves = |file: &&KnownFile| moved(kind, &file.path).is_none_or(|to| !policy.scope.owns(&to));
+        let removals = known.iter().filter(leaves).count();
         let size = self.reconciler.index_size().await?;
-        Ok(self.reconciler.guard.holds(removals, size))
+        Ok(policy.guard.holds(removals, size))
     }
 
     async fn known_below(
@@ -137,25 +147,31 @@ fn arrival(kind: &OperationKind) -> Option<&str> {
 
 /// What the operation means for a file below its directory. The attempt looks at the blob itself, so a directory that is
 /// there again by then does no harm.
-fn change(operation: &Operation, path: &BlobPath, held: bool) -> Option<Change> {
+fn change(operation: &Operation, path: &BlobPath, held: bool, covered: &Scope) -> Option<Change> {
     let sequencer = operation.sequencer.clone();
-    match &operation.kind {
-        OperationKind::Remove { .. } => Some(Change {
+    match (&operation.kind, moved(&operation.kind, path)) {
+        (OperationKind::Compare { .. }, _) => None,
+        (OperationKind::Rename { .. }, Some(target)) if covered.owns(&target) => Some(Change {
+            sequencer,
+            renamed_from: Some(path.clone()),
+            ..Change::reported(target, "event", Lane::Fast)
+        }),
+        // It is gone, or has a name now that the index leaves out.
+        (OperationKind::Remove { .. } | OperationKind::Rename { .. }, _) => Some(Change {
             hold: held,
             sequencer,
             ..Change::reported(path.clone(), "event", Lane::Fast)
         }),
-        OperationKind::Rename { from, to } => {
-            let rest = path.as_str().strip_prefix(from.trim_end_matches('/'))?;
-            let target = BlobPath::new(format!("{}{rest}", to.trim_end_matches('/'))).ok()?;
-            Some(Change {
-                sequencer,
-                renamed_from: Some(path.clone()),
-                ..Change::reported(target, "event", Lane::Fast)
-            })
-        }
-        OperationKind::Compare { .. } => None,
     }
+}
+
+/// The name that a file has after its directory was renamed.
+fn moved(kind: &OperationKind, path: &BlobPath) -> Option<BlobPath> {
+    let OperationKind::Rename { from, to } = kind else {
+        return None;
+    };
+    let rest = path.as_str().strip_prefix(from.trim_end_matches('/'))?;
+    BlobPath::new(format!("{}{rest}", to.trim_end_matches('/'))).ok()
 }
 
 #[cfg(test)]

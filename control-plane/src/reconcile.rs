@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use shared::blob_path::BlobPath;
 use shared::blobs::{BlobError, Listed};
 use shared::file_state::FileState;
+use shared::index_settings::{ApprovalSettings, IndexSettings, Scope, halves};
 use shared::ledger::{Change, KnownFile};
 use shared::work_message::Lane;
 
@@ -27,6 +28,40 @@ impl Default for DeletionGuard {
             files: 10,
             share: 0.10,
         }
+    }
+}
+
+impl From<&ApprovalSettings> for DeletionGuard {
+    fn from(settings: &ApprovalSettings) -> Self {
+        Self {
+            files: usize::try_from(settings.files).unwrap_or(usize::MAX),
+            share: settings.share,
+        }
+    }
+}
+
+/// What an index's settings say about a comparison.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policy {
+    /// Which paths belong to the index.
+    pub scope: Scope,
+    /// When removals wait for approval.
+    pub guard: DeletionGuard,
+    /// What the index's own settings make of documents, see [`IndexSettings::stamp`].
+    pub stamp: String,
+}
+
+impl Policy {
+    /// The policy of an index.
+    ///
+    /// # Errors
+    /// When its settings cannot be used; they were checked when they were made, so another build made them.
+    pub fn of(settings: &IndexSettings) -> Result<Self, String> {
+        Ok(Self {
+            scope: Scope::of(settings).map_err(|problems| problems.join("; "))?,
+            guard: DeletionGuard::from(&settings.approval),
+            stamp: settings.stamp(),
+        })
     }
 }
 
@@ -54,10 +89,14 @@ pub struct Plan {
     pub removed: usize,
     /// Of those, removals that wait for approval.
     pub held: usize,
+    /// Files that are gone, and that somebody decided to keep.
+    pub kept: usize,
     /// Files that are as the ledger has them.
     pub unchanged: usize,
     /// Of those, files that are settled: searchable, or left out for a stated reason.
     pub current: usize,
+    /// Of those, files that were made before the index's settings were changed: a full run makes them again.
+    pub outdated: usize,
 }
 
 /// The tag under which an entry without content is remembered, so that it is not tried again until it changes.
@@ -81,42 +120,51 @@ pub fn error_tag(error: &BlobError) -> String {
     }
 }
 
+/// The reason of a comparison that somebody asked for.
+pub const ASKED: &str = "run";
+
 /// Compares a listing with the ledger's rows of the same scope.
 ///
-/// With a `pipeline`, files that were made with other settings count as changed. `index_size` is the number of files in the whole index, for the guard. Below a folder that could not be listed
-/// nothing is taken for removed.
+/// With a `pipeline`, files that were made by index processors with other settings count as changed; settings of the index are
+/// left to a full run. `index_size` is the number of files in the whole index, for the guard. Below a folder that could not be
+/// listed nothing is taken for removed, and what the index leaves out is taken for absent.
 #[must_use]
 pub fn plan(
     listed: &[Listed],
     known: &[KnownFile],
     pipeline: Option<&str>,
     index_size: usize,
-    guard: DeletionGuard,
+    policy: &Policy,
     lane: Lane,
     reason: &'static str,
 ) -> Plan {
     let mut plan = Plan::default();
     let known_by_path: HashMap<&BlobPath, &KnownFile> = known.iter().map(|file| (&file.path, file)).collect();
-    let present: HashSet<&BlobPath> = listed.iter().map(|entry| &entry.path).collect();
+    let scope = &policy.scope;
+    let listed_here = || listed.iter().filter(|entry| scope.owns(&entry.path));
+    let present: HashSet<&BlobPath> = listed_here().map(|entry| &entry.path).collect();
     let unlisted: Vec<&str> = listed
         .iter()
         .filter(|entry| matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_))))
         .map(|entry| entry.path.as_str())
         .collect();
 
-    let mut gone: Vec<&KnownFile> = known
+    let gone = known
         .iter()
         .filter(|file| !present.contains(&file.path))
-        .filter(|file| !unlisted.iter().any(|folder| file.path.is_under(folder)))
+        .filter(|file| !scope.owns(&file.path) || !unlisted.iter().any(|folder| file.path.is_under(folder)));
+    // What somebody decided to keep is not asked about again, until somebody asks.
+    let asked = reason == ASKED;
+    let (kept, mut gone): (Vec<&KnownFile>, Vec<&KnownFile>) = gone
         .filter(|file| removal_is_news(file.state))
-        .collect();
+        .partition(|file| file.kept && !asked);
     let mut gone_by_tag: BTreeMap<&str, &BlobPath> = gone
         .iter()
         .filter_map(|file| Some((file.etag.as_deref()?, &file.path)))
         .collect();
 
     let (mut renames, mut additions, mut edits) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in listed {
+    for entry in listed_here() {
         if matches!(entry.meta, Err(BlobError::Unavailable(_))) {
             // Nothing is known of it now; the next comparison will see.
             continue;
@@ -133,7 +181,11 @@ pub fn plan(
             Some(file) if is_news(file, &tag_of(entry), pipeline) => edits.push(change()),
             Some(file) => {
                 plan.unchanged += 1;
-                plan.current += usize::from(matches!(file.state, FileState::Indexed | FileState::Skipped));
+                if matches!(file.state, FileState::Indexed | FileState::Skipped) {
+                    plan.current += 1;
+                    let made_with = file.pipeline.as_deref().unwrap_or_default();
+                    plan.outdated += usize::from(halves(made_with).1 != policy.stamp);
+                }
             }
         }
     }
@@ -147,7 +199,7 @@ pub fn plan(
         .iter()
         .filter(|file| file.state == FileState::AwaitingApproval)
         .count();
-    let hold = guard.holds(gone.len() + waiting, index_size);
+    let hold = policy.guard.holds(gone.len() + waiting, index_size);
     let removals = gone.iter().map(|file| Change {
         hold,
         ..Change::new(file.path.clone(), reason, lane)
@@ -158,6 +210,7 @@ pub fn plan(
     plan.renamed = renames.len();
     plan.removed = gone.len();
     plan.held = if hold { gone.len() } else { 0 };
+    plan.kept = kept.len();
     plan.changes = renames
         .iter()
         .chain(&additions)
@@ -185,7 +238,8 @@ fn removal_is_news(state: FileState) -> bool {
 #[deny(clippy::wildcard_enum_match_arm)]
 fn is_news(file: &KnownFile, tag: &str, pipeline: Option<&str>) -> bool {
     let other_tag = file.etag.as_deref() != Some(tag);
-    let other_pipeline = pipeline.is_some_and(|pipeline| file.pipeline.as_deref() != Some(pipeline));
+    let other_pipeline = pipeline
+        .is_some_and(|pipeline| halves(file.pipeline.as_deref().unwrap_or_default()).0 != halves(pipeline).0);
     match file.state {
         FileState::Pending => false,
         FileState::Indexed | FileState::Skipped => other_tag || other_pipeline,

@@ -8,13 +8,14 @@ use shared::blobs::{BlobError, Blobs, Listed};
 use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
-use shared::ledger::{Comparison, ControlLedger, LedgerError, NewRun, RunKind, RunPage, RunPhase};
+use shared::index_settings::IndexSettings;
+use shared::ledger::{Comparison, ControlLedger, KnownFile, LedgerError, NewRun, RunKind, RunPage, RunPhase};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
-use crate::reconcile::{DeletionGuard, Plan, plan};
+use crate::reconcile::{ASKED, Plan, Policy, plan};
 use crate::runs::{LEASE, PAGE};
 
 /// Why a comparison was not possible. Nothing was concluded from it.
@@ -26,6 +27,9 @@ pub enum ReconcileError {
     /// The ledger could not be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The index's settings were made by another build.
+    #[error("{0}")]
+    Settings(String),
 }
 
 /// Compares one index with its source.
@@ -36,12 +40,8 @@ pub struct Reconciler {
     pub blobs: Arc<dyn Blobs>,
     /// What is known.
     pub ledger: Arc<dyn ControlLedger>,
-    /// The folder of the source that the index covers; empty for all of it.
-    pub prefix: String,
     /// Fingerprint of the settings that files are made with; `None` where only processors know it.
     pub pipeline: Option<String>,
-    /// When removals wait for approval.
-    pub guard: DeletionGuard,
     /// Wakes the dispatcher.
     pub nudge: Arc<Notify>,
     /// When a comparison was done.
@@ -50,6 +50,14 @@ pub struct Reconciler {
     pub metrics: Arc<Metrics>,
     /// One comparison at a time: two at once would only enqueue the same changes twice.
     pub turn: Mutex<()>,
+}
+
+/// What a comparison is made from.
+struct Seen {
+    listed: Vec<Listed>,
+    known: Vec<KnownFile>,
+    /// Is it all of the index?
+    whole: bool,
 }
 
 impl Reconciler {
@@ -65,7 +73,8 @@ impl Reconciler {
         Ok(plan)
     }
 
-    /// Compares what is at or below each of the given prefixes. What differs belongs to the index's batch of events.
+    /// Compares what is at or below each of the given prefixes, as far as the index covers it. What differs belongs to the
+    /// index's batch of events.
     ///
     /// # Errors
     /// See [`ReconcileError`].
@@ -93,8 +102,8 @@ impl Reconciler {
     /// # Errors
     /// See [`ReconcileError`].
     pub(crate) async fn survey(&self, reason: &'static str) -> Result<Survey, ReconcileError> {
-        let whole = std::slice::from_ref(&self.prefix);
-        self.counted(self.compare(whole, Lane::Bulk, reason)).await
+        self.counted(self.compare(&[String::new()], Lane::Bulk, reason))
+            .await
     }
 
     /// Counts a comparison.
@@ -112,18 +121,48 @@ impl Reconciler {
         result
     }
 
+    /// What comparing everything would do now, with what the source lists; nothing is recorded.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub async fn preview(&self) -> Result<(Plan, Vec<Listed>), ReconcileError> {
+        let policy = self.policy().await?;
+        let Seen { listed, known, .. } = self.seen(&policy, &[String::new()]).await?;
+        let pipeline = self.pipeline.as_deref();
+        let plan = plan(&listed, &known, pipeline, known.len(), &policy, Lane::Bulk, ASKED);
+        Ok((plan, listed))
+    }
+
+    /// What source and ledger hold at or below each of the given prefixes, as far as the index covers it.
+    async fn seen(&self, policy: &Policy, prefixes: &[String]) -> Result<Seen, ReconcileError> {
+        let prefixes: Vec<String> = prefixes
+            .iter()
+            .filter_map(|prefix| policy.scope.share_of(prefix))
+            .collect();
+        let whole = prefixes.iter().any(|prefix| prefix == policy.scope.prefix());
+        let (mut listed, mut known) = (Vec::new(), Vec::new());
+        for prefix in outermost(&prefixes) {
+            listed.extend(self.blobs.list(prefix).await?);
+            if !whole {
+                known.extend(self.ledger.known_files(&self.index, prefix).await?);
+            }
+        }
+        if whole {
+            // The prefix may have been another one when they came.
+            known = self.ledger.known_files(&self.index, "").await?;
+        }
+        Ok(Seen { listed, known, whole })
+    }
+
     async fn compare(
         &self,
         prefixes: &[String],
         lane: Lane,
         reason: &'static str,
     ) -> Result<Survey, ReconcileError> {
-        let (mut listed, mut known) = (Vec::new(), Vec::new());
-        for prefix in outermost(prefixes) {
-            listed.extend(self.blobs.list(prefix).await?);
-            known.extend(self.ledger.known_files(&self.index, prefix).await?);
-        }
-        let whole = prefixes.contains(&self.prefix);
+        // Settings first: what is listed after a change was recorded is judged by it.
+        let policy = self.policy().await?;
+        let Seen { listed, known, whole } = self.seen(&policy, prefixes).await?;
         let index_size = if whole {
             known.len()
         } else {
@@ -134,13 +173,14 @@ impl Reconciler {
             &known,
             self.pipeline.as_deref(),
             index_size,
-            self.guard,
+            &policy,
             lane,
             reason,
         );
         let is_there =
             |entry: &Listed| !matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_)));
-        let present = listed.into_iter().filter(is_there).map(|entry| entry.path);
+        let covered = |entry: &Listed| policy.scope.owns(&entry.path) && is_there(entry);
+        let present = listed.into_iter().filter(covered).map(|entry| entry.path);
         Ok(Survey {
             plan,
             present: present.collect(),
@@ -158,9 +198,21 @@ impl Reconciler {
             missing: (plan.added + plan.renamed) as u64,
             changed: plan.changed as u64,
             orphaned: plan.removed as u64,
+            kept: plan.kept as u64,
+            outdated: plan.outdated as u64,
             ..before
         };
         self.ledger.note_comparison(&self.index, &comparison).await
+    }
+
+    /// What the index's settings say now. They are read each time, because any replica may change them.
+    pub(crate) async fn policy(&self) -> Result<Policy, ReconcileError> {
+        let indexes = self.ledger.indexes().await?;
+        let found = indexes.into_iter().find(|index| index.id == self.index);
+        let record = found.ok_or_else(|| LedgerError::UnknownIndex(self.index.clone()))?;
+        let settings =
+            IndexSettings::of(&record).map_err(|error| ReconcileError::Settings(error.to_string()))?;
+        Policy::of(&settings).map_err(ReconcileError::Settings)
     }
 
     /// What the latest comparison found.
@@ -244,8 +296,14 @@ impl Reconciler {
 pub(crate) struct Survey {
     /// What to record.
     pub(crate) plan: Plan,
-    /// Everything in the source that can be read.
+    /// Everything that the index covers and that can be read.
     pub(crate) present: Vec<BlobPath>,
+}
+
+/// Is the path `outer`, or below it?
+fn is_below(path: &str, outer: &str) -> bool {
+    let rest = path.strip_prefix(outer);
+    outer.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The prefixes without those that lie below another one.
@@ -255,13 +313,7 @@ fn outermost(prefixes: &[String]) -> Vec<&str> {
     sorted.dedup();
     let mut kept: Vec<&str> = Vec::new();
     for prefix in sorted {
-        let below = kept.iter().any(|outer| {
-            outer.is_empty()
-                || prefix
-                    .strip_prefix(outer)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        });
-        if !below {
+        if !kept.iter().any(|outer| is_below(prefix, outer)) {
             kept.push(prefix);
         }
     }

@@ -12,6 +12,7 @@ use shared::ids::FileId;
 use shared::ledger::{Change, FileFilter, RunKind, RunPage, RunPhase, RunState, RunWork};
 use shared::work_message::Lane;
 
+use crate::reconcile::ASKED;
 use crate::reconciler::Survey;
 use crate::upkeep::{Upkeep, UpkeepError};
 
@@ -115,7 +116,7 @@ impl Upkeep {
         ours!(self.while_renewing(work, self.compare_vectors()).await?)?;
         let turn = self.reconciler.turn.lock();
         let _turn = ours!(self.while_renewing(work, turn).await?);
-        let survey = ours!(self.while_renewing(work, self.reconciler.survey("run")).await?);
+        let survey = ours!(self.while_renewing(work, self.reconciler.survey(ASKED)).await?);
         let Survey { plan, mut present } = survey?;
         self.reconciler.note(&plan).await?;
         for news in plan.changes.chunks(PAGE as usize) {
@@ -199,6 +200,6 @@ impl Upkeep {
 fn made_again(path: &BlobPath) -> Change {
     Change {
         again: true,
-        ..Change::new(path.clone(), "run", Lane::Bulk)
+        ..Change::new(path.clone(), ASKED, Lane::Bulk)
     }
 }

@@ -4,108 +4,47 @@
 //! ledger after the store answered. Two moments need care. Points that are no longer or not yet live take up places, so
 //! more is fetched than asked for. And when a version was committed between the store's answer and the look-up, the
 //! file would be missing from this answer although it never was without a version: then the store is asked once more.
+//!
+//! The order of the steps is what keeps the rest true to that: filter (`filter`), then live claims (`live`), then one hit
+//! of each file, then diversity (`diversify`), then the page.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+mod answer;
+mod diversify;
+pub mod document;
+mod filter;
+mod live;
+mod query_cache;
+mod request;
+mod settings;
+mod snippet;
+
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use shared::blob_path::BlobPath;
 use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
-use shared::ids::{ClaimId, FileId, IndexId};
+use shared::ids::{FileId, IndexId};
 use shared::ledger::{Ledger, LedgerError};
-use shared::place::Place;
 use shared::retry::Failure;
-use shared::vectors::{Hit, Query, SearchMode, SearchRequest, Vectors, VectorsError};
-use tokio::time::Instant;
-use utoipa::ToSchema;
+use shared::vectors::{Query, SearchMode, Vectors, VectorsError};
+use tokio::time::{Instant, timeout};
 
+pub(crate) use self::answer::Span;
+pub use self::answer::{Degraded, DegradedCode, SearchAnswer, SearchHit};
+pub use self::filter::{Existence, MetadataTest, NumberRange, SearchFilter, TimeRange};
+use self::live::Wanted;
+use self::query_cache::Origin;
+pub use self::query_cache::QueryCache;
+use self::request::Checked;
+pub use self::request::{
+    DIVERSIFIED_FROM, Diversify, Lambda, MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARS, SearchQuery,
+};
+pub use self::settings::{SearchLimits, SearchSettings};
+pub use self::snippet::{Escape, Highlight};
 use crate::metrics::Metrics;
 
-/// Most hits that one search returns.
-pub const MAX_LIMIT: usize = 100;
-/// Most characters of a query.
-pub const MAX_QUERY_CHARS: usize = 4_000;
-/// Rounds of fetching more when too many hits are not live.
-const MAX_ROUNDS: usize = 8;
-/// Times that the store is asked again because a version changed meanwhile.
-const MAX_REPEATS: usize = 3;
-/// Characters of a snippet.
-const SNIPPET_CHARS: usize = 320;
-
-/// A search as asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SearchQuery {
-    /// What to look for.
-    pub query: String,
-    /// How; by default `hybrid` where there is an embedding model, else `full_text`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mode: Option<SearchMode>,
-    /// Most hits to return, 1 to 100.
-    #[serde(default = "default_limit")]
-    pub limit: usize,
-}
-
-fn default_limit() -> usize {
-    10
-}
-
-/// A chunk of a live version that matches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SearchHit {
-    /// The blob.
-    pub path: BlobPath,
-    /// Headings above the chunk, outermost first.
-    pub heading_path: Vec<String>,
-    /// Greater is better; comparable within one answer only.
-    pub score: f32,
-    /// The part of the chunk around the first matching words.
-    pub snippet: String,
-    /// Matching words in the snippet, as byte ranges.
-    #[schema(value_type = Vec<Span>)]
-    pub highlights: Vec<Range<usize>>,
-    /// The whole chunk.
-    pub text: String,
-    /// The chunk's place in the file, from 0.
-    pub ordinal: u32,
-    /// Where the chunk is in the file's Markdown, in bytes.
-    #[schema(value_type = Span)]
-    pub range: Range<u64>,
-    /// The page, slide, sheet or attachment that it is in, where there are such.
-    #[serde(flatten)]
-    pub place: Place,
-    /// The blob's type.
-    pub mime: String,
-    /// What made the Markdown.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub converter: String,
-    /// The version that the hit belongs to.
-    pub etag: String,
-    /// What the blob's owner noted with it, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub metadata: BTreeMap<String, String>,
-}
-
-/// A range of bytes, for the description of the interface.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "stands for `Range` in the OpenAPI document")]
-struct Span {
-    /// The first byte.
-    start: u64,
-    /// The byte after the last.
-    end: u64,
-}
-
-/// The answer to a search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SearchAnswer {
-    /// How it was searched.
-    pub mode: SearchMode,
-    /// Best first.
-    pub hits: Vec<SearchHit>,
-}
+/// Part of a search's time that the embedding of its query may take: the rest is for the search without it.
+const EMBEDDING_SHARE: u32 = 3;
 
 /// Why a search failed.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +52,12 @@ pub enum SearchError {
     /// The request makes no sense; the text says what to change.
     #[error("{0}")]
     BadRequest(String),
+    /// It took longer than it may.
+    #[error(
+        "the search took longer than {} s: narrow it with a filter, or raise SEARCH_TIMEOUT_SECONDS",
+        .0.as_secs()
+    )]
+    TimedOut(Duration),
     /// The query could not be embedded.
     #[error("the query could not be embedded: {0}")]
     Embedder(#[from] Failure),
@@ -138,6 +83,8 @@ pub struct Search {
     pub bm25: Arc<Bm25>,
     /// What to count.
     pub metrics: Arc<Metrics>,
+    /// How long it may take, and what it remembers.
+    pub limits: SearchLimits,
 }
 
 impl Search {
@@ -147,212 +94,146 @@ impl Search {
     /// See [`SearchError`].
     pub async fn search(&self, wanted: &SearchQuery) -> Result<SearchAnswer, SearchError> {
         let started = Instant::now();
-        let mode = self.mode(wanted)?;
-        let query = self.query(mode, &wanted.query).await?;
-        let hits = self.live_hits(&query, wanted.limit).await?;
-        let hits = hits
-            .into_iter()
-            .map(|hit| self.present(hit, &wanted.query))
-            .collect();
+        // Boxed, because it is large and its caller's future is, too.
+        let search = Box::pin(self.search_unbounded(wanted));
+        let outcome = timeout(self.limits.timeout, search)
+            .await
+            .unwrap_or(Err(SearchError::TimedOut(self.limits.timeout)));
         self.metrics
             .search_seconds
             .observe(started.elapsed().as_secs_f64());
-        Ok(SearchAnswer { mode, hits })
+        self.metrics.searches.with_label_values(&[label(&outcome)]).inc();
+        outcome
     }
 
-    fn mode(&self, wanted: &SearchQuery) -> Result<SearchMode, SearchError> {
-        let bad = |text: String| Err(SearchError::BadRequest(text));
-        if wanted.query.trim().is_empty() {
-            return bad("the query is empty: say what to look for".to_owned());
+    async fn search_unbounded(&self, wanted: &SearchQuery) -> Result<SearchAnswer, SearchError> {
+        let checked = wanted.check(|path| FileId::of(&self.index, path))?;
+        let mode = self.mode(wanted.mode)?;
+        if checked.lambda.is_some() && self.vectors.dense_size().is_none() {
+            let text = "diversify compares dense vectors, and this index has none: leave it out";
+            return Err(SearchError::BadRequest(text.to_owned()));
         }
-        if wanted.query.chars().count() > MAX_QUERY_CHARS {
-            return bad(format!("the query is longer than {MAX_QUERY_CHARS} characters"));
+        let mut degraded = Vec::new();
+        let (mode, query) = self.query(mode, &wanted.query, &mut degraded).await?;
+
+        let end = checked.offset + checked.limit;
+        let found = self
+            .live_hits(&Wanted {
+                query: &query,
+                narrowed: &checked.narrowed,
+                min_score: checked.min_score,
+                group_by_file: checked.group_by_file,
+                with_dense: checked.lambda.is_some(),
+                count: match checked.lambda {
+                    // The same for every page, or pages would overlap.
+                    Some(_) => DIVERSIFIED_FROM,
+                    // One more tells whether there is a next page.
+                    None => end + 1,
+                },
+            })
+            .await?;
+        if !found.complete {
+            degraded.push(Degraded {
+                code: DegradedCode::Incomplete,
+                detail: "there may be more hits: most of the best points are of files that the filter leaves out, or of \
+                         versions that are no longer live; filter by folder or type, or try again later"
+                    .to_owned(),
+            });
         }
-        if !(1..=MAX_LIMIT).contains(&wanted.limit) {
-            return bad(format!("limit {} is not between 1 and {MAX_LIMIT}", wanted.limit));
-        }
-        match (wanted.mode, &self.embedder) {
-            (Some(SearchMode::Vector | SearchMode::Hybrid), None) => bad(
+        let hits = match checked.lambda {
+            Some(lambda) => diversify::order(found.hits, mode == SearchMode::Vector, lambda, end + 1),
+            None => found.hits,
+        };
+        let next_offset = next_offset(&checked, hits.len());
+        let page = hits.into_iter().skip(checked.offset).take(checked.limit);
+        Ok(SearchAnswer {
+            mode,
+            hits: page.map(|hit| answer::present(hit, wanted, &self.bm25)).collect(),
+            next_offset,
+            degraded,
+        })
+    }
+
+    fn mode(&self, wanted: Option<SearchMode>) -> Result<SearchMode, SearchError> {
+        match (wanted, &self.embedder) {
+            (Some(SearchMode::Vector | SearchMode::Hybrid), None) => Err(SearchError::BadRequest(
                 "this index has no embedding model, so only the mode full_text is possible: start longshore with \
                  --embedding-base-url and --embedding-model for vectors"
                     .to_owned(),
-            ),
+            )),
             (Some(mode), _) => Ok(mode),
             (None, Some(_)) => Ok(SearchMode::Hybrid),
             (None, None) => Ok(SearchMode::FullText),
         }
     }
 
-    async fn query(&self, mode: SearchMode, text: &str) -> Result<Query, SearchError> {
-        let dense = match (&self.embedder, mode) {
-            (Some(embedder), SearchMode::Vector | SearchMode::Hybrid) => embedder
-                .embed(&[text.to_owned()])
-                .await?
-                .vectors
-                .pop()
-                .unwrap_or_default(),
-            (_, SearchMode::FullText) | (None, _) => Vec::new(),
+    /// The query in the store's terms. A hybrid search whose query cannot be embedded goes on by its words, and says so.
+    async fn query(
+        &self,
+        mode: SearchMode,
+        text: &str,
+        degraded: &mut Vec<Degraded>,
+    ) -> Result<(SearchMode, Query), SearchError> {
+        let words = || Query::FullText(self.bm25.query(text));
+        let embedder = match (&self.embedder, mode) {
+            (Some(embedder), SearchMode::Vector | SearchMode::Hybrid) => embedder,
+            (_, SearchMode::FullText) | (None, _) => return Ok((SearchMode::FullText, words())),
         };
-        Ok(match mode {
-            SearchMode::Vector => Query::Vector(dense),
-            SearchMode::FullText => Query::FullText(self.bm25.query(text)),
-            SearchMode::Hybrid => Query::Hybrid(dense, self.bm25.query(text)),
-        })
-    }
-
-    async fn live_hits(&self, query: &Query, limit: usize) -> Result<Vec<Hit>, SearchError> {
-        let mut fetch = limit * 2 + 10;
-        let mut repeats = 0;
-        // Live claims that were not found by a search which began after they were live: they do not match.
-        let mut unmatched = HashMap::new();
-        for _ in 0..MAX_ROUNDS {
-            let hits = self.fetch(query, fetch).await?;
-            let exhausted = hits.len() < fetch;
-            let live = self.live_claims(&hits).await?;
-            let missing = live_but_not_found(&hits, &live);
-            let superseded = missing
-                .iter()
-                .any(|(file, claim)| unmatched.get(file) != Some(claim));
-            unmatched.extend(missing);
-            if superseded && repeats < MAX_REPEATS {
-                repeats += 1;
-                continue;
+        match (self.embed(&**embedder, text).await, mode) {
+            (Ok(vector), SearchMode::Hybrid) => {
+                Ok((mode, Query::Hybrid(vector.to_vec(), self.bm25.query(text))))
             }
-            let found = hits.len();
-            let mut kept: Vec<Hit> = hits.into_iter().filter(|hit| is_live(hit, &live)).collect();
-            self.metrics.stale_hits.inc_by((found - kept.len()) as u64);
-            if kept.len() >= limit || exhausted {
-                kept.truncate(limit);
-                return Ok(kept);
+            (Ok(vector), _) => Ok((mode, Query::Vector(vector.to_vec()))),
+            (Err(failure), SearchMode::Hybrid) => {
+                degraded.push(Degraded {
+                    code: DegradedCode::EmbedderUnavailable,
+                    detail: format!("the query could not be embedded, so only its words count: {failure}"),
+                });
+                Ok((SearchMode::FullText, words()))
             }
-            fetch *= 4;
-        }
-        // More than half a million hits that are not live: the scrub has work to do. Show what there is.
-        let hits = self.fetch(query, fetch).await?;
-        let live = self.live_claims(&hits).await?;
-        Ok(hits
-            .into_iter()
-            .filter(|hit| is_live(hit, &live))
-            .take(limit)
-            .collect())
-    }
-
-    async fn fetch(&self, query: &Query, limit: usize) -> Result<Vec<Hit>, SearchError> {
-        let started = Instant::now();
-        let request = SearchRequest {
-            query: query.clone(),
-            limit,
-            offset: 0,
-            file: None,
-        };
-        let hits = self.vectors.search(request).await?;
-        self.metrics
-            .vector_query_seconds
-            .observe(started.elapsed().as_secs_f64());
-        Ok(hits)
-    }
-
-    async fn live_claims(&self, hits: &[Hit]) -> Result<HashMap<FileId, ClaimId>, SearchError> {
-        let mut files: Vec<FileId> = hits.iter().map(|hit| hit.payload.file_id).collect();
-        files.sort_unstable();
-        files.dedup();
-        Ok(self.ledger.live_claims(&self.index, &files).await?)
-    }
-
-    fn present(&self, hit: Hit, query: &str) -> SearchHit {
-        let payload = hit.payload;
-        let matches = self.bm25.matches(&payload.text, query);
-        let (snippet, highlights) = snippet(&payload.text, &matches);
-        SearchHit {
-            path: payload.path,
-            heading_path: payload.heading_path,
-            score: hit.score,
-            snippet,
-            highlights,
-            text: payload.text,
-            ordinal: payload.ordinal,
-            range: payload.start..payload.end,
-            place: payload.place,
-            mime: payload.mime,
-            converter: payload.converter,
-            etag: payload.etag,
-            metadata: payload.metadata,
+            (Err(failure), _) => Err(failure.into()),
         }
     }
-}
 
-fn is_live(hit: &Hit, live: &HashMap<FileId, ClaimId>) -> bool {
-    live.get(&hit.payload.file_id) == Some(&hit.payload.claim)
-}
-
-/// Files that were found, but not under their live claim. Either that claim was committed after the store answered, or its
-/// points do not match and those of a dead or unfinished attempt do. Which of the two, the claims do not tell: their
-/// times are those of the workers that made them, and no two clocks agree. So the store is asked once more, and a claim
-/// that was live before and is missing again does not match.
-fn live_but_not_found(hits: &[Hit], live: &HashMap<FileId, ClaimId>) -> HashMap<FileId, ClaimId> {
-    let mut missing: HashMap<FileId, ClaimId> = hits
-        .iter()
-        .filter_map(|hit| live.get_key_value(&hit.payload.file_id))
-        .map(|(file, claim)| (*file, *claim))
-        .collect();
-    for hit in hits.iter().filter(|hit| is_live(hit, live)) {
-        missing.remove(&hit.payload.file_id);
+    async fn embed(&self, embedder: &dyn Embedder, text: &str) -> Result<Arc<[f32]>, Failure> {
+        let dimensions = self.vectors.dense_size().unwrap_or_default();
+        let patience = self.limits.timeout / EMBEDDING_SHARE;
+        let vector = self.limits.cache.vector(embedder, dimensions, text);
+        let outcome = timeout(patience, vector).await.unwrap_or_else(|_| {
+            let text = format!("the model did not answer within {:.1} s", patience.as_secs_f64());
+            Err(Failure::throttled("embedder_slow", text))
+        });
+        let label = match &outcome {
+            Ok((_, Origin::Kept)) => "kept",
+            Ok((_, Origin::Embedded)) => "embedded",
+            Err(_) => "failed",
+        };
+        self.metrics.query_embeddings.with_label_values(&[label]).inc();
+        outcome.map(|(vector, _)| vector)
     }
-    missing
 }
 
-/// The part of a text around its first matches, on one line, with the matches' places in it.
-fn snippet(text: &str, matches: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
-    let first = matches.first().map_or(0, |range| range.start);
-    // Some words before the first match give it sense.
-    let start = match text[..first].char_indices().rev().nth(SNIPPET_CHARS / 4) {
-        None => 0,
-        Some((reach, _)) => text[reach..first]
-            .find(' ')
-            .map_or(first, |blank| reach + blank + 1),
+/// Where the next page begins, when the hits go on beyond this one and can be asked for.
+fn next_offset(checked: &Checked, hits: usize) -> Option<usize> {
+    let end = checked.offset + checked.limit;
+    let deepest = if checked.lambda.is_some() {
+        DIVERSIFIED_FROM
+    } else {
+        MAX_DEPTH
     };
-    let end = text[start..]
-        .char_indices()
-        .nth(SNIPPET_CHARS)
-        .map_or(text.len(), |(at, _)| start + at);
+    (hits > end && end + checked.limit <= deepest).then_some(end)
+}
 
-    let mut out = String::with_capacity(end - start + 8);
-    if start > 0 {
-        out.push('…');
+/// How a search ended, for the metric.
+fn label(outcome: &Result<SearchAnswer, SearchError>) -> &'static str {
+    match outcome {
+        Ok(answer) if answer.degraded.is_empty() => "ok",
+        Ok(_) => "degraded",
+        Err(SearchError::BadRequest(_)) => "refused",
+        Err(SearchError::TimedOut(_)) => "timed_out",
+        Err(SearchError::Embedder(_) | SearchError::Vectors(_) | SearchError::Ledger(_)) => "failed",
     }
-    let mut highlights: Vec<Range<usize>> = Vec::new();
-    let mut inside = matches
-        .iter()
-        .filter(|range| range.start >= start && range.end <= end)
-        .peekable();
-    let mut blank = true;
-    for (at, c) in text[start..end].char_indices().map(|(at, c)| (start + at, c)) {
-        while inside.peek().is_some_and(|range| range.end <= at) {
-            inside.next();
-        }
-        let at_match = inside.peek().is_some_and(|range| range.contains(&at));
-        if c.is_whitespace() || c.is_control() {
-            if !blank {
-                out.push(' ');
-            }
-            blank = true;
-            continue;
-        }
-        blank = false;
-        let place = out.len();
-        out.push(c);
-        if at_match {
-            match highlights.last_mut() {
-                Some(last) if inside.peek().is_some_and(|range| range.start != at) => last.end = out.len(),
-                _ => highlights.push(place..out.len()),
-            }
-        }
-    }
-    if end < text.len() {
-        out.push('…');
-    }
-    (out.trim_end().to_owned(), highlights)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,11 +1,19 @@
 //! Settings of a control plane, as flags, variables and file entries.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser};
+use shared::clock::Clock;
 use shared::ids::IndexId;
 use shared::secret::Secret;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
+
+use crate::approvals::webhook::{InvalidWebhook, Webhook};
+use crate::generations::{GenerationSettings, Limits};
+use crate::http::settings::HttpArgs;
+use crate::search::SearchSettings;
 
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
@@ -40,9 +48,24 @@ pub struct ControlPlaneSettings {
     #[command(flatten)]
     pub upkeep: UpkeepArgs,
 
+    /// Approvals.
+    #[command(flatten)]
+    pub approvals: ApprovalArgs,
+
+    /// Generations.
+    #[command(flatten)]
+    pub generations: GenerationArgs,
+
     /// Events.
     #[command(flatten)]
     pub events: EventArgs,
+
+    /// Searches.
+    #[command(flatten)]
+    pub search: SearchSettings,
+    /// Who may send requests.
+    #[command(flatten)]
+    pub http: HttpArgs,
 
     /// Address for HTTP; port 0 takes a free one, which is logged.
     #[arg(
@@ -95,11 +118,12 @@ pub struct UpkeepArgs {
     #[arg(long, env = "ORPHAN_AGE_SECONDS", default_value_t = 3600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub orphan_age_seconds: u64,
 
-    /// Removals wait for approval when they are more than this many files and more than the share below.
+    /// For new indexes that do not say: removals wait for approval when they are more than this many files and more than the
+    /// share below.
     #[arg(long, env = "DELETION_GUARD_FILES", default_value_t = 10, value_name = "N")]
-    pub deletion_guard_files: usize,
+    pub deletion_guard_files: u64,
 
-    /// Share of an index, from 0 to 1.
+    /// For new indexes that do not say: share of an index, from 0 to 1.
     #[arg(
         long,
         env = "DELETION_GUARD_SHARE",
@@ -109,12 +133,98 @@ pub struct UpkeepArgs {
     pub deletion_guard_share: f64,
 }
 
+/// Approvals.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Approvals")]
+pub struct ApprovalArgs {
+    /// Address that is told when removals wait for approval, and what was decided (Standard Webhooks) [default: nobody is told].
+    #[arg(
+        long,
+        env = "APPROVAL_WEBHOOK_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub approval_webhook_url: Secret,
+
+    /// Secret that requests to it are signed with [default: they are not signed].
+    #[arg(
+        long,
+        env = "APPROVAL_WEBHOOK_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub approval_webhook_secret: Secret,
+}
+
+impl ApprovalArgs {
+    /// The webhook, if there is one.
+    ///
+    /// # Errors
+    /// When its address is none.
+    pub fn webhook(&self, clock: Arc<dyn Clock>) -> Result<Option<Webhook>, InvalidWebhook> {
+        if self.approval_webhook_url.is_empty() {
+            return Ok(None);
+        }
+        let secret = Some(&self.approval_webhook_secret).filter(|secret| !secret.is_empty());
+        Webhook::new(&self.approval_webhook_url, secret, clock).map(Some)
+    }
+}
+
+/// Generations of an index.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Generations")]
+pub struct GenerationArgs {
+    /// Time that the generation before is kept for an undo after another became live.
+    #[arg(long, env = "GENERATION_RETENTION_SECONDS", default_value_t = 604_800, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=315_360_000))]
+    pub generation_retention_seconds: u64,
+
+    /// A build is rolled back when no file of it was done for this long.
+    #[arg(long, env = "GENERATION_STALL_SECONDS", default_value_t = 21_600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub generation_stall_seconds: u64,
+
+    /// A build is rolled back when the model has refused for this long: its key, its name, its quota.
+    #[arg(long, env = "GENERATION_REFUSAL_SECONDS", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub generation_refusal_seconds: u64,
+
+    /// A build is rolled back when more files than this failed that had not failed before, and more than the share below.
+    #[arg(long, env = "GENERATION_FAILED_FILES", default_value_t = 10, value_name = "N")]
+    pub generation_failed_files: u64,
+
+    /// Share of an index, from 0 to 1.
+    #[arg(
+        long,
+        env = "GENERATION_FAILED_SHARE",
+        default_value_t = 0.05,
+        value_name = "SHARE"
+    )]
+    pub generation_failed_share: f64,
+}
+
+impl GenerationArgs {
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> GenerationSettings {
+        GenerationSettings {
+            retention: Duration::from_secs(self.generation_retention_seconds),
+            limits: Limits {
+                failed_files: self.generation_failed_files,
+                failed_share: self.generation_failed_share,
+                refusal: Duration::from_secs(self.generation_refusal_seconds),
+                stall: Duration::from_secs(self.generation_stall_seconds),
+            },
+            ..GenerationSettings::default()
+        }
+    }
+}
+
 /// Events.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
-    /// asked for].
+    /// Secret that senders of events may give in place of an API key with the scope "ingest", as "Authorization: Bearer …", as
+    /// x-longshore-key, or as ?key=….
     #[arg(
         long,
         env = "EVENTS_KEY",

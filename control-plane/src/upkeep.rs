@@ -3,6 +3,7 @@
 
 pub mod compact;
 pub mod lost_points;
+pub mod old_audit;
 pub mod old_rows;
 pub mod scrub;
 pub mod sweep;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
 use shared::clock::UnixMillis;
 use shared::ids::{FileId, IndexId};
-use shared::index_settings::IndexSettings;
+use shared::index_settings::{IndexSettings, Scope};
 use shared::ledger::{ControlLedger, FileRow, HistoryEntry, IndexRecord, RunRecord};
 use shared::vectors::SearchMode;
 use tokio::time::timeout;
@@ -207,6 +207,7 @@ impl Why {
                 query: query.to_owned(),
                 mode: Some(*mode),
                 limit: MAX_LIMIT,
+                ..SearchQuery::default()
             };
             let place = match patiently(index.search.search(&wanted)).await {
                 None => Err("it does not answer".to_owned()),
@@ -222,12 +223,8 @@ impl Why {
 /// Why the index does not cover a path; `None` when it does. The one place that asks the index's rules.
 fn left_out(record: &IndexRecord, path: &BlobPath) -> Option<String> {
     let settings = IndexSettings::of(record).ok()?;
-    (!path.is_under(&settings.prefix)).then(|| {
-        format!(
-            "it is not below {}, the folder that the index covers",
-            settings.prefix
-        )
-    })
+    let scope = Scope::of(&settings).ok()?;
+    scope.left_out(path).map(|reason| reason.to_string())
 }
 
 async fn patiently<T>(ask: impl Future<Output = T>) -> Option<T> {

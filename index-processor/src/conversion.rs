@@ -10,12 +10,14 @@ mod links;
 mod page_images;
 pub mod settings;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use convert::sandbox::Sandbox;
 use convert::tools::Tools;
 use convert::{ConvertError, Document, FileType, Input, Options};
+use shared::circuit::Circuits;
 use shared::retry::Failure;
 
 use self::artifacts::{Artifacts, Key};
@@ -65,6 +67,8 @@ pub struct Conversion {
     pub vision: Option<Arc<Vision>>,
     /// Where converted documents are kept.
     pub artifacts: Option<Artifacts>,
+    /// The breakers in front of service and model; without them, both are asked whatever happened before.
+    pub circuits: Option<Circuits>,
 }
 
 /// A file to convert.
@@ -138,27 +142,39 @@ impl Outcome {
     }
 }
 
+/// Why a file of a type that the index leaves out has no text.
+#[must_use]
+pub fn unwanted(file_type: FileType) -> ConvertError {
+    ConvertError::unsupported(
+        "type_not_wanted",
+        format!("files of the type {file_type} are left out by the index's setting files.skip_types"),
+    )
+}
+
 impl Conversion {
     /// Converts a file of plain text, on the thread of the caller; `None` when it is something else.
     #[must_use]
     pub fn convert_plain(&self, file: &File) -> Option<Outcome> {
         if self.sandbox.is_none() {
-            return Some(Outcome::new(convert::convert(&file.input(), &self.options), None));
+            return Some(self.convert_here(file));
         }
         let (file_type, result) = convert::convert_plain(&file.input(), &self.options)?;
         Some(Outcome::new(result, Some(file_type)))
     }
 
-    /// Converts a file of any other kind.
-    pub async fn convert(&self, file: &File) -> Outcome {
+    /// Converts a file of any other kind. One of an unwanted type is refused as soon as that is known.
+    pub async fn convert(&self, file: &File, skip: &BTreeSet<FileType>) -> Outcome {
         let Some(sandbox) = &self.sandbox else {
-            return Outcome::new(convert::convert(&file.input(), &self.options), None);
+            return self.convert_here(file);
         };
         let links = match FileLinks::look(self, sandbox, file, self.artifacts.is_some()).await {
             Ok(links) => links,
             Err(outcome) => return outcome,
         };
         let file_type = links.file_type();
+        if skip.contains(&file_type) {
+            return Outcome::new(Err(unwanted(file_type)), Some(file_type));
+        }
         let fingerprint = self.artifacts.as_ref().map(|_| self.fingerprint_of(file_type));
         let key = Key {
             content_hash: &file.content_hash,
@@ -188,6 +204,12 @@ impl Conversion {
             kept: false,
             tokens: links.tokens(),
         }
+    }
+
+    /// On the thread of the caller, whatever it is.
+    fn convert_here(&self, file: &File) -> Outcome {
+        let file_type = convert::file_type(&file.input()).ok();
+        Outcome::new(convert::convert(&file.input(), &self.options), file_type)
     }
 
     /// Ends the child processes.

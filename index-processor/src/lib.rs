@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod conversion;
 pub mod indexes;
 pub mod lease;
+pub mod meter;
 pub mod metrics;
 pub mod pipeline;
 pub mod remote;

@@ -12,10 +12,13 @@ const STEP_BUCKETS: [f64; 15] = [
 pub struct Metrics {
     /// Attempts that hold a file now.
     pub in_flight: IntGauge,
-    /// Attempts that ended, by `outcome`: `indexed`, `kept`, `skipped`, `deleted`, `cleaned`, `retried`, `failed`, `lost`.
+    /// Attempts that ended, by `outcome`: `indexed`, `kept`, `skipped`, `deleted`, `cleaned`, `retried`, `failed`,
+    /// `unchanged` (content that had failed before), `lost`.
     pub attempts: IntCounterVec,
-    /// Failures by `code`.
+    /// Failed attempts by `step` and `code`.
     pub failures: IntCounterVec,
+    /// Wake-ups that wait in this process for something that is down; their files are PENDING.
+    pub held_back: IntGauge,
     /// Conversions by `converter` (`native`, `poppler`, `ocr`, `remote`, `vision`) and `result` (`read`, `read_in_part`, `unread`,
     /// `absent`).
     pub conversions: IntCounterVec,
@@ -63,7 +66,15 @@ impl Metrics {
                 "Attempts that ended, by outcome",
                 "outcome",
             )?,
-            failures: declare.counters("longshore_failures_total", "Failed attempts, by code", "code")?,
+            failures: declare.counters_by(
+                "longshore_failures_total",
+                "Failed attempts, by step and code",
+                &["step", "code"],
+            )?,
+            held_back: declare.gauge(
+                "longshore_held_back_wakeups",
+                "Wake-ups that wait in this process for something that is down",
+            )?,
             conversions: declare.counters_by(
                 "longshore_conversions_total",
                 "Files given to a converter, by how it did",

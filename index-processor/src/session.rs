@@ -18,6 +18,8 @@ pub enum Session {
     Process(BlobMeta),
     /// The attempt fails; the text is the blob's tag, so that the same state is not tried again by itself.
     Fail(Failure, Option<String>),
+    /// The content is the one that failed before, and nobody asked for another try: it stays FAILED, with that failure.
+    Stand(Failure),
 }
 
 /// Decides. `pipeline` is the fingerprint of the current settings, `limit` the largest accepted blob in bytes.
@@ -32,14 +34,14 @@ pub fn decide(claim: &Claim, head: Result<BlobMeta, BlobError>, pipeline: &str, 
     match head {
         Ok(meta) if meta.size > limit => {
             let why = format!(
-                "the file has {} bytes, the limit is {limit}: raise --max-file-size or split the file",
+                "the file has {} bytes, the limit is {limit}: raise files.max_bytes of the index or --max-file-size, or split the file",
                 meta.size
             );
             skip(meta.etag, meta.size, Failure::permanent("too_large", why))
         }
         Ok(meta) => match unchanged(claim, &meta.etag, pipeline) {
             Some(version) => Session::Commit(CommitChange::Keep(version)),
-            None => Session::Process(meta),
+            None => stands(claim, &meta.etag).unwrap_or(Session::Process(meta)),
         },
         Err(BlobError::NotFound) => Session::Commit(CommitChange::Remove),
         Err(BlobError::NotABlob { code, message }) => {
@@ -47,9 +49,17 @@ pub fn decide(claim: &Claim, head: Result<BlobMeta, BlobError>, pipeline: &str, 
         }
         Err(error) => {
             let (failure, tag) = read_failure(&error);
-            Session::Fail(failure, tag)
+            tag.as_deref()
+                .and_then(|tag| stands(claim, tag))
+                .unwrap_or(Session::Fail(failure, tag))
         }
     }
+}
+
+/// The failure that stands, if this is the content that was given up: an event that comes twice must not cost twice.
+fn stands(claim: &Claim, etag: &str) -> Option<Session> {
+    claim.failed_etag.as_deref().filter(|failed| *failed == etag)?;
+    claim.last_error.clone().map(Session::Stand)
 }
 
 /// The live version if it was made from this tag with these settings, and nobody wants it made again.

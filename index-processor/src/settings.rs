@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, ValueEnum};
+use shared::circuit::CircuitArgs;
 use shared::ids::IndexId;
+use shared::retry::StepRetryArgs;
 use shared::settings::{EmbeddingArgs, LedgerArgs, QueueArgs, ServiceArgs, VectorArgs};
 
 use crate::chunk::{ChunkSettings, Size, Strategy};
@@ -45,6 +47,14 @@ pub struct ProcessorSettings {
     /// How much at a time.
     #[command(flatten)]
     pub work: WorkArgs,
+
+    /// How failed files are tried again.
+    #[command(flatten)]
+    pub retry: StepRetryArgs,
+
+    /// When something that is down is left alone.
+    #[command(flatten)]
+    pub circuits: CircuitArgs,
 
     /// Address for /healthz, /readyz and /metrics; port 0 takes a free one, which is logged.
     #[arg(

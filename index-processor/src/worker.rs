@@ -1,41 +1,43 @@
 //! Receive, claim, take a slot, run the pipeline, settle.
 //!
 //! A wake-up is acknowledged when the claim's outcome is in the ledger, and received only when a slot is free: so claimed work
-//! does not depend on the queue, and nothing is claimed that cannot start at once.
+//! does not depend on the queue, and nothing is claimed that cannot start at once, or needs something that is down (`gate`).
 
-use std::future::Future;
+mod ending;
+mod gate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::circuit::{Circuits, DependencyKind, Scouts};
 use shared::clock::Clock;
-use shared::file_state::FileState;
 use shared::ids::ClaimId;
-use shared::ledger::{
-    Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Fail, FailOutcome, Ledger,
-    LedgerError, ReleaseOutcome,
-};
-use shared::queue::{Delivery, Queue, QueueError};
-use shared::retry::{Failure, RetryPolicy};
+use shared::ledger::{Claim, ClaimOutcome, ClaimRequest, Ledger};
+use shared::queue::{Queue, QueueError};
+use shared::retry::{Failure, RetryPolicy, Step, StepPolicies};
 use shared::shutdown::Tasks;
 use shared::work_message::Lane;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::gate::{Gate, Wake};
 use crate::indexes::Pipelines;
 use crate::lease::Leases;
 use crate::metrics::Metrics;
-use crate::pipeline::{Pipeline, Report};
+use crate::pipeline::Report;
 use crate::session::Session;
-use crate::settle::{Attempt, Settlement, settle};
+use crate::settle::{Attempt, Settlement, plan, settle};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
     /// Files in work at a time.
     pub slots: usize,
-    /// Waits between attempts.
+    /// Waits between two tries at a statement that does not reach the ledger.
     pub retry: RetryPolicy,
+    /// How failed attempts are tried again, by step; an index may differ.
+    pub steps: StepPolicies,
     /// Attempts after which a file is FAILED (`FILE_INDEXING_MAX_RETRIES`).
     pub max_attempts: u32,
     /// Longest time that one attempt may take (`INDEXER_STALE_FILE_TIMEOUT_MINUTES`).
@@ -55,6 +57,7 @@ impl Default for WorkerSettings {
                 max: Duration::from_secs(60),
                 ..RetryPolicy::default()
             },
+            steps: StepPolicies::default(),
             max_attempts: 5,
             stale_after: Duration::from_secs(15 * 60),
             debounce: Duration::from_millis(200),
@@ -83,6 +86,8 @@ pub struct Worker {
     pub settled: Arc<Notify>,
     /// Wakes the dispatcher, where it runs in the same process: the end of this file's work makes another one due.
     pub nudge: Arc<Notify>,
+    /// What is down.
+    pub circuits: Circuits,
     /// What to count.
     pub metrics: Arc<Metrics>,
 }
@@ -95,10 +100,11 @@ impl Worker {
         let renewal = Tasks::new();
         renewal.spawn(Arc::clone(&self.leases).run(renewal.stopping()));
         let slots = Arc::new(Semaphore::new(self.settings.slots.max(1)));
+        let gate = Arc::new(Gate::new(self.circuits.clone(), self.metrics.held_back.clone()));
         // Cancelled some time after `stop`: what then still runs is given back.
         let hurry = CancellationToken::new();
         while !stop.is_cancelled() {
-            match self.consume(&slots, &attempts, &stop, &hurry).await {
+            match self.consume(&slots, &gate, &attempts, &stop, &hurry).await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::warn!(%error, "the work queue failed, connecting again");
@@ -121,6 +127,7 @@ impl Worker {
     async fn consume(
         self: &Arc<Self>,
         slots: &Arc<Semaphore>,
+        gate: &Arc<Gate>,
         attempts: &Tasks,
         stop: &CancellationToken,
         hurry: &CancellationToken,
@@ -134,27 +141,32 @@ impl Worker {
                 () = stop.cancelled() => return Ok(()),
                 slot = Arc::clone(slots).acquire_owned() => slot.map_err(|_closed| QueueError::Closed)?,
             };
-            let delivery = tokio::select! {
+            let wake = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                delivery = fast.receive() => delivery?,
-                delivery = bulk.receive() => delivery?,
+                wake = gate.ready() => wake,
+                delivery = fast.receive() => Wake::Delivered(delivery?),
+                delivery = bulk.receive() => Wake::Delivered(delivery?),
             };
-            let (worker, hurry) = (Arc::clone(self), hurry.clone());
-            attempts.spawn(async move { worker.serve(delivery, slot, hurry).await });
+            let (worker, gate, hurry) = (Arc::clone(self), Arc::clone(gate), hurry.clone());
+            attempts.spawn(async move { worker.serve(wake, &gate, slot, hurry).await });
         }
     }
 
     /// Claims what a wake-up names and works on it.
     async fn serve(
         self: Arc<Self>,
-        delivery: Delivery,
+        wake: Wake,
+        gate: &Gate,
         _slot: OwnedSemaphorePermit,
         hurry: CancellationToken,
     ) {
+        let Some((wake, _scouts)) = self.admit(wake, gate).await else {
+            return;
+        };
         let request = ClaimRequest {
-            index: delivery.message.index.clone(),
-            file_id: delivery.message.file_id,
+            index: wake.message().index.clone(),
+            file_id: wake.message().file_id,
             claim_id: ClaimId::made_at(self.clock.now()),
             owner: self.owner.clone(),
             lease: self.leases.duration(),
@@ -162,12 +174,11 @@ impl Worker {
         let asked_at = Instant::now();
         let Some(outcome) = self.claim(&request, asked_at, &hurry).await else {
             self.leases.loosen(request);
-            delivery.requeue();
+            wake.requeue();
             return;
         };
-        if let Err(error) = delivery.ack().await {
-            tracing::debug!(%error, "a wake-up was not acknowledged, it will come again and find nothing to do");
-        }
+        // Held until the attempt has ended: it may be the one that finds out whether something is back.
+        let _scouts = ack(wake).await;
         let ClaimOutcome::Claimed(claim) = outcome else {
             self.metrics.idle_wakeups.inc();
             return;
@@ -189,6 +200,30 @@ impl Worker {
         if claim.renamed_from.is_some() {
             self.nudge.notify_one();
         }
+    }
+
+    /// Is it worth beginning? While something is down that the file needs, its wake-up is kept instead, and nothing is
+    /// claimed. A file that is gone from its source needs no model, so its removal does not wait for one.
+    async fn admit(&self, wake: Wake, gate: &Gate) -> Option<(Wake, Option<Scouts>)> {
+        if matches!(wake, Wake::Kept(..)) {
+            return Some((wake, None));
+        }
+        let message = wake.message();
+        let needs = self.pipelines.needs(&message.index).await;
+        let refused = match self.circuits.begin(&needs) {
+            Ok(scouts) => return Some((wake, Some(scouts))),
+            Err(refused) => refused,
+        };
+        if refused.dependency.kind == DependencyKind::Embedder
+            && let Ok(pipeline) = self.pipelines.of(&message.index, 0).await
+            && pipeline.is_gone(&message.path).await
+        {
+            return Some((wake, None));
+        }
+        tracing::debug!(file.id = %message.file_id, "{} is not begun: {refused}", message.path);
+        gate.keep(needs, message.clone());
+        ack(wake).await;
+        None
     }
 
     /// Asks for a file, again under the same id when the answer does not come, for as long as a lease lasts: one that was
@@ -229,174 +264,71 @@ impl Worker {
     async fn attempt(&self, claim: &Claim, started: Instant) -> &'static str {
         let mut report = Report::default();
         report.time("claim_ms", started);
-        let pipeline = match self.pipelines.of(&claim.hold.index).await {
+        let pipeline = match self.pipelines.of(&claim.hold.index, claim.revision).await {
             Ok(pipeline) => pipeline,
             Err(failure) => {
-                let delay = self.settings.retry.delay(claim.attempts, rand::random());
-                return self.give_up(claim, failure, delay, None).await;
+                let planned = plan(
+                    failure.at(Step::Claim),
+                    claim,
+                    &self.settings.steps,
+                    rand::random(),
+                );
+                return self.give_up(claim, planned, &[], None).await;
             }
         };
-        let limit = self.settings.stale_after;
+        let policies = pipeline.retry().over(&self.settings.steps);
+        let own_limit = pipeline.longest_attempt();
+        let limit = own_limit.map_or(self.settings.stale_after, |own| {
+            own.min(self.settings.stale_after)
+        });
         let work = async {
-            match pipeline.look(claim).await {
-                Session::CleanUp(previous) => Err(previous),
-                Session::Commit(change) => Ok(Attempt::Ready(change)),
-                Session::Fail(failure, etag) => Ok(Attempt::Failed { failure, etag }),
-                Session::Process(meta) => Ok(pipeline.process(claim, &meta, &mut report).await),
+            match pipeline.look(claim, &mut report).await {
+                Session::CleanUp(previous) => Work::CleanUp(previous),
+                Session::Commit(change) => Work::Settle(Attempt::Ready(change)),
+                Session::Fail(failure, etag) => Work::Settle(Attempt::Failed { failure, etag }),
+                Session::Stand(failure) => Work::Stand(failure),
+                Session::Process(meta) => Work::Settle(pipeline.process(claim, &meta, &mut report).await),
             }
         };
         let attempt = match tokio::time::timeout(limit, work).await {
-            Ok(Ok(attempt)) => attempt,
-            Ok(Err(previous)) => return self.clean_up(&pipeline, claim, previous, &mut report).await,
+            Ok(Work::Settle(attempt)) => attempt,
+            Ok(Work::CleanUp(previous)) => {
+                return self.clean_up(&pipeline, claim, previous, &mut report).await;
+            }
+            Ok(Work::Stand(failure)) => return self.stand(claim, failure).await,
             Err(_elapsed) => Attempt::Failed {
                 failure: Failure::transient(
                     "too_slow",
                     format!(
-                        "not done after {} minutes; see INDEXER_STALE_FILE_TIMEOUT_MINUTES",
+                        "not done after {} minutes; see INDEXER_STALE_FILE_TIMEOUT_MINUTES, and limits.attempt_minutes of the index",
                         limit.as_secs() / 60
                     ),
                 ),
                 etag: None,
             },
         };
-        match settle(attempt, claim.attempts, &self.settings.retry, rand::random()) {
+        match settle(attempt.at(report.step()), claim, &policies, rand::random()) {
             Settlement::Commit(change) => self.publish(&pipeline, claim, change, report, started).await,
-            Settlement::Fail { failure, delay, etag } => self.give_up(claim, failure, delay, etag).await,
+            Settlement::Fail { planned, etag } => self.give_up(claim, planned, pipeline.needs(), etag).await,
         }
     }
+}
 
-    /// Commits, removes what was live before, releases.
-    async fn publish(
-        &self,
-        pipeline: &Pipeline,
-        claim: &Claim,
-        change: CommitChange,
-        mut report: Report,
-        started: Instant,
-    ) -> &'static str {
-        let (outcome, histogram) = match &change {
-            CommitChange::Replace(_) => ("indexed", Some(&self.metrics.file_indexing_seconds)),
-            CommitChange::Keep(_) => ("kept", None),
-            CommitChange::Skip(..) => ("skipped", None),
-            CommitChange::Remove => ("deleted", Some(&self.metrics.file_deletion_seconds)),
-        };
-        let took = report.time("total_ms", started);
-        let commit = Commit {
-            hold: claim.hold.clone(),
-            change,
-            debounce: self.settings.debounce,
-            detail: report.into_json(),
-        };
-        let committed = match self
-            .settled(claim, "commit", || self.ledger.commit(&commit))
-            .await
-        {
-            CommitOutcome::Committed(committed) => committed,
-            CommitOutcome::Lost => return "lost",
-        };
-        if let Some(histogram) = histogram {
-            histogram.observe(took.as_secs_f64());
-        }
-        let waited = self.clock.now().saturating_sub(claim.enqueued_at).max(0);
-        self.metrics
-            .event_to_searchable_seconds
-            .observe(Duration::from_millis(waited.unsigned_abs()).as_secs_f64());
-        if committed.released.is_none() {
-            let mut report = Report::default();
-            let ended = self
-                .clean_up(pipeline, claim, committed.prev_claim, &mut report)
-                .await;
-            if ended != "cleaned" {
-                return ended;
-            }
-        }
-        outcome
-    }
+/// What looking at the file came to.
+enum Work {
+    /// The attempt's end.
+    Settle(Attempt),
+    /// Only points of the version before are left to remove.
+    CleanUp(Option<ClaimId>),
+    /// It stays as it is.
+    Stand(Failure),
+}
 
-    /// Removes the points of the previous claim and releases the file.
-    async fn clean_up(
-        &self,
-        pipeline: &Pipeline,
-        claim: &Claim,
-        previous: Option<ClaimId>,
-        report: &mut Report,
-    ) -> &'static str {
-        if let Some(previous) = previous
-            && let Err(failure) = pipeline.remove(previous, report).await
-        {
-            let delay = self.settings.retry.delay(claim.attempts, rand::random());
-            return self.give_up(claim, failure, delay, None).await;
-        }
-        match self
-            .settled(claim, "release", || {
-                self.ledger.release(&claim.hold, self.settings.debounce)
-            })
-            .await
-        {
-            ReleaseOutcome::Released(_) => "cleaned",
-            ReleaseOutcome::Lost => "lost",
-        }
+/// The wake-up has done its work; its scouts have theirs before them.
+async fn ack(wake: Wake) -> Option<Scouts> {
+    let (scouts, acknowledged) = wake.ack().await;
+    if let Err(error) = acknowledged {
+        tracing::debug!(%error, "a wake-up was not acknowledged, it will come again and find nothing to do");
     }
-
-    async fn give_up(
-        &self,
-        claim: &Claim,
-        failure: Failure,
-        delay: Duration,
-        etag: Option<String>,
-    ) -> &'static str {
-        self.metrics.failures.with_label_values(&[&failure.code]).inc();
-        let fail = Fail {
-            hold: claim.hold.clone(),
-            failure: failure.clone(),
-            delay,
-            max_attempts: self.settings.max_attempts,
-            etag,
-        };
-        match self.settled(claim, "fail", || self.ledger.fail(&fail)).await {
-            FailOutcome::Given(FileState::Failed) => {
-                tracing::error!(
-                    file.id = %claim.hold.file_id, claim.id = %claim.hold.claim_id,
-                    "{} failed after {} attempts: {failure}", claim.path, claim.attempts,
-                );
-                "failed"
-            }
-            FailOutcome::Given(_) => {
-                tracing::warn!(
-                    file.id = %claim.hold.file_id, claim.id = %claim.hold.claim_id,
-                    "{} is tried again in {delay:?}: {failure}", claim.path,
-                );
-                "retried"
-            }
-            FailOutcome::Lost => "lost",
-        }
-    }
-
-    async fn give_back(&self, claim: &Claim, code: &'static str, why: &'static str) -> &'static str {
-        self.give_up(claim, Failure::throttled(code, why), Duration::ZERO, None)
-            .await
-    }
-
-    /// Repeats a statement that ends an attempt until the ledger takes it. The statements are idempotent, and the attempt
-    /// is cancelled from outside when its lease is lost meanwhile, so this does not go on for ever.
-    async fn settled<T, F>(&self, claim: &Claim, what: &str, statement: impl Fn() -> F) -> T
-    where
-        F: Future<Output = Result<T, LedgerError>>,
-    {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match statement().await {
-                Ok(outcome) => return outcome,
-                Err(error) => {
-                    let delay = self.settings.retry.delay(tries, rand::random());
-                    tracing::warn!(
-                        %error, file.id = %claim.hold.file_id, claim.id = %claim.hold.claim_id,
-                        "{what} of {} did not reach the ledger, trying again in {delay:?}", claim.path,
-                    );
-                    tokio::time::sleep(delay).await;
-                }
-            }
-        }
-    }
+    scouts
 }

@@ -14,10 +14,11 @@ const FILE_NAMESPACE: Uuid = Uuid::from_u128(0x6c6f_6e67_7368_6f72_6500_6669_6c6
 /// Namespace under which operation ids are derived from index and event.
 const OPERATION_NAMESPACE: Uuid = Uuid::from_u128(0x6c6f_6e67_7368_6f72_6500_6f70_6572_0001);
 
-/// An index's name: 1 to 63 of `a-z`, `0-9` and `-`, starting and ending with a letter or digit.
+/// An index's name: 1 to 63 of `a-z`, `0-9` and `-`, starting and ending with a letter or digit. A later generation of an
+/// index is an index of its own, with `~` and its number behind the name: `docs~2`.
 ///
 /// The name is used in routing keys, collection names and URLs, hence the narrow alphabet (that of a DNS label,
-/// RFC 1123 section 2.1).
+/// RFC 1123 section 2.1, and `~`, which a URL need not escape and no name of an index has).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IndexId(String);
@@ -36,16 +37,51 @@ impl IndexId {
     /// When the name is empty, too long, or has a character outside the alphabet.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidIndexId> {
         let name = name.into();
-        let legal = (1..=63).contains(&name.len())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !name.starts_with('-')
-            && !name.ends_with('-');
+        let legal = match name.split_once('~') {
+            None => is_label(&name),
+            // Written in one way only, so that equal generations have equal ids.
+            Some((base, number)) => {
+                is_label(base)
+                    && generation_number(number)
+                        .is_some_and(|parsed| parsed > 1 && parsed.to_string() == number)
+            }
+        };
         if legal {
             Ok(Self(name))
         } else {
             Err(InvalidIndexId(name))
+        }
+    }
+
+    /// The name that people know: that of every generation of the index.
+    #[must_use]
+    pub fn base(&self) -> Self {
+        Self(self.base_str().to_owned())
+    }
+
+    /// [`IndexId::base`] as text.
+    #[must_use]
+    pub fn base_str(&self) -> &str {
+        self.0.split_once('~').map_or(self.as_str(), |(base, _)| base)
+    }
+
+    /// Which generation of the index it is, from 1.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        let number = self
+            .0
+            .split_once('~')
+            .and_then(|(_, number)| generation_number(number));
+        number.unwrap_or(1)
+    }
+
+    /// A generation of the index by its number; 0 and 1 are the first one.
+    #[must_use]
+    pub fn of_generation(&self, generation: u32) -> Self {
+        if generation > 1 {
+            Self(format!("{}~{generation}", self.base_str()))
+        } else {
+            self.base()
         }
     }
 
@@ -78,9 +114,24 @@ impl IndexId {
     }
 }
 
+/// Is it a label of the DNS, in lower case?
+fn is_label(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// The number of a generation, if it is one that can be: as many as anybody makes fit six digits.
+fn generation_number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number <= 999_999)
+}
+
 crate::schema::text_schema!(
     IndexId,
-    "A name: 1 to 63 lower-case letters, digits and inner hyphens",
+    "A name: 1 to 63 lower-case letters, digits and inner hyphens; `~` and a number for a later generation",
     "team-docs"
 );
 
@@ -157,6 +208,15 @@ uuid_id! {
     PointId
 }
 
+uuid_id! {
+    /// An API key. UUIDv7, so that keys are listed in the order in which they were made.
+    KeyId
+}
+uuid_id! {
+    /// An entry of the audit log. UUIDv7.
+    AuditId
+}
+
 impl FileId {
     /// The id of `path` in `index`.
     #[must_use]
@@ -198,6 +258,25 @@ impl ClaimId {
 
 impl RunId {
     /// A new run id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl KeyId {
+    /// The key that is made when there is none yet: the same for every replica, so that only one of them makes it.
+    pub const FIRST: Self = Self(Uuid::from_u128(1));
+
+    /// A new key id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl AuditId {
+    /// A new entry's id.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
@@ -293,6 +372,29 @@ mod tests {
             assert!(IndexId::new(good).is_ok(), "{good}");
         }
         for bad in ["", "-a", "a-", "A", "a b", "a/b", "ä", &"x".repeat(64)] {
+            assert!(IndexId::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn generations_have_names_of_their_own() {
+        let docs = IndexId::new("docs").unwrap();
+        let third = docs.of_generation(3);
+        assert_eq!(third.as_str(), "docs~3");
+        assert_eq!(IndexId::new("docs~3"), Ok(third.clone()));
+        assert_eq!((third.base(), third.generation()), (docs.clone(), 3));
+        assert_eq!((docs.base(), docs.generation()), (docs.clone(), 1));
+        assert_eq!(third.of_generation(1), docs);
+        for bad in [
+            "docs~1",
+            "docs~0",
+            "docs~",
+            "docs~02",
+            "docs~+2",
+            "docs~2~2",
+            "~2",
+            "docs~1000000",
+        ] {
             assert!(IndexId::new(bad).is_err(), "{bad}");
         }
     }

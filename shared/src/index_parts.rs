@@ -1,25 +1,29 @@
-//! What an index of the fleet is put together from: source, collection, model, language. Both services open the same.
+//! What an index is put together from: source, collection, model, language. Both services open the same, and so does the
+//! embedded mode.
+
+mod models;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+pub use self::models::Models;
+use crate::blobs::folder::Folder;
 use crate::blobs::source::Source;
 use crate::blobs::{self, Blobs};
+use crate::circuit::{Circuits, Dependency, guard};
 use crate::embedder::Embedder;
 use crate::embedder::batching::Batcher;
 use crate::embedder::bm25::Bm25;
-use crate::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
+use crate::embedder::openai::OpenAiEmbedder;
 use crate::index_settings::{IndexSettings, ModelSettings};
 use crate::ledger::IndexRecord;
+use crate::models::Models as NamedModels;
 use crate::settings::SourceOptions;
 use crate::shutdown::Tasks;
-use crate::vectors::Vectors;
-use crate::vectors::qdrant::QdrantStore;
-
-/// The generation of an index's collection. Another model will make another one.
-const GENERATION: u32 = 1;
+use crate::vectors::{Collections, Vectors};
 
 /// An index's parts.
 pub struct IndexParts {
@@ -33,50 +37,68 @@ pub struct IndexParts {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Its terms.
     pub bm25: Arc<Bm25>,
+    /// What all of this depends on.
+    pub needs: Vec<Dependency>,
 }
 
 /// Opens the parts of indexes; what several indexes share is opened once.
 pub struct PartsOpener {
-    store: Arc<QdrantStore>,
+    collections: Arc<dyn Collections>,
     sources: SourceOptions,
-    embedding: Option<EmbeddingSettings>,
+    models: Models,
     tasks: Tasks,
+    left_out: Option<PathBuf>,
+    circuits: Circuits,
     open_sources: Mutex<HashMap<Source, Arc<dyn Blobs>>>,
-    open_models: Mutex<HashMap<usize, Arc<dyn Embedder>>>,
+    /// By address, name, size, and whether they are shortened.
+    open_models: Mutex<HashMap<ModelKey, Arc<dyn Embedder>>>,
 }
+
+/// What makes two models the same: address, name, dimensions, and whether it was asked for them.
+type ModelKey = (String, String, usize, Option<u32>);
 
 /// Why an index cannot be opened; the text says what to change.
 pub type PartsError = Box<dyn std::error::Error + Send + Sync>;
 
 impl PartsOpener {
-    /// With the settings of this process. The tasks of models run under `tasks`.
+    /// With the settings of this process. The tasks of models run under `tasks`; what is opened is behind `circuits`.
     #[must_use]
     pub fn new(
-        store: Arc<QdrantStore>,
+        collections: Arc<dyn Collections>,
         sources: SourceOptions,
-        embedding: Option<EmbeddingSettings>,
+        models: Models,
         tasks: Tasks,
+        circuits: Circuits,
     ) -> Self {
         Self {
-            store,
+            collections,
             sources,
-            embedding,
+            models,
             tasks,
+            left_out: None,
+            circuits,
             open_sources: Mutex::default(),
             open_models: Mutex::default(),
         }
     }
 
-    /// The vector store.
+    /// The same, with this folder left out of any source that it lies in: what the process writes itself is no document.
     #[must_use]
-    pub fn store(&self) -> &Arc<QdrantStore> {
-        &self.store
+    pub fn leaving_out(mut self, folder: PathBuf) -> Self {
+        self.left_out = Some(folder);
+        self
     }
 
-    /// The model of this process.
+    /// Where the collections are.
     #[must_use]
-    pub fn embedding(&self) -> Option<&EmbeddingSettings> {
-        self.embedding.as_ref()
+    pub fn collections(&self) -> &Arc<dyn Collections> {
+        &self.collections
+    }
+
+    /// The models of this process, for new indexes and generations.
+    #[must_use]
+    pub fn models(&self) -> &NamedModels {
+        self.models.named()
     }
 
     /// Opens the parts of an index.
@@ -92,8 +114,11 @@ impl PartsOpener {
             None => None,
         };
         let size = settings.embedding.as_ref().map(|model| model.dimensions);
-        let vectors = self.store.open(&record.id, GENERATION, size).await?;
+        let generation = record.id.generation();
+        let vectors = self.collections.open(&record.id, generation, size).await?;
+        let vectors = guard::vectors(vectors, self.circuits.of(Dependency::vectors()));
         Ok(IndexParts {
+            needs: Dependency::of_index(&settings),
             settings,
             blobs,
             vectors,
@@ -111,29 +136,36 @@ impl PartsOpener {
         if let Some(blobs) = open.get(source) {
             return Ok(Arc::clone(blobs));
         }
-        let none = std::collections::BTreeMap::new();
-        let blobs = blobs::objects::open(source, self.sources.get(source).unwrap_or(&none))?;
+        let blobs: Arc<dyn Blobs> = match (source, &self.left_out) {
+            (Source::Folder(root), Some(folder)) => Arc::new(Folder::open(root)?.excluding(folder)),
+            _ => {
+                let none = std::collections::BTreeMap::new();
+                blobs::objects::open(source, self.sources.get(source).unwrap_or(&none))?
+            }
+        };
+        let blobs = guard::blobs(blobs, self.circuits.of(Dependency::source(source)));
         open.insert(source.clone(), Arc::clone(&blobs));
         Ok(blobs)
     }
 
-    /// The model, if it is the one that this process is set up for: keys are sent to no other address.
+    /// A model, opened once.
     async fn model(&self, wanted: &ModelSettings) -> Result<Arc<dyn Embedder>, PartsError> {
-        let same = |own: &&EmbeddingSettings| own.base_url == wanted.url && own.model == wanted.model;
-        let Some(own) = self.embedding.as_ref().filter(same) else {
-            return Err(format!(
-                "it was made with the model {} at {}, which is not what EMBEDDING_MODEL and EMBEDDING_BASE_URL say here",
-                wanted.model, wanted.url
-            )
-            .into());
-        };
+        let settings = self.models.settings(wanted)?;
+        let key = (
+            settings.base_url.clone(),
+            settings.model.clone(),
+            wanted.dimensions,
+            wanted.shortened_to,
+        );
         let mut open = self.open_models.lock().await;
-        if let Some(embedder) = open.get(&wanted.dimensions) {
+        if let Some(embedder) = open.get(&key) {
             return Ok(Arc::clone(embedder));
         }
-        let openai = OpenAiEmbedder::new(own.clone())?.expecting(wanted.dimensions);
-        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(Arc::new(openai), own.into(), &self.tasks));
-        open.insert(wanted.dimensions, Arc::clone(&embedder));
+        let openai = OpenAiEmbedder::new(settings.clone())?.expecting(wanted.dimensions);
+        let circuit = self.circuits.of(Dependency::embedder(&settings.model));
+        let embedder = guard::embedder(Arc::new(openai), circuit);
+        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(embedder, (&settings).into(), &self.tasks));
+        open.insert(key, Arc::clone(&embedder));
         Ok(embedder)
     }
 }

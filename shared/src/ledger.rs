@@ -18,12 +18,18 @@
 //! | [`InstancesLedger::terminate`] | people | gives the claim up, if there is one, and leaves the file FAILED |
 //! | [`InstancesLedger::suspend_file`] | people | no claim until `resume_file` |
 
+mod approvals;
+mod audit;
+mod breakers;
 mod calls;
+mod catalog;
 pub mod conformance;
 mod control;
 mod database;
 mod detail;
+mod index_settings;
 mod instances;
+mod keys;
 mod migrations;
 pub mod model;
 mod order;
@@ -32,6 +38,7 @@ mod runs;
 mod sql;
 pub mod sqlite;
 mod types;
+mod usage;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -42,10 +49,17 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::work_message::WorkMessage;
+pub use approvals::*;
+pub use audit::*;
+pub use breakers::*;
+pub use catalog::*;
 pub use control::*;
+pub use index_settings::*;
 pub use instances::*;
+pub use keys::*;
 pub use runs::*;
 pub use types::*;
+pub use usage::*;
 
 /// Why a ledger call failed. After `Unavailable` the effect is unknown: every statement can be repeated, or read back
 /// through the claim id.
@@ -74,19 +88,20 @@ pub enum LedgerError {
 
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
-pub trait Ledger: Send + Sync + 'static {
-    /// Adds the index if it is not there (ACTIVE); returns what is stored. An existing record is left as it is.
+pub trait Ledger: UsageLedger + Breakers + Send + Sync + 'static {
+    /// Adds the index if it is not there (ACTIVE); returns what is stored, of its live generation. An existing record is left
+    /// as it is.
     async fn ensure_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
     ) -> Result<IndexRecord, LedgerError>;
 
-    /// Every index.
+    /// Every index, each generation by itself.
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError>;
 
-    /// Resumes (`true`) or pauses an index. While it is paused nothing of it is woken or claimed; held files go on. An index
-    /// that is being deleted stays so.
+    /// Resumes (`true`) or pauses an index with its generations; a retired one stays paused. While an index is paused nothing
+    /// of it is woken or claimed; held files go on. An index that is being deleted stays so.
     async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError>;
 
     /// Records that files changed, in one transaction: when this returns, none of them can be forgotten. Order within
@@ -137,10 +152,6 @@ pub trait Ledger: Send + Sync + 'static {
         path: Option<&BlobPath>,
         run: Option<RunId>,
     ) -> Result<u64, LedgerError>;
-
-    /// Decides on every AWAITING_APPROVAL file of the index. Approved ones become PENDING; rejected ones go back to what
-    /// their live version is, and the held change counts as applied. Returns how many.
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError>;
 
     /// The live claim of each file that has one. Search keeps only hits whose claim is in the answer.
     async fn live_claims(

@@ -7,6 +7,7 @@
 
 pub mod blob_path;
 pub mod blobs;
+pub mod circuit;
 pub mod clock;
 pub mod declare;
 pub mod embedder;
@@ -17,6 +18,7 @@ pub mod index_parts;
 pub mod index_settings;
 pub mod ledger;
 pub mod limiter;
+pub mod models;
 pub mod outbound;
 pub mod place;
 pub mod queue;

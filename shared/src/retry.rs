@@ -1,13 +1,23 @@
 //! Which failures are worth another try, and when.
 //!
 //! [`Failure`] says what went wrong and of which class it is; [`RetryPolicy`] says how long to wait; [`retry()`] does both
-//! for an operation that is tried again in place, within seconds. Longer waits belong to the ledger (`not_before`).
+//! for an operation that is tried again in place, within seconds. Longer waits belong to the ledger (`not_before`):
+//! [`StepPolicies`] plans them, by the step that failed.
 
 mod policy;
 mod run;
+mod settings;
+mod step;
+mod steps;
+mod tally;
 
 pub use policy::{Jitter, RetryPolicy};
 pub use run::retry;
+pub(crate) use settings::interval;
+pub use settings::{StepRetryArgs, StepRule};
+pub use step::{Step, UnknownStep};
+pub use steps::{Planned, StepPolicies, StepPolicy};
+pub use tally::Tally;
 
 use std::time::Duration;
 
@@ -38,6 +48,12 @@ pub struct Failure {
     /// How long the dependency asked us to wait, if it did.
     #[schema(value_type = Option<Object>)]
     pub retry_after: Option<Duration>,
+    /// The step that failed; absent when it was none, or when an older build noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// How often the step has failed so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tally: Option<Tally>,
 }
 
 impl Failure {
@@ -63,12 +79,21 @@ impl Failure {
         self
     }
 
+    /// Notes the step that failed, unless a closer look has noted it before.
+    #[must_use]
+    pub fn at(mut self, step: Step) -> Self {
+        self.step.get_or_insert(step);
+        self
+    }
+
     fn new(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),
             message: message.into(),
             class,
             retry_after: None,
+            step: None,
+            tally: None,
         }
     }
 }

@@ -7,6 +7,10 @@ mod signals;
 pub use run::run;
 pub use signals::stop_on_signal;
 
+use std::sync::Arc;
+
+use crate::circuit::checks::Checks;
+use crate::circuit::{Circuits, Dependency, DependencyKind};
 use crate::ledger::Ledger;
 use crate::queue::rabbit::RabbitQueue;
 use crate::vectors::qdrant::QdrantStore;
@@ -24,6 +28,28 @@ pub fn replica_name(service: &str) -> String {
         format!("{host}-")
     };
     format!("{service}-{place}{}-{}", std::process::id(), &unique[..8])
+}
+
+/// Looks at ledger and queue from time to time, work or not. A vector store whose writes fail may still say that it is well, so
+/// those who write to it learn from that.
+#[must_use]
+pub fn backend_checks(circuits: &Circuits, ledger: Arc<dyn Ledger>, queue: &Arc<RabbitQueue>) -> Checks {
+    let queue = Arc::clone(queue);
+    Checks::new()
+        .and(circuits, Dependency::only(DependencyKind::Ledger), move || {
+            let ledger = Arc::clone(&ledger);
+            async move {
+                ledger
+                    .indexes()
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            }
+        })
+        .and(circuits, Dependency::only(DependencyKind::Broker), move || {
+            let queue = Arc::clone(&queue);
+            async move { queue.check().await.map_err(|error| error.to_string()) }
+        })
 }
 
 /// Do ledger, queue and vector store answer? The error names the first that does not.

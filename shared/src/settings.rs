@@ -6,6 +6,7 @@
 mod backends;
 mod embedding;
 mod listing;
+mod models;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, CommandFactory, FromArgMatches};
 
 use crate::blobs::source::Source;
+use crate::embedder::openai::EmbeddingSettings;
 use crate::secret::Secret;
 pub use backends::{LedgerArgs, QueueArgs, VectorArgs};
 pub use embedding::EmbeddingArgs;
@@ -59,6 +61,8 @@ pub struct Loaded<T> {
     pub args: T,
     /// Options of sources.
     pub sources: SourceOptions,
+    /// Named models, from the tables `[models.NAME]`; see [`Models`](crate::models::Models).
+    pub models: BTreeMap<String, EmbeddingSettings>,
     /// What `--check-config` prints.
     pub listing: String,
 }
@@ -98,11 +102,16 @@ pub fn load<T: CommandFactory + FromArgMatches>(
     let mut command = T::command();
     let mut from_file = BTreeMap::new();
     let mut sources = SourceOptions::new();
+    let mut named_models = BTreeMap::new();
     if let Some(path) = config_path(&arguments) {
         let table = read(&path)?;
         for (name, value) in table {
             if name == "sources" {
                 sources = source_options(&path, value)?;
+                continue;
+            }
+            if name == "models" {
+                named_models = models::models(&path, value)?;
                 continue;
             }
             let (id, value) = setting(&path, &command, &name, &value)?;
@@ -113,11 +122,12 @@ pub fn load<T: CommandFactory + FromArgMatches>(
         }
     }
     let matches = command.clone().try_get_matches_from(arguments)?;
-    let listing = listing(&command, &matches, &from_file, &sources);
+    let listing = listing(&command, &matches, &from_file, &sources, &named_models);
     let args = T::from_arg_matches(&matches)?;
     Ok(Loaded {
         args,
         sources,
+        models: named_models,
         listing,
     })
 }

@@ -7,17 +7,21 @@
 mod check;
 pub mod conformance;
 pub mod edge;
+pub mod filter;
 pub mod fusion;
 pub mod memory;
 pub mod qdrant;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use self::filter::Filter;
 use crate::blob_path::BlobPath;
-use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+use crate::clock::UnixMillis;
+use crate::ids::{ChunkHash, ClaimId, FileId, IndexId, PointId};
 use crate::place::Place;
 
 /// Why a vector store call failed.
@@ -84,6 +88,9 @@ pub struct Payload {
     pub converter: String,
     /// The blob's version tag.
     pub etag: String,
+    /// When the blob was last written, where its source tells; unknown in points of earlier builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<UnixMillis>,
     /// What the blob's owner noted with it, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
@@ -134,8 +141,10 @@ pub struct SearchRequest {
     pub limit: usize,
     /// Hits to leave out from the start.
     pub offset: usize,
-    /// Only this file's points.
-    pub file: Option<FileId>,
+    /// Only these points. A store may return others too ([`filter`] says when), so ask [`Filter::admits`] of each hit.
+    pub filter: Filter,
+    /// With their dense vectors?
+    pub with_dense: bool,
 }
 
 /// A point that matches.
@@ -147,6 +156,8 @@ pub struct Hit {
     pub score: f32,
     /// What is stored beside the vectors.
     pub payload: Payload,
+    /// The dense vector, normalised, when it was asked for and there is one.
+    pub dense: Option<Vec<f32>>,
 }
 
 /// One collection: the points of one index and embedding generation.
@@ -168,6 +179,9 @@ pub trait Vectors: Send + Sync + 'static {
     /// The best points, best first. A point matches FullText only if it shares a term with the query.
     async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError>;
 
+    /// What is stored with these points; those that are not there are left out.
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError>;
+
     /// Every distinct claim that has points, for the scrub.
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError>;
 
@@ -181,5 +195,43 @@ pub trait Vectors: Send + Sync + 'static {
     async fn maintain(&self) -> Result<(), VectorsError>;
 
     /// Makes everything durable and closes the collection; later calls fail. Idempotent.
+    async fn close(&self) -> Result<(), VectorsError>;
+}
+
+/// Where collections come from: a server, or folders of this machine.
+#[async_trait]
+pub trait Collections: Send + Sync + 'static {
+    /// Opens the collection of a generation of an index, making it when it is not there. Opening it again, before or after,
+    /// is fine.
+    ///
+    /// # Errors
+    /// [`VectorsError::Mismatch`] when it holds dense vectors of another size, [`VectorsError::Unavailable`] when the store
+    /// cannot be used.
+    async fn open(
+        &self,
+        index: &IndexId,
+        generation: u32,
+        dense_size: Option<usize>,
+    ) -> Result<Arc<dyn Vectors>, VectorsError>;
+
+    /// Removes the collection of one generation of an index; one that is gone is fine. Whoever still has it open gets errors
+    /// from it.
+    ///
+    /// # Errors
+    /// [`VectorsError::Unavailable`] when the store cannot be used; the next call goes on from there.
+    async fn remove(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError>;
+
+    /// Lets whoever reads the store by the index's name read this generation from now on; nothing to do where nobody can.
+    ///
+    /// # Errors
+    /// [`VectorsError::Unavailable`] when the store cannot be used.
+    async fn publish(&self, _index: &IndexId, _generation: u32) -> Result<(), VectorsError> {
+        Ok(())
+    }
+
+    /// Closes whatever is open, everything written. Idempotent.
+    ///
+    /// # Errors
+    /// When something that was written may not be durable.
     async fn close(&self) -> Result<(), VectorsError>;
 }

@@ -15,6 +15,7 @@ use qdrant_client::Qdrant;
 use shared::ids::{ChunkHash, ClaimId, IndexId};
 use shared::secret::Secret;
 use shared::vectors::conformance::{self, DIMENSIONS, point, terms};
+use shared::vectors::filter::Filter;
 use shared::vectors::qdrant::{QdrantSettings, QdrantStore, QdrantVectors};
 use shared::vectors::{Point, Query, SearchRequest, Vectors, VectorsError};
 use tempfile::TempDir;
@@ -246,6 +247,30 @@ async fn dropped_indexes_leave_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_generation_is_dropped_by_itself() {
+    on_every_server(async |settings| {
+        let store = store(&settings);
+        let second = docs().of_generation(2);
+        store.open(&docs(), 1, SIZE).await.unwrap();
+        let next = store.open(&second, 2, SIZE).await.unwrap();
+        next.upsert(points(ClaimId::generate(), 2)).await.unwrap();
+        let alias = async || store.alias_target(&docs()).await.unwrap();
+        let first = alias().await;
+        store.swap_alias(&second, 2).await.unwrap();
+        assert_ne!(alias().await, first, "the alias is that of the index");
+        assert_eq!(store.alias_target(&second).await.unwrap(), alias().await);
+        for _ in 0..2 {
+            store.drop_generation(&docs(), 1).await.unwrap();
+        }
+        assert_eq!(next.count().await, Ok(2), "the other one stays");
+        assert!(alias().await.is_some());
+        store.drop_generation(&second, 2).await.unwrap();
+        assert_eq!(left_of(&settings).await, (vec![], vec![]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_collection_that_vanishes_is_reported_and_not_made_again() {
     on_every_server(async |settings| {
         let store = store(&settings);
@@ -278,7 +303,8 @@ fn everything(words: &str) -> SearchRequest {
         query: Query::FullText(terms(words)),
         limit: 10_000,
         offset: 0,
-        file: None,
+        filter: Filter::default(),
+        with_dense: false,
     }
 }
 

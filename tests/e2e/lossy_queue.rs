@@ -8,21 +8,24 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
-use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::{Search, SearchQuery};
+use control_plane::search::{Search, SearchLimits, SearchQuery};
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::ChunkSettings;
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings, Rules};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use shared::blobs::folder::Folder;
+use shared::blobs::source::Source;
+use shared::circuit::Circuits;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
+use shared::index_settings::{ApprovalSettings, IndexSettings, RetrySettings};
+use shared::ledger::ControlLedger;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{ControlLedger, RunFilter};
 use shared::queue::memory::{Faults, MemoryQueue};
@@ -53,7 +56,22 @@ impl Fleet {
         let index = IndexId::new("lossy")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ledger: Arc<dyn ControlLedger> = SqliteLedger::in_memory(&clock)?;
-        ledger.ensure_index(&index, &serde_json::json!({})).await?;
+        let settings = IndexSettings {
+            approval: ApprovalSettings {
+                files: u64::MAX,
+                share: 1.0,
+                ..ApprovalSettings::default()
+            },
+            ..IndexSettings::new(Source::Folder(docs.path().to_path_buf()), "english")
+        };
+        ledger
+            .ensure_index(&index, &serde_json::to_value(&settings)?)
+            .await?;
+        let process = PipelineSettings {
+            max_file_bytes: 1 << 20,
+            inline_bytes: 0,
+            chunk: ChunkSettings::default(),
+        };
         let vectors = MemoryVectors::new(None);
         let queue = Arc::new(MemoryQueue::with_faults(10_000, faults));
         let blobs = Arc::new(Folder::open(docs.path())?);
@@ -65,17 +83,17 @@ impl Fleet {
         let tasks = Tasks::new();
         let pipeline = Arc::new(Pipeline::new(
             PipelineParts {
+                rules: Rules::of(&settings, &process).map_err(anyhow::Error::msg)?,
                 blobs: blobs.clone(),
                 vectors: vectors.clone() as _,
                 embedder: None,
                 bm25: bm25.clone(),
+                meter: None,
+                needs: Vec::new(),
+                retry: RetrySettings::default(),
             },
             Arc::default(),
-            PipelineSettings {
-                max_file_bytes: 1 << 20,
-                inline_bytes: 0,
-                chunk: ChunkSettings::default(),
-            },
+            process,
             Arc::new(Capacity::new(2, 64 << 20)),
             processed.clone(),
         ));
@@ -99,6 +117,7 @@ impl Fleet {
                 clock: clock.clone(),
                 settled: Arc::new(Notify::new()),
                 nudge: nudge.clone(),
+                circuits: Circuits::default(),
                 metrics: processed.clone(),
             });
             tasks.spawn(worker.run(tasks.stopping()));
@@ -122,14 +141,9 @@ impl Fleet {
         tasks.spawn(dispatcher.run(tasks.stopping()));
         let reconciler = Arc::new(Reconciler {
             index: index.clone(),
-            prefix: String::new(),
             blobs: blobs.clone(),
             ledger: ledger.clone(),
             pipeline: Some(pipeline.fingerprint().to_owned()),
-            guard: DeletionGuard {
-                files: usize::MAX,
-                share: 1.0,
-            },
             nudge: nudge.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -156,6 +170,7 @@ impl Fleet {
             embedder: None,
             bm25,
             metrics,
+            limits: SearchLimits::default(),
         };
         Ok(Self {
             index,
@@ -187,6 +202,7 @@ impl Fleet {
             query: query.to_owned(),
             mode: Some(SearchMode::FullText),
             limit: 100,
+            ..SearchQuery::default()
         };
         let mut shown: BTreeMap<String, (String, String)> = BTreeMap::new();
         for hit in self.search.search(&wanted).await?.hits {

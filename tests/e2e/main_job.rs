@@ -231,15 +231,15 @@ fn http_answers() -> anyhow::Result<()> {
         ensure!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
     for (path, code, hint) in [
-        ("/indexes/other/search?q=x", 404, "harbour"),
+        ("/indexes/other/search?q=x", 404, "GET /indexes"),
         ("/indexes/harbour/search", 400, "q"),
         ("/indexes/harbour/search?q=", 400, "empty"),
         ("/indexes/harbour/search?q=x&limit=0", 400, "limit"),
         ("/indexes/harbour/search?q=x&mode=magic", 400, "mode"),
         ("/indexes/harbour/files?state=LOST", 400, "PENDING"),
         ("/indexes/harbour/files/a%2F..%2Fetc%2Fpasswd", 400, "relative"),
-        ("/runs/17", 400, "run id"),
-        ("/nowhere", 404, "/indexes"),
+        ("/runs/17", 400, "invalid_path"),
+        ("/nowhere", 404, "/openapi.json"),
     ] {
         let (status, body) = get(path)?;
         ensure!(

@@ -134,7 +134,7 @@ fn events_that_make_no_sense_are_refused_or_kept_aside() -> anyhow::Result<()> {
             &json!({ "name": INDEX, "source": source, "prefix": "other" }),
         )?,
         409,
-        "another",
+        "other settings",
     )?;
     Ok(())
 }

@@ -201,9 +201,12 @@ fn directories_move_and_go_without_paying_again() -> anyhow::Result<()> {
     tests::wait::until("removals to wait", || {
         Ok((held(&mut fleet)? == Some(20)).then_some(()))
     })?;
+    let waiting = fleet.get(&format!("/approvals?index={INDEX}&state=WAITING"))?;
+    let waiting = &waiting[0];
+    ensure!(waiting["files"].as_u64() == Some(20), "{waiting}");
     let decided = fleet.post(
-        &format!("/indexes/{INDEX}/approvals"),
-        &serde_json::json!({ "approve": true }),
+        &format!("/indexes/{INDEX}/approvals/{}/approve", waiting["number"]),
+        &serde_json::json!({ "files": waiting["files"] }),
     )?;
     ensure!(decided.0 == 200, "{decided:?}");
     fleet.settle()

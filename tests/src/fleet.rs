@@ -19,6 +19,10 @@ use crate::service::Service;
 
 /// The index that tests work with.
 pub const INDEX: &str = "docs";
+/// The key that opens everything.
+pub const ADMIN_KEY: &str = "admin-key-of-the-tests-fleet";
+/// What senders of events know.
+const EVENTS_KEY: &str = "open-sesame";
 /// Longest wait for a fleet to have caught up; it may have to wait for leases and backoffs first.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -64,6 +68,8 @@ const CONTROL: &[&str] = &[
     "5",
     "--max-retries",
     "50",
+    "--generation-refusal-seconds",
+    "3",
 ];
 const PROCESSOR: &[&str] = &[
     "--lease-seconds",
@@ -74,6 +80,10 @@ const PROCESSOR: &[&str] = &[
     "50",
     "--drain-seconds",
     "5",
+    "--circuit-open",
+    "500ms",
+    "--circuit-max-open",
+    "2s",
     "--chunk-unit",
     "characters",
     "--chunk-size",
@@ -107,7 +117,8 @@ impl Fleet {
             ("QDRANT_URL", vectors.url()),
             ("EMBEDDING_BASE_URL", model.url()),
             ("EMBEDDING_MODEL", "test-model".to_owned()),
-            ("EVENTS_KEY", "open-sesame".to_owned()),
+            ("EVENTS_KEY", EVENTS_KEY.to_owned()),
+            ("LONGSHORE_ADMIN_KEY", ADMIN_KEY.to_owned()),
             ("LONGSHORE_LOG", "info".to_owned()),
         ];
         environment.extend(azurite.environment());
@@ -151,6 +162,15 @@ impl Fleet {
         Ok(())
     }
 
+    /// Kills the first control plane as a power cut would, and starts another.
+    ///
+    /// # Errors
+    /// When the other does not start.
+    pub fn replace_control(&mut self) -> anyhow::Result<()> {
+        self.control.remove(0).kill()?;
+        self.add_control()
+    }
+
     /// Adds a processor.
     ///
     /// # Errors
@@ -190,9 +210,16 @@ impl Fleet {
     /// When it does not answer with JSON.
     pub fn get(&mut self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.control[0].url()?);
-        Ok(self
-            .runtime
-            .block_on(async { self.http.get(url).send().await?.error_for_status()?.json().await })?)
+        Ok(self.runtime.block_on(async {
+            self.http
+                .get(url)
+                .bearer_auth(ADMIN_KEY)
+                .send()
+                .await?
+                .error_for_status()?
+                .json()
+                .await
+        })?)
     }
 
     /// Posts to the first control plane; status and answer.
@@ -215,11 +242,16 @@ impl Fleet {
         body: String,
     ) -> anyhow::Result<(u16, Value)> {
         let url = format!("{}{path}", self.control[0].url()?);
+        let key = if path.starts_with("/events") {
+            EVENTS_KEY
+        } else {
+            ADMIN_KEY
+        };
         let request = self
             .http
             .request(method, url)
             .header("content-type", content_type)
-            .header("authorization", "Bearer open-sesame")
+            .bearer_auth(key)
             .body(body);
         self.runtime.block_on(async {
             let answer = request.send().await?;

@@ -15,3 +15,4 @@ pub mod random;
 pub mod service;
 pub mod simulation;
 pub mod wait;
+pub mod walk;

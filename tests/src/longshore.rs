@@ -99,6 +99,7 @@ impl Longshore {
                 "AMQP_",
                 "QDRANT_",
                 "CONVERTER_",
+                "EVENTS_",
                 "OCR_",
                 "ARTIFACT_",
                 "REMOTE_CONVERTER",
@@ -170,8 +171,10 @@ impl Longshore {
     /// # Errors
     /// When it ends instead.
     pub fn up(&self, docs: &Docs, more: &[&str]) -> anyhow::Result<Up> {
-        let mut args = self.up_args(docs.path(), &["--listen", "127.0.0.1:0"]);
-        args.extend(more.iter().map(|flag| (*flag).to_owned()));
+        let mut args = self.up_args(docs.path(), more);
+        if !more.contains(&"--listen") {
+            args.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
+        }
         let mut child = self
             .command(&args)
             .stdout(Stdio::null())
@@ -193,7 +196,7 @@ impl Longshore {
             Ok(up
                 .log()
                 .split_whitespace()
-                .find(|word| word.starts_with("http://"))
+                .find(|word| word.starts_with("http://") || word.starts_with("https://"))
                 .and_then(|url| url.split("/indexes").next().map(str::to_owned)))
         })?;
         Ok(up)
@@ -286,6 +289,95 @@ impl Up {
     #[must_use]
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks over HTTP; status and answer. What is no JSON comes as text.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<(u16, Value)> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let method = reqwest::Method::from_bytes(method.as_bytes())?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let request = client.request(method, format!("{}{path}", self.url));
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        runtime.block_on(async {
+            let answer = request.send().await?;
+            let status = answer.status().as_u16();
+            let text = answer.text().await?;
+            Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+        })
+    }
+
+    /// Makes an index.
+    ///
+    /// # Errors
+    /// When it was there, or is refused.
+    pub fn create(&self, name: &str, source: &str) -> anyhow::Result<()> {
+        let wanted = serde_json::json!({ "name": name, "source": source });
+        let (status, answer) = self.ask("POST", "/indexes", Some(&wanted))?;
+        ensure!(status == 201, "making {name} was answered by {status}: {answer}");
+        Ok(())
+    }
+
+    /// Paths that a full-text search of an index finds, best first, each once.
+    ///
+    /// # Errors
+    /// When the search is refused.
+    pub fn find(&self, index: &str, query: &str) -> anyhow::Result<Vec<String>> {
+        let path = format!("/indexes/{index}/search?mode=full_text&limit=100&q={query}");
+        let (status, answer) = self.ask("GET", &path, None)?;
+        ensure!(
+            status == 200,
+            "a search of {index} was answered by {status}: {answer}"
+        );
+        let hits = answer["hits"].as_array().context("no hits")?;
+        let mut paths: Vec<String> = Vec::new();
+        for path in hits.iter().filter_map(|hit| hit["path"].as_str()) {
+            if !paths.iter().any(|known| known == path) {
+                paths.push(path.to_owned());
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Waits until a search of an index finds exactly these paths.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn finds(&self, index: &str, query: &str, expected: &[&str]) -> anyhow::Result<()> {
+        wait::until(&format!("{query} to be found in {index} at {expected:?}"), || {
+            Ok((self.find(index, query)? == expected).then_some(()))
+        })
+    }
+
+    /// Names of the indexes, with `*` behind those that are on their way out.
+    ///
+    /// # Errors
+    /// When the list is refused.
+    pub fn indexes(&self) -> anyhow::Result<Vec<String>> {
+        let (status, answer) = self.ask("GET", "/indexes", None)?;
+        ensure!(status == 200, "the list was answered by {status}: {answer}");
+        let name = |index: &Value| {
+            let going = if index["state"] == "DELETING" { "*" } else { "" };
+            format!("{}{going}", index["id"].as_str().unwrap_or("?"))
+        };
+        Ok(answer.as_array().context("no list")?.iter().map(name).collect())
+    }
+
+    /// Waits until these indexes are listed, as [`Up::indexes`] writes them.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn lists(&self, expected: &[&str]) -> anyhow::Result<()> {
+        wait::until(&format!("the indexes to be {expected:?}"), || {
+            Ok((self.indexes()? == expected).then_some(()))
+        })
     }
 
     /// Kills it as a power cut would.

@@ -3,6 +3,7 @@
 mod files;
 mod report;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -82,7 +83,7 @@ async fn convert_one(conversion: Arc<Conversion>, found: Found) -> anyhow::Resul
     let started = Instant::now();
     let outcome = match conversion.convert_plain(&file) {
         Some(outcome) => outcome,
-        None => conversion.convert(&file).await,
+        None => conversion.convert(&file, &BTreeSet::new()).await,
     };
     Ok(Report::new(found.name, size, started.elapsed(), outcome))
 }

@@ -18,6 +18,7 @@ pub(crate) async fn run(data: &DataArgs, args: SearchArgs) -> anyhow::Result<u8>
             Mode::Hybrid => SearchMode::Hybrid,
         }),
         limit: args.limit,
+        ..SearchQuery::default()
     };
     let found: anyhow::Result<SearchAnswer> = client
         .post(

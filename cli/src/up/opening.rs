@@ -6,18 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use control_plane::indexes::{IndexError, Indexes};
 use shared::blobs::source::Source;
 use shared::clock::{Clock, SystemClock};
 use shared::embedder::codes;
 use shared::embedder::openai::{EmbeddingSettings, OpenAiEmbedder};
 use shared::ids::IndexId;
+use shared::index_parts::Models;
 use shared::index_settings::{IndexSettings, ModelSettings};
+use shared::ledger::{IndexRecord, IndexState, Role};
+use shared::models::Models as NamedModels;
 use shared::retry::{Failure, FailureClass, RetryPolicy, retry};
 use tokio::net::TcpListener;
 
 use crate::args::UpArgs;
 use crate::data_dir::DataDir;
 use crate::embedded::{self, Embedded};
+use crate::output::note;
 
 /// Served here when nothing else is asked for.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7700);
@@ -48,49 +53,85 @@ pub(super) async fn listen(args: &UpArgs) -> anyhow::Result<Option<TcpListener>>
     Ok(Some(listener))
 }
 
-/// Opens the index of a data folder, making it on the first run.
+/// Opens the data folder, making the folder's index when it is not there.
 pub(super) async fn open(folder: DataDir, root: &Path, args: &UpArgs) -> anyhow::Result<Embedded> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ledger = args.backends.open_ledger(&folder, &clock).await?;
-    let index = args
+    let wanted = args
         .name
         .clone()
         .unwrap_or_else(|| IndexId::from_free_text(&root.file_name().unwrap_or_default().to_string_lossy()));
-    args.backends.check_alone(&*ledger, &index).await?;
+    if wanted.generation() > 1 {
+        bail!(
+            "{wanted} is the name of a generation: give --name {} for the index",
+            wanted.base()
+        );
+    }
+    let records = ledger.indexes().await?;
+    args.backends.check_alone(&folder, &records, &wanted)?;
     let embedding = args.embedding.settings();
-    let stored = ledger.indexes().await?.into_iter().next();
-    let settings = match stored {
-        Some(record) => {
-            let stored = IndexSettings::of(&record)?;
-            check_same(
-                &record.id,
-                &index,
-                &stored,
-                root,
-                args,
-                embedding.as_ref(),
-                folder.ledger().parent(),
-            )?;
-            stored
-        }
+    let main = embedded::main_index(&folder, &records)?.unwrap_or_else(|| wanted.clone());
+    let generations = records.iter().filter(|record| record.id.base() == wanted);
+    match generations.max_by_key(|record| record.role == Role::Live) {
+        // On its way out: what it was made with matters no more.
+        Some(record) if record.state == IndexState::Deleting => {}
+        Some(record) => check_same(record, root, args, embedding.as_ref(), folder.path())?,
+        None if main != wanted => return refuse(folder.path(), "the name", main.as_str(), wanted.as_str()),
         None => {
-            let embedding = match &embedding {
-                Some(settings) => Some(ask_model(settings).await?),
-                None => None,
-            };
-            let settings = IndexSettings {
-                embedding,
-                ..IndexSettings::new(Source::Folder(root.to_path_buf()), &args.language)
-            };
-            // Refuse a language that is not known before anything is written.
-            shared::embedder::bm25::Bm25::new(&settings.language)?;
+            let settings = new_index(root, args, embedding.as_ref()).await?;
+            folder.set_main_index(&main)?;
             ledger
-                .ensure_index(&index, &serde_json::to_value(&settings)?)
+                .ensure_index(&wanted, &serde_json::to_value(&settings)?)
                 .await?;
-            settings
         }
+    }
+    if folder.main_index().is_none() {
+        folder.set_main_index(&main)?;
+    }
+    let models = Models::Moved(NamedModels::from(embedding));
+    let breakers = args.circuits.policy();
+    embedded::assemble(
+        folder,
+        clock,
+        ledger,
+        &args.backends,
+        wanted,
+        &main,
+        models,
+        breakers,
+    )
+}
+
+/// The settings of an index of the folder.
+async fn new_index(
+    root: &Path,
+    args: &UpArgs,
+    embedding: Option<&EmbeddingSettings>,
+) -> anyhow::Result<IndexSettings> {
+    // Refuse a language that is not known before anything is asked or written.
+    shared::embedder::bm25::Bm25::new(&args.language)?;
+    let embedding = match embedding {
+        Some(settings) => Some(ask_model(settings).await?),
+        None => None,
     };
-    embedded::assemble(folder, clock, ledger, &args.backends, index, settings, embedding).await
+    Ok(IndexSettings {
+        embedding,
+        ..IndexSettings::new(Source::Folder(root.to_path_buf()), &args.language)
+    })
+}
+
+/// Can the index of the folder be used? Others may fail and are tried again; without this one there is nothing to run for.
+pub(super) async fn check_usable(indexes: &Indexes, index: &IndexId) -> anyhow::Result<()> {
+    match indexes.get(index).await {
+        Ok(_) => Ok(()),
+        Err(IndexError::Deleting(_)) => {
+            note(&format!(
+                "index {index} is being deleted; start again when it is gone to make it anew"
+            ));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Learns the size of the model's vectors, and that endpoint, key and model are right.
@@ -120,35 +161,30 @@ async fn ask_model(settings: &EmbeddingSettings) -> anyhow::Result<ModelSettings
         model: settings.model.clone(),
         dimensions,
         azure_api_version: settings.azure_api_version.clone(),
+        shortened_to: None,
     })
 }
 
-/// A data folder belongs to one folder, language and model: vectors of different models cannot be compared.
+/// An index belongs to one folder, language and model: vectors of different models cannot be compared.
 fn check_same(
-    stored_name: &IndexId,
-    name: &IndexId,
-    stored: &IndexSettings,
+    record: &IndexRecord,
     root: &Path,
     args: &UpArgs,
     embedding: Option<&EmbeddingSettings>,
-    folder: Option<&Path>,
+    folder: &Path,
 ) -> anyhow::Result<()> {
-    let folder = folder.unwrap_or(Path::new("")).display();
-    let refuse = |what: &str, before: &str, now: &str| {
-        bail!(
-            "the data folder {folder} holds an index with {what} {before}, now {what} {now} is asked for: \
-             use another --data-dir for it, or delete {folder} to begin anew"
-        )
-    };
-    if stored_name != name {
-        return refuse("the name", stored_name.as_str(), name.as_str());
-    }
+    let stored = IndexSettings::of(record)?;
     let source = Source::Folder(root.to_path_buf());
     if stored.source != source {
-        return refuse("the source", &stored.source.to_string(), &source.to_string());
+        return refuse(
+            folder,
+            "the source",
+            &stored.source.to_string(),
+            &source.to_string(),
+        );
     }
     if stored.language != args.language {
-        return refuse("the language", &stored.language, &args.language);
+        return refuse(folder, "the language", &stored.language, &args.language);
     }
     let before = stored
         .embedding
@@ -156,7 +192,16 @@ fn check_same(
         .map_or("none", |model| model.model.as_str());
     let now = embedding.map_or("none", |settings| settings.model.as_str());
     if before != now {
-        return refuse("the embedding model", before, now);
+        return refuse(folder, "the embedding model", before, now);
     }
     Ok(())
+}
+
+fn refuse<T>(folder: &Path, what: &str, before: &str, now: &str) -> anyhow::Result<T> {
+    let folder = folder.display();
+    bail!(
+        "the data folder {folder} holds an index with {what} {before}, now {what} {now} is asked for: \
+         use another --data-dir for it, or delete {folder} to begin anew; a running `longshore up` makes further indexes \
+         with POST /indexes"
+    )
 }

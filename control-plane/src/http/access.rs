@@ -1,52 +1,29 @@
 //! Who asks, and what they may do.
 //!
 //! Each operation names the scopes that allow it in its OpenAPI description (`security(("key" = ["search"]))`, several for
-//! alternatives); that description is what requests are held against, so it cannot say something else than what is done.
-//! The scope `admin` allows everything.
+//! alternatives); that description is what requests are held against (`access/table.rs`), so it cannot say something
+//! else than what is done. The scope `admin` allows everything.
+
+mod table;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use serde::{Deserialize, Serialize};
-use shared::ids::IndexId;
-use utoipa::ToSchema;
+use shared::ids::{IndexId, KeyId};
+pub use shared::ledger::Scope;
+pub(super) use table::{Found, Operation, Table};
 
 use super::errors::{ApiError, ErrorCode};
-
-/// What a key allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Everything.
-    Admin,
-    /// To report events, start runs, and see how they go.
-    Ingest,
-    /// To search, and to look up files.
-    Search,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Ingest, Self::Search];
-
-    /// The name as stored and shown.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Ingest => "ingest",
-            Self::Search => "search",
-        }
-    }
-}
 
 /// Whoever sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The name of the key, for the audit log; `None` where no key is asked for.
     pub key: Option<String>,
+    /// The key in the ledger; `None` for one that is a setting.
+    pub id: Option<KeyId>,
     /// What the key allows.
     pub scopes: BTreeSet<Scope>,
     /// The indexes that it is for; `None` for all.
@@ -59,17 +36,43 @@ impl Caller {
     pub fn local() -> Self {
         Self {
             key: None,
+            id: None,
             scopes: BTreeSet::from([Scope::Admin]),
             indexes: None,
         }
     }
 
-    /// May it know of this index?
+    /// A stranger: may do nothing.
+    pub(super) fn nobody() -> Self {
+        Self {
+            key: None,
+            id: None,
+            scopes: BTreeSet::new(),
+            indexes: Some(BTreeSet::new()),
+        }
+    }
+
+    /// A key that is a setting of the service and not in the ledger.
+    pub(super) fn of_setting(name: &str, scope: Scope) -> Self {
+        Self {
+            key: Some(name.to_owned()),
+            id: None,
+            scopes: BTreeSet::from([scope]),
+            indexes: None,
+        }
+    }
+
+    /// May it know of this index? A key for an index is for each of its generations.
     #[must_use]
     pub fn sees(&self, index: &IndexId) -> bool {
         self.indexes
             .as_ref()
-            .is_none_or(|indexes| indexes.contains(index))
+            .is_none_or(|indexes| indexes.contains(&index.base()))
+    }
+
+    /// Does it have a scope, or `admin`?
+    pub(super) fn has_any(&self, scopes: &BTreeSet<Scope>) -> bool {
+        self.scopes.contains(&Scope::Admin) || !self.scopes.is_disjoint(scopes)
     }
 
     /// Refuses what is about an index that the key is not for. Routes with `{index}` in their path are checked before their
@@ -84,6 +87,18 @@ impl Caller {
         let detail = format!("the key is not for index {index}");
         Err(ApiError::new(ErrorCode::Forbidden, detail))
     }
+
+    /// Refuses what is about the service as a whole, such as its keys: a key for some indexes must not make one for all.
+    ///
+    /// # Errors
+    /// 403 when the key is for some indexes only.
+    pub fn check_all(&self) -> Result<(), ApiError> {
+        if self.indexes.is_none() {
+            return Ok(());
+        }
+        let detail = "this is about all indexes, and the key is for some only";
+        Err(ApiError::new(ErrorCode::Forbidden, detail))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -91,11 +106,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     /// Whoever was let in; nobody, who may do nothing, when nobody was asked.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let nobody = || Self {
-            key: None,
-            scopes: BTreeSet::new(),
-            indexes: Some(BTreeSet::new()),
-        };
-        Ok(parts.extensions.get().cloned().unwrap_or_else(nobody))
+        Ok(parts.extensions.get().cloned().unwrap_or_else(Self::nobody))
     }
 }

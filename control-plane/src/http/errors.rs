@@ -3,6 +3,7 @@
 
 mod codes;
 
+use axum::Extension;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 use crate::indexes::IndexError;
 use crate::reconciler::ReconcileError;
 use crate::search::SearchError;
+use crate::search::document::DocumentError;
 
 /// Content type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -36,7 +38,15 @@ pub struct Problem {
     pub code: String,
     /// What happened this time, and what to do.
     pub detail: String,
+    /// The request's id, as in the logs of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0198c0de-7a11-7000-8000-000000000001")]
+    pub request_id: Option<String>,
 }
+
+/// Goes with the answer to a refused request, inside the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal(pub(super) ErrorCode);
 
 /// Why a request is refused, on its way to being a [`Problem`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +89,7 @@ impl ApiError {
             status: self.code.status().as_u16(),
             code: self.code.name().to_owned(),
             detail: self.detail.clone(),
+            request_id: super::guard::current_request_id(),
         }
     }
 }
@@ -87,7 +98,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         // A problem is strings and a number: writing it cannot fail.
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
-        (self.code.status(), [(CONTENT_TYPE, PROBLEM)], body).into_response()
+        let refusal = Extension(Refusal(self.code));
+        (self.code.status(), refusal, [(CONTENT_TYPE, PROBLEM)], body).into_response()
     }
 }
 
@@ -112,10 +124,25 @@ impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::BadRequest(detail) => Self::bad_request(detail),
+            SearchError::TimedOut(_) => Self::new(ErrorCode::SearchTimeout, error.to_string()),
             SearchError::Embedder(_) => Self::new(ErrorCode::EmbedderUnavailable, error.to_string()),
             SearchError::Vectors(error) => error.into(),
             SearchError::Ledger(error) => error.into(),
         }
+    }
+}
+
+impl From<DocumentError> for ApiError {
+    fn from(error: DocumentError) -> Self {
+        let code = match error {
+            DocumentError::NotFound(_) => ErrorCode::FileNotFound,
+            DocumentError::NotIndexed { .. } => ErrorCode::DocumentNotIndexed,
+            DocumentError::Changed { .. } => ErrorCode::DocumentChanged,
+            DocumentError::Incomplete(_) => ErrorCode::VectorsUnavailable,
+            DocumentError::Vectors(error) => return error.into(),
+            DocumentError::Ledger(error) => return error.into(),
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -124,6 +151,7 @@ impl From<ReconcileError> for ApiError {
         match error {
             ReconcileError::Source(_) => Self::new(ErrorCode::SourceUnavailable, error.to_string()),
             ReconcileError::Ledger(error) => error.into(),
+            ReconcileError::Settings(_) => Self::new(ErrorCode::IndexUnusable, error.to_string()),
         }
     }
 }
@@ -131,7 +159,11 @@ impl From<ReconcileError> for ApiError {
 impl From<IndexError> for ApiError {
     fn from(error: IndexError) -> Self {
         let code = match error {
-            IndexError::Unknown(..) => ErrorCode::IndexNotFound,
+            IndexError::Unknown(ref id, _) => {
+                // Which others there are, not every key may know.
+                let detail = format!("there is no index {id}; GET /indexes lists those that there are");
+                return Self::new(ErrorCode::IndexNotFound, detail);
+            }
             IndexError::Deleting(_) => ErrorCode::IndexDeleting,
             IndexError::Unusable(..) => ErrorCode::IndexUnusable,
             IndexError::Ledger(error) => return error.into(),

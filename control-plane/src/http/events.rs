@@ -10,48 +10,128 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::request::Parts;
+use async_trait::async_trait;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router, body::Bytes};
-use serde::Deserialize;
-use serde_json::json;
-use shared::secret::Secret;
+use serde::Serialize;
+use shared::ledger::LedgerError;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::errors::{ApiError, ErrorCode};
-use crate::intake::accept::Intake;
+use super::access::Caller;
+use super::errors::{ApiError, ErrorCode, Problem};
+use crate::intake::accept::{IndexPlaces, Intake, Receipt};
 use crate::intake::events::{self, Batch, Unreadable, cloud_events, gcs, s3};
+use crate::intake::router::IndexPlace;
 
 /// Largest body in bytes. Event Grid sends at most 1 MiB, SNS and Pub/Sub less per message.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 /// Seconds after which a sender may try again when the ledger did not answer.
-const RETRY_SECONDS: &str = "10";
-/// Carries the key where `Authorization` is taken.
-const KEY_HEADER: &str = "x-longshore-key";
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
-/// What the handlers work on.
-pub struct EventsApi {
-    /// Takes the events.
-    pub intake: Intake,
-    /// What senders must know; `None` lets everybody report. An empty one lets nobody.
-    pub key: Option<Secret>,
+/// The routes on an intake.
+pub(super) fn routes(intake: Intake) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(any, any_handshake))
+        .routes(routes!(azure, azure_handshake))
+        .routes(routes!(s3_bucket, s3_handshake))
+        .routes(routes!(gcs_push, gcs_handshake))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(intake))
 }
 
-/// The routes, to be merged into those of the control plane.
-pub fn router(api: Arc<EventsApi>) -> Router {
-    let welcome = |State(api): State<Arc<EventsApi>>, request: Request| async move { api.welcome(request) };
-    let mut router = Router::new();
-    for inlet in Inlet::ALL {
-        let report = move |State(api): State<Arc<EventsApi>>, request: Request| async move {
-            api.receive(inlet, request).await
-        };
-        router = router.route(inlet.path(), post(report).options(welcome));
-    }
-    router.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(api)
+/// What a sender of events is answered.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum EventsAnswer {
+    /// What became of the batch.
+    Taken(Receipt),
+    /// The answer to Event Grid's question whether it may send.
+    Validated {
+        /// The code that it sent.
+        #[serde(rename = "validationResponse")]
+        #[schema(rename = "validationResponse")]
+        validation_response: String,
+    },
 }
+
+/// A handler pair of an address: reports, and the handshake.
+macro_rules! inlet {
+    ($report:ident, $handshake:ident, $inlet:ident, $path:literal, $what:literal, [$($kind:literal),+]) => {
+        #[doc = $what]
+        #[utoipa::path(
+            post,
+            path = $path,
+            tag = "events",
+            request_body(content($((serde_json::Value = $kind)),+)),
+            responses((status = OK, description = "Everything in the body is taken over, or set aside where people see it", body = EventsAnswer), (status = "default", description = "A problem; the sender has to keep the events", body = Problem, content_type = "application/problem+json")),
+            security(("key" = ["ingest"]), ("events_key" = []))
+        )]
+        pub(super) async fn $report(State(intake): State<Arc<Intake>>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+            receive(&intake, caller, Inlet::$inlet, request).await
+        }
+
+        /// The handshake of CloudEvents web hooks: grants the origin that asks, at any rate.
+        #[utoipa::path(
+            options,
+            path = $path,
+            tag = "events",
+            params(("WebHook-Request-Origin" = Option<String>, Header, description = "Who asks", example = "eventgrid.azure.net")),
+            responses((status = OK, description = "Welcome"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+            security(("key" = ["ingest"]), ("events_key" = []))
+        )]
+        pub(super) async fn $handshake(headers: HeaderMap) -> Response {
+            welcome(&headers)
+        }
+    };
+}
+
+inlet!(
+    any,
+    any_handshake,
+    Any,
+    "/events",
+    "Takes events in any of the known formats.",
+    [
+        "application/json",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+        "text/plain"
+    ]
+);
+inlet!(
+    azure,
+    azure_handshake,
+    Azure,
+    "/events/azure",
+    "Takes events of Azure Event Grid, in its own schema or as CloudEvents.",
+    [
+        "application/json",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json"
+    ]
+);
+inlet!(
+    s3_bucket,
+    s3_handshake,
+    S3,
+    "/events/s3",
+    "Takes notifications of S3 and MinIO, directly, through EventBridge or SNS.",
+    ["application/json", "text/plain"]
+);
+inlet!(
+    gcs_push,
+    gcs_handshake,
+    Gcs,
+    "/events/gcs",
+    "Takes notifications of Google Cloud Storage that Pub/Sub pushes.",
+    ["application/json"]
+);
 
 /// An address for events.
 #[derive(Clone, Copy)]
@@ -69,8 +149,6 @@ const CLOUD_EVENTS: &str = "application/cloudevents-batch+json";
 const TEXT: &str = "text/plain";
 
 impl Inlet {
-    const ALL: [Self; 4] = [Self::Any, Self::Azure, Self::S3, Self::Gcs];
-
     fn path(self) -> &'static str {
         match self {
             Self::Any => "/events",
@@ -118,116 +196,89 @@ impl Inlet {
     }
 }
 
-impl EventsApi {
-    async fn receive(&self, inlet: Inlet, request: Request) -> Response {
-        match self.taken(inlet, request).await {
-            Ok(response) => response,
-            Err(error) => error.into_response(),
-        }
+/// Takes a report.
+async fn receive(
+    intake: &Intake,
+    caller: Caller,
+    inlet: Inlet,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let content_type = content_type(&parts.headers);
+    if let Some(kind) = &content_type
+        && !inlet.content_types().contains(&kind.as_str())
+    {
+        let (path, accepted) = (inlet.path(), inlet.content_types().join(", "));
+        let detail = format!("content type {kind:?} is not accepted at {path}; send {accepted}");
+        return Err(ApiError::new(ErrorCode::UnsupportedType, detail));
     }
-
-    async fn taken(&self, inlet: Inlet, request: Request) -> Result<Response, ApiError> {
-        let (parts, body) = request.into_parts();
-        // Before the body is read: strangers do not get to send megabytes.
-        self.authorize(&parts)?;
-        let content_type = content_type(&parts.headers);
-        if let Some(kind) = &content_type
-            && !inlet.content_types().contains(&kind.as_str())
-        {
-            return Err(ApiError::new(
-                ErrorCode::UnsupportedType,
-                format!(
-                    "content type {kind:?} is not accepted at {}; send {}",
-                    inlet.path(),
-                    inlet.content_types().join(", ")
-                ),
-            ));
-        }
-        let headers = parts.headers.clone();
-        let body = Bytes::from_request(Request::from_parts(parts, body), &())
-            .await
-            .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
-                    ErrorCode::TooLarge,
-                    format!("the body has more than {MAX_BODY} bytes; send smaller batches"),
-                ),
-                _ => ApiError::bad_request(format!("the body could not be read: {}", rejection.body_text())),
-            })?;
-        let batch = inlet
-            .parse(&headers, content_type.as_deref(), &body)
-            .map_err(|error| {
-                self.intake.unreadable(inlet.source());
-                ApiError::bad_request(error.to_string())
-            })?;
-        let origin = format!("POST {}", inlet.path());
-        match self.intake.take(&origin, &batch).await {
-            Ok(receipt) => Ok(match batch.validation {
-                Some(code) => answer(&json!({ "validationResponse": code })),
-                None => answer(&receipt),
-            }),
-            Err(error) => Ok(([(RETRY_AFTER, RETRY_SECONDS)], ApiError::from(error)).into_response()),
-        }
-    }
-
-    /// The handshake: grants the origin that asks, at any rate.
-    fn welcome(&self, request: Request) -> Response {
-        let (parts, _) = request.into_parts();
-        if let Err(error) = self.authorize(&parts) {
-            return error.into_response();
-        }
-        let mut response = StatusCode::OK.into_response();
-        let headers = response.headers_mut();
-        headers.insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
-        if let Some(origin) = parts.headers.get("webhook-request-origin") {
-            headers.insert("webhook-allowed-origin", origin.clone());
-            headers.insert("webhook-allowed-rate", HeaderValue::from_static("*"));
-        }
-        response
-    }
-
-    /// Does the sender know the key?
-    fn authorize(&self, parts: &Parts) -> Result<(), ApiError> {
-        let Some(key) = &self.key else {
-            return Ok(());
-        };
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = header(AUTHORIZATION.as_str())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim());
-        let query =
-            Query::<KeyInUrl>::try_from_uri(&parts.uri).map_or_else(|_| KeyInUrl::default(), |query| query.0);
-        let given = [
-            bearer,
-            header(KEY_HEADER),
-            query.key.as_ref().map(Secret::expose),
-            query.access_token.as_ref().map(Secret::expose),
-        ];
-        if !key.is_empty() && given.into_iter().flatten().any(|given| same(given, key)) {
-            Ok(())
-        } else {
-            Err(ApiError::new(
-                ErrorCode::Unauthorized,
-                format!(
-                    "the key is missing or wrong: send it as `Authorization: Bearer KEY`, as header `{KEY_HEADER}`, or where a sender \
-                 takes nothing but an address, as `?key=KEY` in it"
-                ),
-            ))
+    let headers = parts.headers.clone();
+    let body = Bytes::from_request(Request::from_parts(parts, body), &())
+        .await
+        .map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
+                ErrorCode::TooLarge,
+                format!("the body has more than {MAX_BODY} bytes; send smaller batches"),
+            ),
+            _ => ApiError::bad_request(format!("the body could not be read: {}", rejection.body_text())),
+        })?;
+    let batch = inlet
+        .parse(&headers, content_type.as_deref(), &body)
+        .map_err(|error| {
+            intake.unreadable(inlet.source());
+            ApiError::bad_request(error.to_string())
+        })?;
+    let origin = format!("POST {}", inlet.path());
+    match visible(intake, caller).take(&origin, &batch).await {
+        Ok(receipt) => Ok(answer(match batch.validation {
+            Some(code) => EventsAnswer::Validated {
+                validation_response: code,
+            },
+            None => EventsAnswer::Taken(receipt),
+        })),
+        Err(error) => {
+            let mut response = ApiError::from(error).into_response();
+            response
+                .headers_mut()
+                .insert(axum::http::header::RETRY_AFTER, RETRY_SECONDS);
+            Ok(response)
         }
     }
 }
 
-/// A key in the query string; `access_token` is what the handshake's specification calls it.
-#[derive(Default, Deserialize)]
-struct KeyInUrl {
-    key: Option<Secret>,
-    access_token: Option<Secret>,
+/// The handshake.
+fn welcome(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+    if let Some(origin) = asked.get("webhook-request-origin") {
+        headers.insert("webhook-allowed-origin", origin.clone());
+        headers.insert("webhook-allowed-rate", HeaderValue::from_static("*"));
+    }
+    response
 }
 
-/// Compares in a time that does not tell how much is right: hashes are of equal length, and their comparison takes constant
-/// time.
-fn same(given: &str, key: &Secret) -> bool {
-    blake3::hash(given.as_bytes()) == blake3::hash(key.expose().as_bytes())
+/// The intake as a sender may use it: with a key for some indexes, the others own nothing.
+fn visible(intake: &Intake, caller: Caller) -> Intake {
+    let all = Arc::clone(&intake.indexes);
+    Intake {
+        indexes: Arc::new(Visible { all, caller }),
+        ..intake.clone()
+    }
+}
+
+struct Visible {
+    all: Arc<dyn IndexPlaces>,
+    caller: Caller,
+}
+
+#[async_trait]
+impl IndexPlaces for Visible {
+    async fn index_places(&self) -> Result<Vec<IndexPlace>, LedgerError> {
+        let mut places = self.all.index_places().await?;
+        places.retain(|place| self.caller.sees(&place.index));
+        Ok(places)
+    }
 }
 
 /// The content type without parameters, in lower case.
@@ -238,7 +289,7 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
     Some(essence.trim().to_ascii_lowercase())
 }
 
-fn answer(body: &impl serde::Serialize) -> Response {
+fn answer(body: EventsAnswer) -> Response {
     // The address may have the key in it.
     ([(CACHE_CONTROL, "private, no-store")], Json(body)).into_response()
 }

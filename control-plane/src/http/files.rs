@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
+use shared::circuit::report::FRESH;
 use shared::file_state::FileState;
 use shared::ids::{FileId, IndexId};
 use shared::ledger::{FileFilter, FileRow, HistoryEntry};
@@ -15,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Path, Query};
 use super::{Api, cursor};
+use crate::dependencies::{WaitingFor, waiting_for};
 
 /// Most files on a page.
 const MAX_PAGE: u32 = 1000;
@@ -66,6 +68,9 @@ pub struct FileStatus {
     pub file: FileRow,
     /// What happened.
     pub history: Vec<HistoryEntry>,
+    /// What the file waits for while it is PENDING: things that are down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting_for: Vec<WaitingFor>,
 }
 
 /// Files in path order.
@@ -262,8 +267,19 @@ pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Path((index, path)): Path<(String, String)>,
 ) -> Result<Json<FileStatus>, ApiError> {
-    let index = api.record(&index).await?.id;
-    let file = api.known_file(&index, path).await?;
-    let history = api.ledger.history(&index, file.file_id, HISTORY_SHOWN).await?;
-    Ok(Json(FileStatus { file, history }))
+    let record = api.record(&index).await?;
+    let file = api.known_file(&record.id, path).await?;
+    let history = api
+        .ledger
+        .history(&record.id, file.file_id, HISTORY_SHOWN)
+        .await?;
+    let waiting_for = match file.state {
+        FileState::Pending => waiting_for(&record, &api.ledger.dependencies(FRESH).await?),
+        _ => Vec::new(),
+    };
+    Ok(Json(FileStatus {
+        file,
+        history,
+        waiting_for,
+    }))
 }

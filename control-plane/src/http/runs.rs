@@ -1,5 +1,4 @@
-//! `POST /indexes/{index}/run`, `GET /indexes/{index}/runs`, `GET /runs/{run}`, `POST /runs/{run}/cancel`,
-//! `POST /indexes/{index}/approvals`.
+//! `POST /indexes/{index}/run`, `GET /indexes/{index}/runs`, `GET /runs/{run}`, `POST /runs/{run}/cancel`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::Caller;
 use super::errors::{ApiError, ErrorCode, Problem};
-use super::extract::{Body, Path, Query};
+use super::extract::{Path, Query};
 use super::{Api, cursor};
 
 /// Most runs on a page.
@@ -285,47 +284,6 @@ impl Api {
         }
         Ok(cancelled)
     }
-}
-
-/// A decision on held removals.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Decision {
-    /// Remove (true) or keep (false).
-    pub approve: bool,
-}
-
-/// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Decided {
-    /// Are they removed?
-    pub approved: bool,
-    /// How many files.
-    pub files: u64,
-}
-
-/// Decides on removals that wait for approval.
-#[utoipa::path(
-    post,
-    path = "/indexes/{index}/approvals",
-    tag = "approvals",
-    params(("index" = String, Path, description = "The index", example = "team-docs")),
-    request_body = Decision,
-    responses((status = OK, description = "Done", body = Decided), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
-    security(("key" = ["admin"]))
-)]
-pub(super) async fn decide(
-    State(api): State<Arc<Api>>,
-    Path(index): Path<String>,
-    Body(decision): Body<Decision>,
-) -> Result<Json<Decided>, ApiError> {
-    let index = api.record(&index).await?;
-    let files = api.ledger.decide(&index.id, decision.approve).await?;
-    api.nudge.notify_one();
-    Ok(Json(Decided {
-        approved: decision.approve,
-        files,
-    }))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const MOST_PROBLEMS: usize = 20;
 const LETTER_NAMESPACE: Uuid = Uuid::from_u128(0x6c6f_6e67_7368_6f72_6500_6465_6164_0001);
 
 /// What became of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Receipt {
     /// Events recorded for at least one index.
     pub accepted: usize,
@@ -46,7 +46,8 @@ pub struct Receipt {
 }
 
 /// Why an event was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = RefusedEvent)]
 pub struct Problem {
     /// The event's id.
     pub event: String,

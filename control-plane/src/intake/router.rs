@@ -1,6 +1,6 @@
 //! Which index has to know of an event, and what it has to record; pure.
 //!
-//! An index owns what lies at or below its prefix in its place. Every index that owns a path gets the event; a paused one too,
+//! An index owns what lies at or below its prefix in its place and passes its globs. Every index that owns a path gets the event; a paused one too,
 //! because its changes wait, and one on its way out does not. What crosses the border of a prefix is told to each side in
 //! its own words: something left, something came.
 //!
@@ -8,9 +8,11 @@
 //! directories by the thousand.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use shared::blob_path::BlobPath;
 use shared::ids::{IndexId, OperationId};
+use shared::index_settings::Scope;
 use shared::ledger::{Change, IndexState, Operation, OperationKind};
 use shared::work_message::Lane;
 
@@ -26,38 +28,28 @@ pub struct IndexPlace {
     pub index: IndexId,
     /// The container or bucket.
     pub place: Source,
-    /// The folder in it, `/`-separated; empty for everything.
-    pub prefix: String,
+    /// Which paths in it belong to the index.
+    pub scope: Arc<Scope>,
     /// Is it worked on?
     pub state: IndexState,
 }
 
 impl IndexPlace {
     fn owns(&self, place: &Source, path: &BlobPath) -> bool {
-        self.place == *place && path.is_under(&self.prefix)
+        self.place == *place && self.scope.owns(path)
     }
 
     /// The part of a directory that the index owns: the directory, its own prefix when that lies below, or nothing.
     fn share_of(&self, place: &Source, directory: &str) -> Option<String> {
-        let prefix = self.prefix.trim_end_matches('/');
-        if self.place != *place {
-            None
-        } else if is_under(directory, prefix) {
-            Some(directory.to_owned())
-        } else if is_under(prefix, directory) {
-            Some(prefix.to_owned())
-        } else {
-            None
-        }
+        (self.place == *place)
+            .then(|| self.scope.share_of(directory))
+            .flatten()
     }
-}
 
-/// Is the directory the other one, or below it?
-fn is_under(directory: &str, other: &str) -> bool {
-    other.is_empty()
-        || directory
-            .strip_prefix(other)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    /// Is the path where the index has its files, and left out all the same?
+    fn leaves_out(&self, place: &Source, path: &BlobPath) -> bool {
+        self.place == *place && path.is_under(self.scope.prefix()) && !self.scope.matches(path)
+    }
 }
 
 /// What became of an event; the greatest counts when several indexes own it.
@@ -144,6 +136,9 @@ fn entries_for(index: &IndexPlace, event: &BlobEvent) -> Option<Vec<Entry>> {
     };
     match &event.kind {
         BlobEventKind::Changed { path } | BlobEventKind::Removed { path } => {
+            if index.leaves_out(place, path) {
+                return Some(Vec::new());
+            }
             index.owns(place, path).then(|| vec![Entry::Change(change(path))])
         }
         BlobEventKind::Renamed { from, to } => {
@@ -154,6 +149,9 @@ fn entries_for(index: &IndexPlace, event: &BlobEvent) -> Option<Vec<Entry>> {
                 },
                 (true, false) => change(from),
                 (false, true) => change(to),
+                (false, false) if index.leaves_out(place, from) || index.leaves_out(place, to) => {
+                    return Some(Vec::new());
+                }
                 (false, false) => return None,
             };
             Some(vec![Entry::Change(renamed)])

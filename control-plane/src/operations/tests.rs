@@ -5,7 +5,6 @@ use shared::ledger::model::ModelLedger;
 
 use super::*;
 use crate::metrics::Metrics;
-use crate::reconcile::DeletionGuard;
 
 struct Fixture {
     ledger: Arc<ModelLedger>,
@@ -18,7 +17,8 @@ impl Fixture {
         let clock = Arc::new(ManualClock::at(1_000_000));
         let ledger = Arc::new(ModelLedger::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let index = IndexId::new("docs").unwrap();
-        shared::ledger::Ledger::ensure_index(&*ledger, &index, &serde_json::json!({}))
+        let settings = serde_json::json!({ "source": "s3://docs", "files": { "exclude": ["**/*.tmp"] } });
+        shared::ledger::Ledger::ensure_index(&*ledger, &index, &settings)
             .await
             .unwrap();
         let changes: Vec<Change> = files
@@ -31,11 +31,9 @@ impl Fixture {
         let nudge = Arc::new(Notify::new());
         let reconciler = Arc::new(Reconciler {
             index: index.clone(),
-            prefix: String::new(),
             blobs: Arc::new(Objects::new(Arc::new(object_store::memory::InMemory::new()))),
             ledger: Arc::clone(&ledger) as _,
             pipeline: None,
-            guard: DeletionGuard::default(),
             nudge: Arc::clone(&nudge),
             clock,
             metrics: Arc::new(Metrics::register(&prometheus::Registry::new()).unwrap()),

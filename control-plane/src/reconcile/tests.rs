@@ -2,7 +2,7 @@ use shared::blobs::BlobMeta;
 
 use super::*;
 
-const PIPELINE: &str = "p1";
+const PIPELINE: &str = "p1-s1";
 
 fn path(text: &str) -> BlobPath {
     BlobPath::new(text).unwrap()
@@ -39,6 +39,14 @@ fn row(name: &str, state: FileState, etag: &str) -> KnownFile {
         state,
         etag: Some(etag.to_owned()),
         pipeline: Some(PIPELINE.to_owned()),
+        kept: false,
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        stamp: "s1".to_owned(),
+        ..Policy::default()
     }
 }
 
@@ -48,7 +56,7 @@ fn planned(listed: &[Listed], known: &[KnownFile]) -> Plan {
         known,
         Some(PIPELINE),
         known.len(),
-        DeletionGuard::default(),
+        &policy(),
         Lane::Bulk,
         "scan",
     )
@@ -153,15 +161,7 @@ fn new_settings_make_indexed_and_skipped_files_again() {
         row("b", FileState::Skipped, "i2-1"),
     ];
     let listed = [there("a", "i1", 1), there("b", "i2", 1)];
-    let plan = plan(
-        &listed,
-        &known,
-        Some("p2"),
-        2,
-        DeletionGuard::default(),
-        Lane::Bulk,
-        "scan",
-    );
+    let plan = plan(&listed, &known, Some("p2-s1"), 2, &policy(), Lane::Bulk, "scan");
     assert_eq!(words(&plan), ["a", "b"]);
 }
 
@@ -232,4 +232,113 @@ fn additions_are_never_held() {
             .iter()
             .all(|change| change.hold == (change.path != path("new")))
     );
+}
+
+#[test]
+fn what_was_kept_is_asked_about_only_when_somebody_asks() {
+    let known = [KnownFile {
+        kept: true,
+        ..row("kept.md", FileState::Indexed, "v1")
+    }];
+    let policy = policy();
+    let by = |reason| {
+        plan(
+            &[],
+            &known,
+            Some(PIPELINE),
+            known.len(),
+            &policy,
+            Lane::Bulk,
+            reason,
+        )
+    };
+    let periodic = by("reconcile");
+    assert_eq!((periodic.removed, periodic.kept), (0, 1));
+    assert!(periodic.changes.is_empty());
+    let asked = by(ASKED);
+    assert_eq!((asked.removed, asked.kept), (1, 0));
+}
+
+/// The scope of an index that leaves drafts out.
+fn without_drafts() -> Policy {
+    let source = shared::blobs::source::Source::Folder("/docs".into());
+    let mut settings = IndexSettings::new(source, "english");
+    settings.files.exclude = vec!["drafts/**".to_owned()];
+    let policy = Policy::of(&settings).unwrap();
+    Policy {
+        stamp: "s1".to_owned(),
+        ..policy
+    }
+}
+
+fn planned_without_drafts(listed: &[Listed], known: &[KnownFile], index_size: usize) -> Plan {
+    plan(
+        listed,
+        known,
+        Some(PIPELINE),
+        index_size,
+        &without_drafts(),
+        Lane::Bulk,
+        "scan",
+    )
+}
+
+#[test]
+fn what_the_index_leaves_out_is_taken_for_absent() {
+    let listed = [
+        there("drafts/new", "i1", 1),
+        there("drafts/known", "i2", 1),
+        there("kept", "i3", 1),
+    ];
+    let known = [
+        row("drafts/known", FileState::Indexed, "i2-1"),
+        row("kept", FileState::Indexed, "i3-1"),
+    ];
+    let plan = planned_without_drafts(&listed, &known, 2);
+    assert_eq!(words(&plan), ["drafts/known"]);
+    assert_eq!((plan.added, plan.removed, plan.unchanged), (0, 1, 1));
+    // The guard counts these like vanished ones.
+    let many: Vec<KnownFile> = (0..20)
+        .map(|number| row(&format!("drafts/{number}"), FileState::Indexed, "i9-1"))
+        .collect();
+    assert_eq!(planned_without_drafts(&[], &many, 30).held, 20);
+    // Removed once, they are no news; what waits for approval neither.
+    let done = [row("drafts/known", FileState::AwaitingApproval, "i2-1")];
+    assert!(planned_without_drafts(&listed[..2], &done, 1).changes.is_empty());
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_protects_what_belongs_to_the_index_only() {
+    let listed = [
+        broken("drafts", BlobError::Denied("no".to_owned())),
+        broken("a", BlobError::Denied("no".to_owned())),
+    ];
+    let known = [
+        row("drafts/x", FileState::Indexed, "i1-1"),
+        row("a/x", FileState::Indexed, "i2-1"),
+    ];
+    let plan = planned_without_drafts(&listed, &known, 2);
+    assert!(words(&plan).contains(&"drafts/x".to_owned()), "{plan:?}");
+    assert!(!words(&plan).contains(&"a/x".to_owned()), "{plan:?}");
+}
+
+#[test]
+fn settings_of_the_index_are_left_to_a_full_run() {
+    let made_with = |name: &str, pipeline: &str| KnownFile {
+        pipeline: Some(pipeline.to_owned()),
+        ..row(name, FileState::Indexed, "i1-1")
+    };
+    let known = [
+        made_with("same", "p1-s1"),
+        made_with("settings", "p1-s0"),
+        made_with("process", "p0-s1"),
+    ];
+    let listed = [
+        there("same", "i1", 1),
+        there("settings", "i1", 1),
+        there("process", "i1", 1),
+    ];
+    let plan = planned(&listed, &known);
+    assert_eq!(words(&plan), ["process"]);
+    assert_eq!((plan.current, plan.outdated), (2, 1));
 }

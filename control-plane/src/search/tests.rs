@@ -1,11 +1,19 @@
-use shared::ids::{ChunkHash, PointId};
-use shared::vectors::Payload;
+use std::collections::HashMap;
 
+use shared::blob_path::BlobPath;
+use shared::ids::{ChunkHash, ClaimId, PointId};
+use shared::place::Place;
+use shared::vectors::{Hit, Payload};
+
+use super::live::live_but_not_found;
 use super::*;
 
 mod overtaken;
+pub(crate) mod shelf;
+mod speed;
+mod torn;
 
-fn hit(file: &str, claim: ClaimId) -> Hit {
+pub(super) fn hit(file: &str, claim: ClaimId) -> Hit {
     let index = IndexId::new("docs").unwrap();
     let path = BlobPath::new(file).unwrap();
     Hit {
@@ -25,8 +33,10 @@ fn hit(file: &str, claim: ClaimId) -> Hit {
             converter: String::new(),
             mime: "text/plain".to_owned(),
             etag: "e".to_owned(),
+            modified: None,
             metadata: std::collections::BTreeMap::new(),
         },
+        dense: None,
     }
 }
 
@@ -51,41 +61,4 @@ fn a_version_that_was_replaced_while_searching_is_noticed() {
             "another file"
         );
     }
-}
-
-fn marked(text: &str, matches: &[Range<usize>]) -> String {
-    let (mut out, highlights) = snippet(text, matches);
-    for range in highlights.iter().rev() {
-        out.insert(range.end, ']');
-        out.insert(range.start, '[');
-    }
-    out
-}
-
-#[test]
-fn snippets_are_one_line_with_the_matches_marked() {
-    assert_eq!(
-        marked("one\n\n two\tthree", std::slice::from_ref(&(6..9))),
-        "one [two] three"
-    );
-    assert_eq!(
-        marked("ein Überfall", std::slice::from_ref(&(4..13))),
-        "ein [Überfall]"
-    );
-    assert_eq!(marked("ab cd", &[0..2, 3..5]), "[ab] [cd]");
-    assert_eq!(marked("nothing", &[]), "nothing");
-    assert_eq!(marked("", &[]), "");
-}
-
-#[test]
-fn long_texts_are_cut_around_the_first_match() {
-    let text = format!("{} needle {}", "hay ".repeat(200), "stack ".repeat(200));
-    let at = text.find("needle").unwrap();
-    let (out, highlights) = snippet(&text, std::slice::from_ref(&(at..at + 6)));
-    assert_eq!(&out[highlights[0].clone()], "needle");
-    assert!(out.starts_with('…') && out.ends_with('…'));
-    assert!(out.chars().count() <= SNIPPET_CHARS + 2);
-    let unbroken = "x".repeat(2000) + "needle";
-    let (out, highlights) = snippet(&unbroken, std::slice::from_ref(&(2000..2006)));
-    assert_eq!(&out[highlights[0].clone()], "needle");
 }

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use convert::sandbox::Sandbox;
 use convert::{ConvertError, Document, FileType, Request, Task, Unread};
 use futures::{StreamExt, stream};
+use shared::circuit::{CIRCUIT_OPEN, Dependency, DependencyKind, Refused, Verdict};
 use shared::retry::Failure;
 
 use super::chain::{Answer, Link, Links};
 use super::page_images::Pages;
 use super::{Conversion, File, Outcome};
-use crate::remote::{RemoteError, RemoteRequest};
+use crate::remote::{RemoteError, RemoteRequest, codes};
 use crate::vision::Vision;
 
 /// Pages that one OCR process reads in one go: its time limit is for so many.
@@ -203,7 +204,10 @@ impl<'a> FileLinks<'a> {
             content_type: self.file.content_type.as_deref(),
             pages,
         };
-        match remote.convert(&request).await {
+        match self
+            .guarded(DependencyKind::Converter, remote.convert(&request))
+            .await
+        {
             Ok(document) => Answer::Read(Ok(document.tidied())),
             Err(error) => refusal(error),
         }
@@ -239,6 +243,21 @@ impl<'a> FileLinks<'a> {
         Answer::Read(Ok(read.into_document("application/pdf")))
     }
 
+    /// Asks a service, unless its circuit is open.
+    async fn guarded<T>(
+        &self,
+        kind: DependencyKind,
+        request: impl Future<Output = Result<T, RemoteError>>,
+    ) -> Result<T, RemoteError> {
+        match &self.conversion.circuits {
+            Some(circuits) => {
+                let circuit = circuits.of(Dependency::only(kind));
+                circuit.call(request, verdict, not_asked).await
+            }
+            None => request.await,
+        }
+    }
+
     async fn see_page(&self, vision: &Vision, page: u32) -> Result<crate::vision::Reading, Answer> {
         let task = Task::Render {
             page,
@@ -269,7 +288,10 @@ impl<'a> FileLinks<'a> {
     }
 
     async fn see(&self, vision: &Vision, image: Bytes, mime: &str) -> Result<crate::vision::Reading, Answer> {
-        let reading = vision.read(image, mime).await.map_err(refusal)?;
+        let reading = self
+            .guarded(DependencyKind::Vision, vision.read(image, mime))
+            .await
+            .map_err(refusal)?;
         self.tokens.fetch_add(reading.tokens, Ordering::Relaxed);
         Ok(reading)
     }
@@ -308,6 +330,25 @@ fn unread_where_blank(mut document: Document) -> Document {
         }
     }
     document
+}
+
+/// What a service's failure says about the service. One that asks to slow down is there.
+fn verdict(error: &RemoteError) -> Verdict {
+    match error {
+        RemoteError::Unavailable { code, .. } if *code == codes::THROTTLED => Verdict::Answered,
+        RemoteError::Unavailable { reason, .. } | RemoteError::Misconfigured { reason, .. } => {
+            Verdict::Failed(reason.clone())
+        }
+        RemoteError::Refused { .. } | RemoteError::Failed { .. } => Verdict::Answered,
+    }
+}
+
+fn not_asked(why: &Refused) -> RemoteError {
+    RemoteError::Unavailable {
+        code: CIRCUIT_OPEN,
+        reason: why.to_string(),
+        retry_after: Some(why.wait),
+    }
 }
 
 /// What a service's failure means for the chain.

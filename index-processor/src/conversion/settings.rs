@@ -98,6 +98,7 @@ impl ConvertArgs {
             .transpose()
             .map_err(|error| format!("--artifact-store: {error}"))?;
         Ok(Conversion {
+            circuits: None,
             options: self.options(),
             chains: Chains::new(&self.converters),
             sandbox: Some(Sandbox::new(self.sandbox())),

@@ -58,6 +58,7 @@ impl Leases {
             // A throttled failure is never final.
             max_attempts: u32::MAX,
             etag: None,
+            standing: false,
         };
         if let FailOutcome::Given(state) = self.ledger.fail(&fail).await? {
             tracing::warn!(claim.id = %request.claim_id, "gave {} back, which nobody worked on; it is {state} now", claim.path);

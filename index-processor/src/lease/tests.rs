@@ -118,6 +118,7 @@ async fn a_swept_claim_is_told_to_stop_and_its_neighbour_is_not() {
             delay: Duration::ZERO,
             max_attempts: 5,
             etag: None,
+            standing: false,
         })
         .await
         .unwrap();

@@ -32,6 +32,8 @@ pub(super) struct Cut {
     /// What made the Markdown.
     pub(super) converter: String,
     pub(super) chunks: Vec<Prepared>,
+    /// How it was cut, or is to be.
+    settings: ChunkSettings,
     /// The document, when it is still to be cut by meaning.
     uncut: Option<Document>,
 }
@@ -41,12 +43,13 @@ impl Pipeline {
     pub(super) async fn chunk(
         &self,
         document: Document,
+        settings: ChunkSettings,
         inline: bool,
         report: &mut Report,
     ) -> Result<Cut, Stop> {
         let _slot = self.capacity.processor().await?;
         let started = Instant::now();
-        let (settings, bm25) = (self.settings.chunk, Arc::clone(&self.bm25));
+        let bm25 = Arc::clone(&self.bm25);
         let has_model = self.embedder.is_some();
         let cut = compute_on(inline, move || cut(document, &settings, &bm25, has_model))
             .await
@@ -63,7 +66,7 @@ impl Pipeline {
         };
         let started = Instant::now();
         let (markdown, kind) = (&document.markdown, document.about.kind);
-        let sentences = semantic::sentences(markdown, kind, &self.settings.chunk);
+        let sentences = semantic::sentences(markdown, kind, &cut.settings);
         let texts: Vec<String> = sentences
             .iter()
             .map(|range| markdown[range.clone()].to_owned())
@@ -75,7 +78,7 @@ impl Pipeline {
             self.metrics.embedding_tokens.inc_by(answer.tokens);
             answer.vectors
         };
-        let chunks = semantic::group(markdown, kind, &sentences, &embedded, &self.settings.chunk)
+        let chunks = semantic::group(markdown, kind, &sentences, &embedded, &cut.settings)
             .map_err(|error| Failure::transient("embedder_bad_reply", error.to_string()))?;
         report.time("semantic_ms", started);
         let chunks = chunks
@@ -87,6 +90,7 @@ impl Pipeline {
             uncut: None,
             mime: cut.mime,
             converter: cut.converter,
+            settings: cut.settings,
         })
     }
 }
@@ -106,6 +110,7 @@ fn cut(document: Document, settings: &ChunkSettings, bm25: &Bm25, has_model: boo
         mime: document.about.mime.clone(),
         converter: document.about.converter.clone(),
         chunks,
+        settings: *settings,
         uncut: by_meaning.then_some(document),
     }
 }

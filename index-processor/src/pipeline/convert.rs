@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use convert::{ConvertError, Document, Place as DocumentPlace};
+use convert::{ConvertError, Document, FileType, Place as DocumentPlace};
 use shared::blobs::Blob;
 use shared::place::{Missing, Place};
 use shared::retry::Failure;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Pipeline, Report, Stop};
 use crate::conversion::chain::Tried;
-use crate::conversion::{File, Outcome, Unconverted};
+use crate::conversion::{self, File, Outcome, Unconverted};
 
 /// Kinds of missing parts that a row keeps; whatever follows is summed up.
 const MOST_KINDS: usize = 20;
@@ -25,7 +25,7 @@ impl Pipeline {
         blob: Blob,
         content_hash: &str,
         report: &mut Report,
-    ) -> Result<Document, Stop> {
+    ) -> Result<(Document, Option<FileType>), Stop> {
         let started = Instant::now();
         let inline = blob.meta.size <= self.settings.inline_bytes;
         let file = File {
@@ -37,7 +37,7 @@ impl Pipeline {
         let (file, plain) = self.convert_plain(file, inline, report).await?;
         let outcome = match plain {
             Some(outcome) => outcome,
-            None => self.conversion.convert(&file).await,
+            None => self.conversion.convert(&file, &self.rules.skip).await,
         };
         let took = report.time("convert_ms", started);
         if let Some(file_type) = outcome.file_type {
@@ -60,7 +60,11 @@ impl Pipeline {
         if outcome.kept {
             report.note("kept_conversion", true);
         }
-        finish(outcome, report)
+        let file_type = outcome.file_type;
+        if let Some(unwanted) = file_type.filter(|file_type| self.rules.skip.contains(file_type)) {
+            return Err(stop(Unconverted::Refused(conversion::unwanted(unwanted)), &[]));
+        }
+        Ok((finish(outcome, report)?, file_type))
     }
 
     /// Gives the file back, with its text if it is a plain one.

@@ -12,7 +12,12 @@ use super::{Pipeline, Report};
 
 impl Pipeline {
     /// One vector a chunk, in order; nothing when the index has no model.
-    pub(super) async fn embed(&self, cut: &Cut, report: &mut Report) -> Result<Vec<Vec<f32>>, Failure> {
+    pub(super) async fn embed(
+        &self,
+        cut: &Cut,
+        bytes: u64,
+        report: &mut Report,
+    ) -> Result<Vec<Vec<f32>>, Failure> {
         let Some(embedder) = &self.embedder else {
             return Ok(Vec::new());
         };
@@ -62,6 +67,9 @@ impl Pipeline {
             self.metrics.embedding_tokens.inc_by(embedded.tokens);
             report.note("tokens", embedded.tokens);
             vectors.extend(hashes.into_iter().zip(embedded.vectors));
+        }
+        if let Some(meter) = &self.meter {
+            meter.chunks(texts.len() as u64, reused as u64, bytes);
         }
         self.metrics.chunks_reused.inc_by(reused as u64);
         self.metrics

@@ -17,7 +17,7 @@ impl Pipeline {
     pub(super) async fn fetch(&self, meta: &BlobMeta) -> Result<Fetched, Stop> {
         let read = self
             .blobs
-            .read(&meta.path, &meta.etag, self.settings.max_file_bytes)
+            .read(&meta.path, &meta.etag, self.rules.max_file_bytes)
             .await;
         let blob = read.map_err(|error| match error {
             BlobError::TooLarge { .. } => Stop::Skip(Failure::permanent("too_large", error.to_string())),

@@ -1,7 +1,7 @@
 //! After the commit: the points of the claim that was live before.
 
 use shared::ids::ClaimId;
-use shared::retry::Failure;
+use shared::retry::{Failure, Step};
 use tokio::time::Instant;
 
 use super::{Pipeline, Report};
@@ -12,6 +12,7 @@ impl Pipeline {
     /// # Errors
     /// When the vector store fails. Search leaves the points out all the same; the removal is tried again.
     pub async fn remove(&self, claim: ClaimId, report: &mut Report) -> Result<(), Failure> {
+        report.begin(Step::Remove);
         let started = Instant::now();
         self.vectors
             .delete_claims(&[claim])

@@ -46,6 +46,7 @@ impl Pipeline {
                     mime: cut.mime.clone(),
                     converter: cut.converter.clone(),
                     etag: meta.etag.clone(),
+                    modified: Some(meta.modified),
                     metadata: meta.metadata.clone(),
                 },
             });

@@ -29,6 +29,9 @@ fn claim() -> Claim {
         enqueued_at: 0,
         run: None,
         again: false,
+        revision: 1,
+        last_error: None,
+        failed_etag: None,
     }
 }
 

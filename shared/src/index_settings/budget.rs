@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The failure code of attempts that wait for the next day's budget.
+pub const BUDGET_SPENT: &str = "budget_spent";
+/// The failure code of files that need more than a day's budget.
+pub const OVER_BUDGET: &str = "over_budget";
+
 /// Limits of an index, and the price that estimates use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -3,14 +3,20 @@
 //! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
+mod approvals;
+mod breakers;
+mod catalog;
 mod control;
 mod failures;
+mod index_settings;
 mod instances;
+mod keys;
 mod life;
 mod load;
 mod renames;
 mod runs;
 mod upkeep;
+mod usage;
 mod wakes;
 
 use std::future::Future;
@@ -76,12 +82,15 @@ where
     check! {
         life: one_file_from_change_to_index, changes_while_running_are_done_afterwards, claims_are_refused,
             a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold, a_commit_can_be_repeated,
-            commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match, held_removals_wait_for_a_decision,
+            commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match,
             unknown_indexes_are_refused;
+        approvals: held_removals_wait_for_a_decision, one_of_two_decisions_counts, a_decision_has_a_ceiling,
+            what_came_later_is_asked_again, a_timer_waits, nothing_held_is_withdrawn, the_webhook_is_told_each_state;
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
             wake_ups_of_claimed_files_are_not_stamped;
         failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,
-            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried;
+            a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried,
+            failed_content_is_remembered, unchanged_failures_are_not_charged;
         renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;
         upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known,
             files_are_paged_in_path_order, paths_are_compared_by_bytes, history_tells_the_whole_story, old_rows_are_pruned, stats_add_up;
@@ -96,6 +105,15 @@ where
             files_of_a_suspended_run_wait, another_run_takes_a_file_out, a_run_is_rewound,
             a_terminated_file_leaves_its_run, a_suspension_holds_what_the_run_waits_for,
             a_cancelled_run_holds_nothing_back, histories_are_paged, history_is_purged, runs_are_purged;
+        usage: a_budget_is_not_overspent, usage_adds_up, files_that_wait_for_a_budget_are_woken;
+        index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
+            a_claim_names_the_settings_that_it_must_know;
+        breakers: reports_replace_those_before, reports_of_the_dead_age;
+        keys: keys_open_until_they_are_revoked, keys_expire_and_say_when_they_were_used,
+            a_rotated_key_has_two_secrets_for_a_while, one_replica_makes_the_first_key, the_audit_log_is_paged_and_forgotten;
+        catalog: a_generation_is_built_beside_the_live_one, a_build_takes_over_when_nothing_is_lost,
+            what_stands_in_the_way_is_named, a_build_is_rolled_back, a_swap_is_undone, a_retired_generation_goes_in_time,
+            the_whole_family_is_paused_and_goes, progress_is_kept, one_of_many_decides_on_a_family;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }
@@ -258,6 +276,7 @@ impl Desk {
             delay: NONE,
             max_attempts: 2,
             etag: Some("bad".to_owned()),
+            standing: false,
         }
     }
 

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Change, Comparison, InstancesLedger, Ledger, LedgerError, RunLedger};
+use super::{
+    AuditLog, Catalog, Change, Comparison, InstancesLedger, Keys, LedgerError, RunLedger, SettingsLedger,
+};
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, OperationId};
@@ -78,7 +80,7 @@ pub struct OperationPage {
     pub held: bool,
 }
 
-/// Files of an index and lane that are to be done.
+/// Files of an index and lane that workers have to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Backlog {
     /// The index.
@@ -132,7 +134,9 @@ pub enum Erased {
 
 /// Bookkeeping of the control plane. All calls are atomic.
 #[async_trait]
-pub trait ControlLedger: Ledger + RunLedger + InstancesLedger {
+pub trait ControlLedger:
+    Catalog + SettingsLedger + RunLedger + InstancesLedger + super::Approvals + Keys + AuditLog
+{
     /// Takes or keeps a duty for `lease`, unless another owner's lease on it has not run out. Several control planes share
     /// the background work this way; a duty that two had for a moment does no harm, it only costs twice.
     async fn hold_duty(&self, duty: &str, owner: &str, lease: Duration) -> Result<bool, LedgerError>;
@@ -140,8 +144,8 @@ pub trait ControlLedger: Ledger + RunLedger + InstancesLedger {
     /// Gives a duty back, so that another replica need not wait for the lease.
     async fn drop_duty(&self, duty: &str, owner: &str) -> Result<(), LedgerError>;
 
-    /// Begins to delete an index: nothing of it is woken or claimed from now on, and it cannot be resumed. `false` when
-    /// there is no such index.
+    /// Begins to delete an index with all its generations: nothing of it is woken or claimed from now on, and it cannot be
+    /// resumed. `false` when there is no such index.
     async fn delete_index(&self, index: &IndexId) -> Result<bool, LedgerError>;
 
     /// Removes about `limit` rows of an index that is being deleted, the index itself last. Its points must be gone
@@ -178,7 +182,8 @@ pub trait ControlLedger: Ledger + RunLedger + InstancesLedger {
     /// unchanged. Claims that are not live any more are passed over. Record a change of the files afterwards.
     async fn spoil(&self, index: &IndexId, claims: &[ClaimId]) -> Result<(), LedgerError>;
 
-    /// Files to be done per index and lane; lanes with none are left out.
+    /// Files that workers have to do, per index and lane; lanes with none are left out. Of an index that is paused or on its way
+    /// out only running files count: more workers could do nothing for the others.
     async fn backlog(&self) -> Result<Vec<Backlog>, LedgerError>;
 
     /// Keeps a dead letter where people can see it. Keeping the same one again changes nothing.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Change, SweepPolicy};
+use super::{Change, Fail, SweepPolicy};
 use crate::blob_path::BlobPath;
 use crate::ids::RunId;
 use crate::retry::Failure;
@@ -39,7 +39,17 @@ pub(super) fn claimed(owner: &str, attempts: u32) -> Value {
 }
 
 /// Of `failed`.
-pub(super) fn failed(failure: &Failure) -> Value {
+pub(super) fn failed(fail: &Fail) -> Value {
+    let mut detail = Map::new();
+    detail.insert("failure".into(), json!(fail.failure));
+    if fail.standing {
+        detail.insert("unchanged".into(), true.into());
+    }
+    Value::Object(detail)
+}
+
+/// Of `terminated`.
+pub(super) fn terminated(failure: &Failure) -> Value {
     json!({ "failure": failure })
 }
 

@@ -4,13 +4,20 @@
 //! wake-ups, the words of the history). A test drives random interleavings against both and compares every answer and
 //! every row.
 
+mod approvals;
 mod attempts;
+mod audit;
+mod breakers;
+mod catalog;
 mod control;
+mod index_settings;
 mod instances;
+mod keys;
 mod requests;
 mod row;
 mod runs;
 mod upkeep;
+mod usage;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,17 +26,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use self::approvals::StoredApproval;
+use self::catalog::StoredFamily;
 use self::control::StoredOperation;
+use self::keys::StoredKey;
 use self::row::Row;
 use self::runs::Books;
 use super::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile, Enqueued,
-    Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState, IndexStats,
-    KnownFile, Ledger, LedgerError, ReleaseOutcome, SweepPolicy, Swept,
+    AuditEntry, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile,
+    Enqueued, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState,
+    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, Role, SweepPolicy, Swept, Usage,
 };
 use crate::blob_path::BlobPath;
+use crate::circuit::report::ReportedDependency;
 use crate::clock::{Clock, UnixMillis};
-use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
+use crate::ids::{AuditId, ClaimId, FileId, IndexId, KeyId, OperationId, RunId};
 use crate::work_message::WorkMessage;
 
 /// A ledger in maps, behind one lock. Nothing survives the process.
@@ -42,12 +53,19 @@ pub struct ModelLedger {
 #[derive(Default)]
 struct Tables {
     indexes: BTreeMap<IndexId, IndexRecord>,
+    families: BTreeMap<IndexId, StoredFamily>,
     files: BTreeMap<(IndexId, FileId), Row>,
     books: Books,
     dead_claims: BTreeMap<(IndexId, ClaimId), (FileId, UnixMillis)>,
     duties: BTreeMap<String, (String, UnixMillis)>,
     operations: BTreeMap<OperationId, StoredOperation>,
     dead_letters: BTreeMap<Uuid, DeadLetter>,
+    approvals: BTreeMap<(IndexId, u64), StoredApproval>,
+    /// By index and day.
+    usage: BTreeMap<(IndexId, i64), Usage>,
+    breakers: Vec<ReportedDependency>,
+    keys: BTreeMap<KeyId, StoredKey>,
+    audit: BTreeMap<AuditId, AuditEntry>,
 }
 
 impl ModelLedger {
@@ -77,34 +95,40 @@ impl Ledger for ModelLedger {
         settings: &serde_json::Value,
     ) -> Result<IndexRecord, LedgerError> {
         let (mut tables, now) = self.enter();
+        tables.erase_family(index);
+        if let Some(family) = tables.family(index) {
+            let live = family.live.clone();
+            let found = tables.indexes.get(&live).map(|record| tables.shown_index(record));
+            return found.ok_or_else(|| {
+                let what = format!("the last of index {index} goes at this moment: ask again");
+                LedgerError::Unavailable(what)
+            });
+        }
         let made = || IndexRecord {
             id: index.clone(),
             state: IndexState::Active,
             settings: settings.clone(),
             created_at: now,
             comparison: None,
+            revision: 1,
+            role: Role::Live,
         };
         Ok(tables.indexes.entry(index.clone()).or_insert_with(made).clone())
     }
 
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError> {
-        Ok(self.enter().0.indexes.values().cloned().collect())
+        let tables = self.enter().0;
+        let shown = |record| tables.shown_index(record);
+        Ok(tables.indexes.values().map(shown).collect())
     }
 
     async fn set_active(&self, index: &IndexId, active: bool) -> Result<(), LedgerError> {
-        let state = if active {
-            IndexState::Active
-        } else {
-            IndexState::Paused
-        };
-        let mut tables = self.enter().0;
-        if let Some(index) = tables
-            .indexes
-            .get_mut(index)
-            .filter(|index| index.state != IndexState::Deleting)
-        {
-            index.state = state;
+        let (mut tables, name) = (self.enter().0, index.base());
+        tables.ensure_family(&name);
+        if let Some(family) = tables.family(&name) {
+            family.paused = !active;
         }
+        tables.align_family(&name);
         Ok(())
     }
 
@@ -174,11 +198,6 @@ impl Ledger for ModelLedger {
     ) -> Result<u64, LedgerError> {
         let (mut tables, now) = self.enter();
         Ok(tables.retry_failed(now, index, path.map(|path| FileId::of(index, path)), run))
-    }
-
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        let (mut tables, now) = self.enter();
-        Ok(tables.decide(now, index, approve))
     }
 
     async fn live_claims(

@@ -9,14 +9,21 @@
 //! There is no group commit as on SQLite: PostgreSQL writes the log of sessions that commit together with one flush. See
 //! `docs/decisions/ledger-in-postgres.md`.
 
+mod approvals;
+mod audit;
+mod breakers;
+mod catalog;
 mod control;
 mod explain;
+mod index_settings;
 mod instances;
+mod keys;
 mod pool;
 mod runs;
 mod schema;
 mod session;
 mod settings;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -206,11 +213,6 @@ impl Ledger for PostgresLedger {
     ) -> Result<u64, LedgerError> {
         let file = path.map(|path| FileId::of(index, path));
         self.write(|db| async move { requests::retry_failed(&*db, index, file, run).await })
-            .await
-    }
-
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        self.write(|db| async move { requests::decide(&*db, index, approve).await })
             .await
     }
 

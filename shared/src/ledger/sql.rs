@@ -12,22 +12,36 @@
 //!   counts of runs come last, in the order of their keys. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
 //!   rolls one of them back, and that one is repeated.
 
+mod approvals;
+mod audit;
+mod breakers;
+mod catalog;
 mod control;
+mod index_settings;
 mod instances;
+mod keys;
 mod protocol;
 mod queries;
 mod runs;
 mod upkeep;
+mod usage;
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+pub(super) use approvals::*;
+pub(super) use audit::*;
+pub(super) use breakers::*;
+pub(super) use catalog::*;
 pub(super) use control::*;
+pub(super) use index_settings::*;
 pub(super) use instances::*;
+pub(super) use keys::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
 pub(super) use runs::*;
 pub(super) use upkeep::*;
+pub(super) use usage::*;
 
 /// Slots of a `{list}`. Shorter lists repeat their last value.
 pub(super) const LIST: usize = 50;
@@ -37,7 +51,9 @@ macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
          pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, \
-         CASE WHEN again_seq > applied_seq THEN 1 ELSE 0 END, state, entries"
+         CASE WHEN again_seq > applied_seq THEN 1 ELSE 0 END, \
+         (SELECT revision FROM indexes WHERE indexes.index_id = files.index_id), last_error, \
+         CASE WHEN failed_seq > applied_seq THEN seen_etag END, state, entries"
     };
 }
 use claim_columns;
@@ -149,5 +165,8 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         SUSPENDED_PENDING,
         HISTORY_BEFORE,
         PURGE_HISTORY,
+        FIND_KEY,
+        AUDIT,
+        FORGET_AUDIT,
     ]
 }

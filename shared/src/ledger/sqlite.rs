@@ -4,12 +4,19 @@
 //! connections (`readers`) and see every write that was answered. The database is in WAL mode with
 //! `synchronous=FULL`: an answered write survives a power cut.
 
+mod approvals;
+mod audit;
+mod breakers;
+mod catalog;
 mod connection;
 mod control;
+mod index_settings;
 mod instances;
+mod keys;
 mod readers;
 mod runs;
 mod statements;
+mod usage;
 mod writer;
 
 #[cfg(test)]
@@ -181,12 +188,6 @@ impl Ledger for SqliteLedger {
     ) -> Result<u64, LedgerError> {
         let (index, file) = (index.clone(), path.map(|path| FileId::of(index, path)));
         self.write(async move |db| requests::retry_failed(db, &index, file, run).await)
-            .await
-    }
-
-    async fn decide(&self, index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        let index = index.clone();
-        self.write(async move |db| requests::decide(db, &index, approve).await)
             .await
     }
 

@@ -44,6 +44,52 @@ impl IndexState {
     }
 }
 
+/// What a generation is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// Search shows it.
+    #[default]
+    Live,
+    /// It is being built beside the live one.
+    Building,
+    /// It was live, and is kept for an undo.
+    Retired,
+    /// It is on its way out.
+    Dropping,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Building, Self::Retired, Self::Dropping];
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "LIVE",
+            Self::Building => "BUILDING",
+            Self::Retired => "RETIRED",
+            Self::Dropping => "DROPPING",
+        }
+    }
+}
+
+/// The text names no role of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a role of a generation; the roles are LIVE, BUILDING, RETIRED, DROPPING")]
+pub struct UnknownRole(pub String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.name() == name)
+            .ok_or_else(|| UnknownRole(name.to_owned()))
+    }
+}
+
 /// The text names no state of an index.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a state of an index; the states are ACTIVE, PAUSED, DELETING")]
@@ -66,12 +112,19 @@ pub struct IndexRecord {
     pub id: IndexId,
     /// Is it worked on?
     pub state: IndexState,
-    /// Settings as the index was made with: source, embedding model, dimensions.
+    /// Its settings: see [`IndexSettings`](crate::index_settings::IndexSettings).
+    #[schema(value_type = crate::index_settings::IndexSettings)]
     pub settings: serde_json::Value,
     /// When it was added.
     pub created_at: UnixMillis,
     /// What the latest comparison of source, ledger and vector store found.
     pub comparison: Option<Comparison>,
+    /// How often its settings were changed, and one.
+    #[serde(default)]
+    pub revision: u64,
+    /// What it is for, among the generations of its name.
+    #[serde(default)]
+    pub role: Role,
 }
 
 /// How true an index was to its source when they were last compared. Counts are of files.
@@ -89,6 +142,12 @@ pub struct Comparison {
     pub changed: u64,
     /// In the index, and no longer in the source.
     pub orphaned: u64,
+    /// The same, and somebody decided to keep them.
+    #[serde(default)]
+    pub kept: u64,
+    /// Of the current ones, those that were made before the index's settings were changed: a full run makes them again.
+    #[serde(default)]
+    pub outdated: u64,
     /// Of the current ones, those whose points were missing from the vector store.
     pub without_points: u64,
     /// Claims in the vector store that nothing refers to; they are removed.
@@ -100,7 +159,7 @@ impl Comparison {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 52 bits")]
     pub fn completeness(&self) -> f64 {
-        let all = self.listed + self.orphaned;
+        let all = self.listed + self.orphaned + self.kept;
         if all == 0 {
             return 1.0;
         }
@@ -242,6 +301,13 @@ pub struct Claim {
     pub run: Option<RunId>,
     /// Make it again although the content may be the same.
     pub again: bool,
+    /// The revision of the index's settings when the file was claimed: the attempt must know this one, or a later one.
+    pub revision: u64,
+    /// The last failure, while nothing was committed since.
+    pub last_error: Option<Failure>,
+    /// The tag of the content that was given up as FAILED, unless something was committed since or somebody asked for another
+    /// try. That content is not tried again by itself.
+    pub failed_etag: Option<String>,
 }
 
 /// Proof of holding a file.
@@ -354,6 +420,9 @@ pub struct Fail {
     pub max_attempts: u32,
     /// The version tag of the blob that failed, if it was seen: the same content is not tried again by itself.
     pub etag: Option<String>,
+    /// Nothing was tried: the content is the one that failed before, and nobody asked for another try. The file is FAILED
+    /// as before, and nothing is charged.
+    pub standing: bool,
 }
 
 /// The answer to a fail.
@@ -445,6 +514,9 @@ pub struct FileRow {
     pub updated_at: UnixMillis,
     /// The run that last asked for it.
     pub run: Option<RunId>,
+    /// Its removal was reported, and somebody decided to keep it; until it is reported again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The file whose settling it waits for: it was renamed to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<FileId>,
@@ -480,4 +552,6 @@ pub struct KnownFile {
     pub etag: Option<String>,
     /// Fingerprint of the settings that the settled version was made with.
     pub pipeline: Option<String>,
+    /// Did somebody decide to keep it although the source does not have it?
+    pub kept: bool,
 }

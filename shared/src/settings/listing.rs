@@ -8,6 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use super::SourceOptions;
+use crate::embedder::openai::EmbeddingSettings;
 
 /// Every setting with its value and where it comes from. Values of secrets, and passwords in addresses, are masked.
 #[must_use]
@@ -16,6 +17,7 @@ pub fn listing(
     matches: &ArgMatches,
     from_file: &BTreeMap<String, PathBuf>,
     sources: &SourceOptions,
+    models: &BTreeMap<String, EmbeddingSettings>,
 ) -> String {
     let mut lines = Vec::new();
     for arg in command.get_arguments() {
@@ -57,6 +59,20 @@ pub fn listing(
                 "***".to_owned(),
                 "file".to_owned(),
             ));
+        }
+    }
+    for (name, model) in models {
+        let mut line = |what: &str, value: &str| {
+            lines.push((
+                format!("models.{name}.{what}"),
+                value.to_owned(),
+                "file".to_owned(),
+            ));
+        };
+        line("base-url", &model.base_url);
+        line("model", &model.model);
+        if model.api_key.is_some() {
+            line("api-key", "***");
         }
     }
     let name_width = lines.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);

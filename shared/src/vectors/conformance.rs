@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::filter::Filter;
 use super::{Hit, Payload, Point, Query, SearchRequest, SparseVector, Vectors};
 use crate::blob_path::BlobPath;
 use crate::embedder::bm25::Bm25;
 use crate::ids::{ChunkHash, ClaimId, FileId, IndexId, PointId};
 use crate::place::Place;
 
+mod filtering;
 mod reading;
 mod writing;
 
@@ -52,6 +54,16 @@ pub async fn run<F: AsyncFn(Option<usize>) -> Arc<dyn Vectors>>(make: F) {
         reading::full_text_needs_a_shared_term(&*vectors).await;
         empty(&*vectors).await;
         reading::full_text_prefers_rare_and_frequent_terms(&*vectors).await;
+        empty(&*vectors).await;
+        filtering::filters_and_plain_predicates_agree(&*vectors).await;
+        empty(&*vectors).await;
+        filtering::tags_of_all_sizes_are_told_apart(&*vectors).await;
+        empty(&*vectors).await;
+        filtering::lists_without_alternatives_find_nothing(&*vectors).await;
+        empty(&*vectors).await;
+        reading::payloads_are_found_by_id(&*vectors).await;
+        empty(&*vectors).await;
+        reading::dense_vectors_come_when_asked_for(&*vectors).await;
         empty(&*vectors).await;
         reading::claims_are_complete(&*vectors).await;
         empty(&*vectors).await;
@@ -102,6 +114,7 @@ async fn closed_stays_closed(vectors: &dyn Vectors) {
             .is_err()
     );
     assert!(vectors.find_dense(&[ChunkHash::of("crane")]).await.is_err());
+    assert!(vectors.payloads(&[PointId::of(claim, 0)]).await.is_err());
     assert!(vectors.claims().await.is_err());
     assert!(vectors.count().await.is_err());
     assert!(vectors.maintain().await.is_err());
@@ -132,6 +145,7 @@ pub fn point(path: &str, claim: ClaimId, ordinal: u32, text: &str, dense_size: O
         converter: "pdf".to_owned(),
         mime: "text/markdown".to_owned(),
         etag: "\"0x1\"".to_owned(),
+        modified: Some(1_700_000_000_000 + i64::from(ordinal)),
         metadata: BTreeMap::from([("department".to_owned(), "quay & crane".to_owned())]),
     };
     let dense = dense_size.map(|size| dense(text, size));
@@ -170,7 +184,8 @@ fn all(query: Query) -> SearchRequest {
         query,
         limit: 1000,
         offset: 0,
-        file: None,
+        filter: Filter::default(),
+        with_dense: false,
     }
 }
 

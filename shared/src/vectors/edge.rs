@@ -14,7 +14,9 @@
 
 mod config;
 mod convert;
+mod folders;
 mod journal;
+mod lazy;
 mod segments;
 mod shard;
 mod wal;
@@ -33,11 +35,12 @@ use async_trait::async_trait;
 use qdrant_edge::{EdgeShard, OperationResult};
 
 use self::config::Limits;
+pub use self::folders::EdgeFolders;
 use self::journal::Change;
 use self::shard::Shard;
 use self::writer::{Command, Update, Writer};
-use super::{Hit, Point, Query, SearchRequest, Vectors, VectorsError, check, fusion};
-use crate::ids::{ChunkHash, ClaimId};
+use super::{Hit, Payload, Point, Query, SearchRequest, Vectors, VectorsError, check, fusion};
+use crate::ids::{ChunkHash, ClaimId, PointId};
 
 /// A collection in a folder.
 pub struct EdgeVectors {
@@ -127,13 +130,27 @@ impl Vectors for EdgeVectors {
         self.read(move |edge| find_dense(edge, hashes)).await
     }
 
-    async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
+    async fn search(&self, mut request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         check::query(&request.query, self.dense_size)?;
-        if request.limit == 0 {
+        // The engine refuses to return vectors that the collection does not have.
+        request.with_dense &= self.dense_size.is_some();
+        if request.limit == 0 || request.filter.is_impossible() {
             self.shard.check_open()?;
             return Ok(Vec::new());
         }
         self.read(move |edge| search(edge, request)).await?
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        if ids.is_empty() {
+            self.shard.check_open()?;
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<_> = ids.iter().map(|id| qdrant_edge::PointId::Uuid(id.0)).collect();
+        let records = self
+            .read(move |edge| edge.retrieve(&ids, Some(true.into()), None))
+            .await?;
+        convert::payloads(records)
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {
@@ -193,17 +210,18 @@ fn search(edge: &EdgeShard, request: SearchRequest) -> OperationResult<Result<Ve
         query,
         limit,
         offset,
-        file,
+        filter,
+        with_dense,
     } = request;
-    let filter = file.map(convert::of_file);
+    let filter = convert::filter(&filter);
     match query {
         Query::Vector(vector) => {
-            let request = convert::search(convert::nearest(vector), filter, limit, offset);
+            let request = convert::search(convert::nearest(vector), filter, (offset, limit), with_dense);
             Ok(edge.search(request)?.into_iter().map(convert::hit).collect())
         }
         Query::FullText(terms) if terms.indices.is_empty() => Ok(Ok(Vec::new())),
         Query::FullText(terms) => {
-            let request = convert::search(convert::matching(terms), filter, limit, offset);
+            let request = convert::search(convert::matching(terms), filter, (offset, limit), with_dense);
             Ok(edge.search(request)?.into_iter().map(convert::hit).collect())
         }
         Query::Hybrid(vector, terms) => {
@@ -228,7 +246,7 @@ fn search(edge: &EdgeShard, request: SearchRequest) -> OperationResult<Result<Ve
                 .iter()
                 .map(|(id, _)| qdrant_edge::PointId::Uuid(id.0))
                 .collect();
-            let records = edge.retrieve(&ids, Some(true.into()), None)?;
+            let records = edge.retrieve(&ids, Some(true.into()), convert::dense_too(with_dense))?;
             Ok(convert::with_payloads(page, records))
         }
     }

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Hit, Point, Query, SearchRequest, SparseVector, Vectors, VectorsError, check, fusion};
-use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+use super::filter::Filter;
+use super::{Hit, Payload, Point, Query, SearchRequest, SparseVector, Vectors, VectorsError, check, fusion};
+use crate::ids::{ChunkHash, ClaimId, PointId};
 
 #[cfg(test)]
 mod tests;
@@ -103,13 +104,13 @@ impl State {
         ))
     }
 
-    fn by_cosine(&self, query: &[f32], file: Option<FileId>) -> Vec<(PointId, f32)> {
+    fn by_cosine(&self, query: &[f32], filter: &Filter) -> Vec<(PointId, f32)> {
         let query = normalised(query);
         let score = |point: &Point| Some(dot(point.dense.as_deref()?, &query));
-        self.ranked(file, score)
+        self.ranked(filter, score)
     }
 
-    fn by_terms(&self, query: &SparseVector, file: Option<FileId>) -> Vec<(PointId, f32)> {
+    fn by_terms(&self, query: &SparseVector, filter: &Filter) -> Vec<(PointId, f32)> {
         let weights: HashMap<u32, f32> = query
             .indices
             .iter()
@@ -122,7 +123,7 @@ impl State {
                 .filter_map(|(term, weight)| Some(weight * weights.get(term)?))
                 .reduce(|a, b| a + b)
         };
-        self.ranked(file, score)
+        self.ranked(filter, score)
     }
 
     /// `ln(1 + (n - df + 0.5) / (df + 0.5))`, where `df` of `n` points have the term.
@@ -135,11 +136,11 @@ impl State {
         ((n - df + 0.5) / (df + 0.5)).ln_1p()
     }
 
-    fn ranked(&self, file: Option<FileId>, score: impl Fn(&Point) -> Option<f32>) -> Vec<(PointId, f32)> {
+    fn ranked(&self, filter: &Filter, score: impl Fn(&Point) -> Option<f32>) -> Vec<(PointId, f32)> {
         let mut ranked: Vec<_> = self
             .points
             .values()
-            .filter(|point| file.is_none_or(|file| point.payload.file_id == file))
+            .filter(|point| filter.admits(&point.payload))
             .filter_map(|point| Some((point.id, score(point)?)))
             .collect();
         fusion::sort(&mut ranked);
@@ -149,8 +150,8 @@ impl State {
     fn fused(&self, dense: &[f32], terms: &SparseVector, request: &SearchRequest) -> Vec<(PointId, f32)> {
         let depth = fusion::candidates(request.offset.saturating_add(request.limit));
         let rankings = [
-            self.by_cosine(dense, request.file),
-            self.by_terms(terms, request.file),
+            self.by_cosine(dense, &request.filter),
+            self.by_terms(terms, &request.filter),
         ];
         fusion::fuse(rankings.map(|ranking| ranking.into_iter().take(depth).map(|(id, _)| id)))
     }
@@ -198,8 +199,8 @@ impl Vectors for MemoryVectors {
         let state = self.call()?;
         check::query(&request.query, self.dense_size)?;
         let ranked = match &request.query {
-            Query::Vector(vector) => state.by_cosine(vector, request.file),
-            Query::FullText(terms) => state.by_terms(terms, request.file),
+            Query::Vector(vector) => state.by_cosine(vector, &request.filter),
+            Query::FullText(terms) => state.by_terms(terms, &request.filter),
             Query::Hybrid(vector, terms) => state.fused(vector, terms, &request),
         };
         let page = ranked.into_iter().skip(request.offset).take(request.limit);
@@ -209,9 +210,16 @@ impl Vectors for MemoryVectors {
                     id,
                     score,
                     payload: point.payload.clone(),
+                    dense: point.dense.clone().filter(|_| request.with_dense),
                 })
             })
             .collect())
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        let state = self.call()?;
+        let found = ids.iter().filter_map(|id| state.points.get(id));
+        Ok(found.map(|point| (point.id, point.payload.clone())).collect())
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {

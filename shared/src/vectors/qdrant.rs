@@ -27,14 +27,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use qdrant_client::QdrantError;
-use qdrant_client::qdrant::{CountPoints, Filter, QueryBatchPoints};
+use qdrant_client::qdrant::{CountPoints, QueryBatchPoints};
 
 use self::connection::{Connection, Lane};
 use self::convert::{Nearest, Target};
 pub use self::settings::QdrantSettings;
 pub use self::store::QdrantStore;
-use super::{Hit, Point, Query, SearchRequest, SparseVector, Vectors, VectorsError, check, fusion};
-use crate::ids::{ChunkHash, ClaimId, FileId};
+use super::filter::Filter;
+use super::{Hit, Payload, Point, Query, SearchRequest, SparseVector, Vectors, VectorsError, check, fusion};
+use crate::ids::{ChunkHash, ClaimId, PointId};
 
 /// Requests of one `upsert` that are under way at once.
 const UPSERTS_AT_ONCE: usize = 4;
@@ -150,7 +151,7 @@ impl QdrantVectors {
         Ok(found)
     }
 
-    async fn count_where(&self, filter: Option<Filter>) -> Result<u64, VectorsError> {
+    async fn count_where(&self, filter: Option<qdrant_client::qdrant::Filter>) -> Result<u64, VectorsError> {
         let request = CountPoints {
             collection_name: self.collection.clone(),
             filter,
@@ -164,13 +165,14 @@ impl QdrantVectors {
         Ok(response.result.map_or(0, |result| result.count))
     }
 
-    async fn nearest(
-        &self,
-        nearest: Nearest,
-        file: Option<FileId>,
-        window: (usize, usize),
-    ) -> Result<Vec<Hit>, VectorsError> {
-        let request = convert::search(self.target(), nearest, file.map(convert::of_file), window, true);
+    async fn nearest(&self, nearest: Nearest, wanted: Wanted) -> Result<Vec<Hit>, VectorsError> {
+        let Wanted {
+            filter,
+            window,
+            with_dense,
+        } = wanted;
+        let request = convert::search(self.target(), nearest, convert::filter(&filter), window, true);
+        let request = convert::with_vectors(request, with_dense);
         let points = self
             .call(Lane::Read, self.connection.client.query(request))
             .await?
@@ -182,11 +184,15 @@ impl QdrantVectors {
         &self,
         dense: Vec<f32>,
         terms: SparseVector,
-        file: Option<FileId>,
-        (offset, limit): (usize, usize),
+        wanted: Wanted,
     ) -> Result<Vec<Hit>, VectorsError> {
+        let Wanted {
+            filter,
+            window: (offset, limit),
+            with_dense,
+        } = wanted;
         let depth = fusion::candidates(offset.saturating_add(limit));
-        let filter = file.map(convert::of_file);
+        let filter = convert::filter(&filter);
         let mut sides = vec![Nearest::Dense(dense)];
         if !terms.indices.is_empty() {
             sides.push(Nearest::Terms(terms));
@@ -212,10 +218,19 @@ impl QdrantVectors {
         if page.is_empty() {
             return Ok(Vec::new());
         }
-        let request = convert::payloads_of(self.target(), &page);
+        let ids = page.iter().map(|(id, _)| *id);
+        let request = convert::points(self.target(), ids, with_dense);
         let points = self.call(Lane::Read, client.get_points(request)).await?.result;
         convert::with_payloads(page, points)
     }
+}
+
+/// What a search may return, and how much of it.
+struct Wanted {
+    filter: Filter,
+    /// Hits to leave out from the start, and most to return.
+    window: (usize, usize),
+    with_dense: bool,
 }
 
 #[async_trait]
@@ -256,16 +271,33 @@ impl Vectors for QdrantVectors {
     async fn search(&self, request: SearchRequest) -> Result<Vec<Hit>, VectorsError> {
         self.check_open()?;
         check::query(&request.query, self.dense_size)?;
-        let window = (request.offset, request.limit);
-        if request.limit == 0 {
+        if request.limit == 0 || request.filter.is_impossible() {
             return Ok(Vec::new());
         }
+        let wanted = Wanted {
+            filter: request.filter,
+            window: (request.offset, request.limit),
+            // The engine refuses to return vectors that the collection does not have.
+            with_dense: request.with_dense && self.dense_size.is_some(),
+        };
         match request.query {
-            Query::Vector(vector) => self.nearest(Nearest::Dense(vector), request.file, window).await,
+            Query::Vector(vector) => self.nearest(Nearest::Dense(vector), wanted).await,
             Query::FullText(terms) if terms.indices.is_empty() => Ok(Vec::new()),
-            Query::FullText(terms) => self.nearest(Nearest::Terms(terms), request.file, window).await,
-            Query::Hybrid(vector, terms) => self.hybrid(vector, terms, request.file, window).await,
+            Query::FullText(terms) => self.nearest(Nearest::Terms(terms), wanted).await,
+            Query::Hybrid(vector, terms) => self.hybrid(vector, terms, wanted).await,
         }
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        self.check_open()?;
+        let mut found = HashMap::new();
+        for some in ids.chunks(PAGE.into()) {
+            let request = convert::points(self.target(), some.iter().copied(), false);
+            let client = &self.connection.client;
+            let points = self.call(Lane::Read, client.get_points(request)).await?.result;
+            found.extend(convert::payloads(points)?);
+        }
+        Ok(found)
     }
 
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {

@@ -15,8 +15,8 @@ use tokio_postgres::{Client, NoTls};
 use super::desk;
 
 /// Every table of the ledger.
-const TABLES: &str =
-    "files, history, dead_claims, runs, run_counts, operations, duties, dead_letters, indexes";
+const TABLES: &str = "files, history, dead_claims, runs, run_counts, operations, duties, dead_letters, breakers, approvals, \
+                      usage, catalog, indexes, api_keys, audit";
 
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {
@@ -114,6 +114,7 @@ async fn time_passes_by_itself() {
         delay: Duration::ZERO,
         max_attempts: 3,
         etag: None,
+        standing: false,
     };
     assert_eq!(ledger.fail(&fail).await.unwrap(), FailOutcome::Lost);
 }

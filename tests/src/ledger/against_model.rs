@@ -19,9 +19,9 @@ use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::conformance::Fixture;
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail, FileFilter, FileRow, Hold,
-    InstancesLedger, Ledger, NewRun, RunFilter, RunKind, RunLedger, RunPage, RunPhase, SweepPolicy,
-    Terminate, Version,
+    ApprovalFilter, Approvals, Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail,
+    FileFilter, FileRow, Hold, InstancesLedger, Ledger, NewRun, Resolution, RunFilter, RunKind, RunLedger,
+    RunPage, RunPhase, SweepPolicy, Terminate, Version,
 };
 use shared::place::Missing;
 use shared::retry::Failure;
@@ -129,6 +129,8 @@ impl Pair {
                 again,
             } => {
                 let lane = if *fast { Lane::Fast } else { Lane::Bulk };
+                // A run is an explicit question, which content that failed is tried again for.
+                let reason = if run.is_some() { "run" } else { "event" };
                 let change = Change {
                     debounce: millis(*debounce),
                     hold: *hold,
@@ -136,7 +138,7 @@ impl Pair {
                     batch: *batch,
                     again: *again,
                     sequencer: fast.then(|| "42".to_owned()),
-                    ..Change::new(Self::path(*file), "event", lane)
+                    ..Change::new(Self::path(*file), reason, lane)
                 };
                 both!(self, enqueue(&self.index, std::slice::from_ref(&change)));
             }
@@ -230,8 +232,9 @@ impl Pair {
                 etag,
             } => {
                 let Some(hold) = self.hold(hold) else { return };
+                let standing = *class == 3;
                 let failure = match class {
-                    0 => Failure::permanent("too_large", "larger than allowed"),
+                    0 | 3 => Failure::permanent("too_large", "larger than allowed"),
                     1 => Failure::transient("fetch", "connection reset"),
                     _ => Failure::throttled("embedder", "asked to wait").retry_after(Some(millis(5))),
                 };
@@ -242,6 +245,7 @@ impl Pair {
                     delay: millis(*delay),
                     max_attempts: *max_attempts,
                     etag,
+                    standing,
                 };
                 both!(self, fail(&fail));
             }
@@ -261,9 +265,7 @@ impl Pair {
                 let path = file.map(Self::path);
                 both!(self, retry_failed(&self.index, path.as_ref(), self.run(*run)));
             }
-            Op::Decide { approve } => {
-                both!(self, decide(&self.index, *approve));
-            }
+            Op::Decide { approve, most } => self.decide(*approve, Some(u64::from(*most))).await,
             Op::Pause { paused } => {
                 both!(self, set_active(&self.index, !paused));
             }
@@ -425,6 +427,29 @@ impl Pair {
         both!(self, prune(&self.index, 2, Duration::ZERO));
     }
 
+    /// Somebody decides on what waits, and the decision is carried out in two pages at most.
+    async fn decide(&mut self, remove: bool, ceiling: Option<u64>) {
+        both!(self, open_approvals());
+        let filter = ApprovalFilter {
+            unfinished: true,
+            ..ApprovalFilter::default()
+        };
+        let resolution = Resolution {
+            remove,
+            ceiling,
+            by: "somebody".to_owned(),
+            note: None,
+            after: Duration::ZERO,
+        };
+        for open in both!(self, approvals(&filter, 10)) {
+            both!(self, resolve_approval(&self.index, open.number, &resolution));
+            for _ in 0..2 {
+                both!(self, carry_out(&self.index, open.number, 2));
+            }
+            both!(self, approval(&self.index, open.number));
+        }
+    }
+
     /// When the world stands still, every file ends: nobody waits for ever.
     async fn run_dry(&mut self) {
         both!(self, set_active(&self.index, true));
@@ -443,7 +468,7 @@ impl Pair {
         for round in 0.. {
             self.advance(Duration::from_secs(5)).await;
             both!(self, sweep(&policy, 100));
-            both!(self, decide(&self.index, true));
+            self.decide(true, None).await;
             let due = both!(self, due(100, Duration::from_secs(1)));
             if due.is_empty() {
                 break;

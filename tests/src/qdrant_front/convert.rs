@@ -29,18 +29,59 @@ pub(super) fn field(name: &str) -> JsonPath {
     }
 }
 
-/// A filter must be one condition: a field that is indexed has one of the given values.
+/// A filter: conditions that must hold and such that must not, each on a field that is indexed.
 pub(super) fn filter(filter: Option<&Filter>, about: &About) -> Result<Option<qdrant_edge::Filter>, Status> {
-    let Some(filter) = filter else { return Ok(None) };
-    let (key, values) = any_of(filter)?;
-    check_index(key, about)?;
-    let any = Match::Any(MatchAny {
-        any: AnyVariants::Strings(values.iter().cloned().collect()),
-    });
-    let condition = FieldCondition::new_match(field(key), any);
-    Ok(Some(qdrant_edge::Filter::new_must(Condition::Field(condition))))
+    filter.map(|filter| group(filter, about)).transpose()
 }
 
+fn group(filter: &Filter, about: &About) -> Result<qdrant_edge::Filter, Status> {
+    let all = |conditions: &[proto::Condition]| -> Result<Option<Vec<Condition>>, Status> {
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let conditions = conditions
+            .iter()
+            .map(|condition| self::condition(condition, about));
+        conditions.collect::<Result<_, _>>().map(Some)
+    };
+    if filter.min_should.is_some() {
+        return Err(Status::unimplemented(
+            "a filter without a number of conditions to meet",
+        ));
+    }
+    Ok(qdrant_edge::Filter {
+        should: all(&filter.should)?,
+        must: all(&filter.must)?,
+        must_not: all(&filter.must_not)?,
+        min_should: None,
+    })
+}
+
+fn condition(condition: &proto::Condition, about: &About) -> Result<Condition, Status> {
+    let other = || Status::unimplemented("a condition is a list of texts, or a filter");
+    match condition.condition_one_of.as_ref().ok_or_else(other)? {
+        ConditionOneOf::Filter(nested) => group(nested, about).map(Condition::Filter),
+        ConditionOneOf::Field(wanted) => {
+            check_index(&wanted.key, about)?;
+            let key = field(&wanted.key);
+            let any = Match::Any(MatchAny {
+                any: AnyVariants::Strings(texts(wanted).ok_or_else(other)?.iter().cloned().collect()),
+            });
+            Ok(Condition::Field(FieldCondition::new_match(key, any)))
+        }
+        _ => Err(other()),
+    }
+}
+
+fn texts(condition: &proto::FieldCondition) -> Option<&[String]> {
+    match condition.r#match.as_ref()?.match_value.as_ref()? {
+        MatchValue::Keywords(keywords) => Some(&keywords.strings),
+        MatchValue::Keyword(keyword) => Some(std::slice::from_ref(keyword)),
+        _ => None,
+    }
+}
+
+/// The one condition of a filter: a field has any of some texts.
 fn any_of(filter: &Filter) -> Result<(&str, &[String]), Status> {
     let other = || Status::unimplemented("a filter is one condition: a field has any of some texts");
     let Filter {
@@ -58,15 +99,8 @@ fn any_of(filter: &Filter) -> Result<(&str, &[String]), Status> {
     let Some(ConditionOneOf::Field(condition)) = &condition.condition_one_of else {
         return Err(other());
     };
-    match condition
-        .r#match
-        .as_ref()
-        .and_then(|wanted| wanted.match_value.as_ref())
-    {
-        Some(MatchValue::Keywords(keywords)) => Ok((&condition.key, &keywords.strings)),
-        Some(MatchValue::Keyword(keyword)) => Ok((&condition.key, std::slice::from_ref(keyword))),
-        _ => Err(other()),
-    }
+    let texts = texts(condition).ok_or_else(other)?;
+    Ok((&condition.key, texts))
 }
 
 /// As the server does in strict mode.
@@ -169,7 +203,7 @@ pub(super) fn search(request: QueryPoints, about: &About) -> Result<SearchReques
         limit: limit(request.limit)?,
         offset: usize::try_from(request.offset.unwrap_or(0)).unwrap_or(usize::MAX),
         with_payload: Some(with_payload(request.with_payload.as_ref(), false)),
-        with_vector: None,
+        with_vector: Some(with_vector(request.with_vectors.as_ref())),
         score_threshold: None,
     })
 }
@@ -217,43 +251,42 @@ pub(super) fn scored(point: qdrant_edge::ScoredPoint) -> ScoredPoint {
         payload: fields(point.payload),
         score: point.score,
         version: point.version,
+        vectors: vectors_of(point.vector),
         ..ScoredPoint::default()
     }
 }
 
 pub(super) fn retrieved(record: Record) -> RetrievedPoint {
-    let vectors = match record.vector {
-        Some(VectorStructInternal::Named(vectors)) => vectors.into_iter().filter_map(|(name, vector)| {
-            let vector = match vector {
-                VectorInternal::Dense(data) => vector_output::Vector::Dense(proto::DenseVector { data }),
-                VectorInternal::Sparse(terms) => vector_output::Vector::Sparse(proto::SparseVector {
-                    values: terms.values,
-                    indices: terms.indices,
-                }),
-                VectorInternal::MultiDense(_) => return None,
-            };
-            let output = VectorOutput {
-                vector: Some(vector),
-                ..VectorOutput::default()
-            };
-            Some((name, output))
-        }),
-        _ => {
-            return RetrievedPoint {
-                id: Some(id(record.id)),
-                payload: fields(record.payload),
-                ..RetrievedPoint::default()
-            };
-        }
-    };
     RetrievedPoint {
         id: Some(id(record.id)),
         payload: fields(record.payload),
-        vectors: Some(VectorsOutput {
-            vectors_options: Some(vectors_output::VectorsOptions::Vectors(NamedVectorsOutput {
-                vectors: vectors.collect(),
-            })),
-        }),
+        vectors: vectors_of(record.vector),
         ..RetrievedPoint::default()
     }
+}
+
+fn vectors_of(stored: Option<VectorStructInternal>) -> Option<VectorsOutput> {
+    let Some(VectorStructInternal::Named(vectors)) = stored else {
+        return None;
+    };
+    let vectors = vectors.into_iter().filter_map(|(name, vector)| {
+        let vector = match vector {
+            VectorInternal::Dense(data) => vector_output::Vector::Dense(proto::DenseVector { data }),
+            VectorInternal::Sparse(terms) => vector_output::Vector::Sparse(proto::SparseVector {
+                values: terms.values,
+                indices: terms.indices,
+            }),
+            VectorInternal::MultiDense(_) => return None,
+        };
+        let output = VectorOutput {
+            vector: Some(vector),
+            ..VectorOutput::default()
+        };
+        Some((name, output))
+    });
+    Some(VectorsOutput {
+        vectors_options: Some(vectors_output::VectorsOptions::Vectors(NamedVectorsOutput {
+            vectors: vectors.collect(),
+        })),
+    })
 }

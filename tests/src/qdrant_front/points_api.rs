@@ -19,6 +19,7 @@ use qdrant_client::qdrant::{
 };
 use qdrant_edge::{CountRequest, FacetRequest, FacetValue, ScrollRequest};
 use shared::vectors::Vectors;
+use shared::vectors::filter::TAGS;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -67,7 +68,7 @@ impl points_server::Points for Api {
         let collection = self.0.get(&request.collection_name).await?;
         let data_type = match (request.field_name.as_str(), request.field_type()) {
             ("file_id" | "claim", FieldType::Uuid) => PayloadSchemaType::Uuid,
-            ("chunk_hash", FieldType::Keyword) => PayloadSchemaType::Keyword,
+            ("chunk_hash" | TAGS, FieldType::Keyword) => PayloadSchemaType::Keyword,
             _ => return Err(Status::unimplemented("Longshore has no such index")),
         };
         collection

@@ -5,24 +5,26 @@ use std::time::Duration;
 
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
-use control_plane::reconcile::DeletionGuard;
 use control_plane::reconciler::Reconciler;
-use control_plane::search::Search;
+use control_plane::search::{QueryCache, Search, SearchLimits};
 use control_plane::upkeep::sweep::Sweeper;
 use control_plane::upkeep::{Upkeep, UpkeepSettings};
 use index_processor::chunk::{ChunkSettings, Size, Strategy};
 use index_processor::indexes::Sole;
 use index_processor::lease::{LeaseSettings, Leases};
-use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings};
+use index_processor::pipeline::{Capacity, Pipeline, PipelineParts, PipelineSettings, Rules};
 use index_processor::worker::{Worker, WorkerSettings};
 use prometheus::Registry;
+use shared::blobs::source::Source as BlobSource;
+use shared::circuit::Circuits;
 use shared::clock::Clock;
 use shared::embedder::Embedder;
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
+use shared::index_settings::{ApprovalSettings, IndexSettings, RetrySettings};
 use shared::ledger::{ControlLedger, Ledger, SweepPolicy};
 use shared::queue::Queue;
-use shared::retry::{Jitter, RetryPolicy};
+use shared::retry::{Jitter, RetryPolicy, StepPolicies, StepPolicy};
 use shared::shutdown::Tasks;
 use shared::vectors::Vectors;
 use tokio::sync::{Mutex, Notify};
@@ -84,7 +86,8 @@ impl Fleet {
         let source = Source::new(Arc::clone(&world));
         let history = History::new(Arc::clone(&world), Arc::clone(&source), index.clone());
         let ledger = LedgerServer::new(Arc::clone(&world), Arc::clone(&history), index.clone());
-        ledger.model.ensure_index(&index, &serde_json::json!({})).await?;
+        let settings = serde_json::to_value(settings(world.plan.guarded))?;
+        ledger.model.ensure_index(&index, &settings).await?;
         Ok(Self {
             vectors: VectorServer::new(Arc::clone(&world), Arc::clone(&history)),
             broker: Broker::new(Arc::clone(&world), Arc::clone(&history)),
@@ -161,19 +164,25 @@ impl Fleet {
     }
 
     fn pipeline(&self, who: &Arc<str>) -> anyhow::Result<Pipeline> {
+        let settings = PipelineSettings {
+            max_file_bytes: 1 << 16,
+            inline_bytes: u64::MAX,
+            chunk: ChunkSettings::new(Size::Characters(CHUNK), 0, Strategy::Recursive)?,
+        };
+        let own = self::settings(self.world.plan.guarded);
         Ok(Pipeline::new(
             PipelineParts {
+                rules: Rules::of(&own, &settings).map_err(anyhow::Error::msg)?,
                 blobs: self.blobs(who),
                 vectors: self.vectors(who, Role::Worker),
                 embedder: Some(self.embedder(who, Role::Worker)),
                 bm25: Arc::clone(&self.parts.bm25),
+                meter: None,
+                needs: Vec::new(),
+                retry: RetrySettings::default(),
             },
             Arc::default(),
-            PipelineSettings {
-                max_file_bytes: 1 << 16,
-                inline_bytes: u64::MAX,
-                chunk: ChunkSettings::new(Size::Characters(CHUNK), 0, Strategy::Recursive)?,
-            },
+            settings,
             Arc::new(Capacity::new(2, 1 << 20)),
             Arc::clone(&self.parts.workers),
         ))
@@ -203,6 +212,12 @@ impl Fleet {
                     jitter: Jitter::None,
                     ..RetryPolicy::default()
                 },
+                steps: StepPolicies::all(&StepPolicy {
+                    first: Duration::from_millis(500),
+                    max: Duration::from_secs(8),
+                    jitter: Jitter::None,
+                    ..StepPolicy::default()
+                }),
                 max_attempts: MAX_ATTEMPTS,
                 stale_after: STALE_AFTER,
                 debounce: Duration::from_millis(200),
@@ -211,6 +226,7 @@ impl Fleet {
             clock: Arc::new(self.world.clock(skew)),
             settled: Arc::new(Notify::new()),
             nudge: Arc::new(Notify::new()),
+            circuits: Circuits::default(),
             metrics: Arc::clone(&self.parts.workers),
         }))
     }
@@ -260,18 +276,9 @@ impl Fleet {
         let plan = &self.world.plan;
         let reconciler = Reconciler {
             index: self.index.clone(),
-            prefix: String::new(),
             blobs: self.blobs(who),
             ledger: Arc::clone(&ledger),
             pipeline: Some(self.pipeline(who)?.fingerprint().to_owned()),
-            guard: if plan.guarded {
-                DeletionGuard { files: 0, share: 0.3 }
-            } else {
-                DeletionGuard {
-                    files: usize::MAX,
-                    share: 1.0,
-                }
-            },
             nudge: Arc::clone(&nudge),
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&self.parts.planes),
@@ -323,7 +330,33 @@ impl Fleet {
             embedder: Some(self.embedder(who, Role::Searcher)),
             bm25: Arc::clone(&self.parts.bm25),
             metrics: Arc::clone(&self.parts.planes),
+            // Without a memory of queries, whose clock is not the simulation's, and so that each search meets the model.
+            limits: SearchLimits {
+                cache: QueryCache::default(),
+                ..SearchLimits::default()
+            },
         }
+    }
+}
+
+/// The settings of the index.
+fn settings(guarded: bool) -> IndexSettings {
+    let approval = if guarded {
+        ApprovalSettings {
+            files: 0,
+            share: 0.3,
+            ..ApprovalSettings::default()
+        }
+    } else {
+        ApprovalSettings {
+            files: u64::MAX,
+            share: 1.0,
+            ..ApprovalSettings::default()
+        }
+    };
+    IndexSettings {
+        approval,
+        ..IndexSettings::new(BlobSource::Folder("/docs".into()), "english")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The ledger: one server that everybody shares, and a client for each process.
 
+mod catalog;
 mod client;
 mod planted;
 mod server;

@@ -260,6 +260,7 @@ async fn searches(fleet: Arc<Fleet>, finish: CancellationToken) {
             query: "common words".to_owned(),
             mode: Some(mode),
             limit: 100,
+            ..SearchQuery::default()
         };
         let start = fleet.world.moment();
         if let Ok(answer) = search.search(&query).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::ids::{ChunkHash, ClaimId, FileId, PointId};
 use shared::vectors::memory::MemoryVectors;
-use shared::vectors::{Hit, Point, SearchRequest, Vectors, VectorsError};
+use shared::vectors::{Hit, Payload, Point, SearchRequest, Vectors, VectorsError};
 
 use super::bug::Bug;
 use super::history::History;
@@ -156,6 +156,17 @@ impl Vectors for VectorClient {
             .call("search", move || {
                 let (memory, request) = (Arc::clone(&memory), request.clone());
                 async move { memory.search(request).await }
+            })
+            .await
+    }
+
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        let memory = Arc::clone(&self.server.memory);
+        let ids = ids.to_vec();
+        self.line
+            .call("payloads", move || {
+                let (memory, ids) = (Arc::clone(&memory), ids.clone());
+                async move { memory.payloads(&ids).await }
             })
             .await
     }

@@ -1,19 +1,23 @@
 mod refusals;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use prometheus::Registry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::blob_path::BlobPath;
 use shared::clock::SystemClock;
 use shared::file_state::FileState;
 use shared::ids::FileId;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{ControlLedger, FileFilter, IndexState, Ledger};
+use shared::secret::Secret;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::*;
+use crate::http::guard::{Guard, LimitSettings, Place, around};
 use crate::intake::accept::tests::{FixedPlaces, index_place};
 use crate::intake::events::samples::{self, cloud_event, event_grid};
 use crate::intake::router::IndexPlace;
@@ -57,21 +61,26 @@ impl Desk {
             ledger.ensure_index(&index.index, &json!({})).await.unwrap();
         }
         let metrics = Arc::new(Metrics::register(&Registry::new()).unwrap());
-        let api = EventsApi {
-            intake: Intake {
-                ledger: ledger.clone(),
-                indexes: Arc::new(FixedPlaces(indexes.clone())),
-                nudge: Arc::new(Notify::new()),
-                metrics: Arc::clone(&metrics),
-            },
-            key: key.map(Secret::new),
+        let intake = Intake {
+            ledger: ledger.clone(),
+            indexes: Arc::new(FixedPlaces(indexes.clone())),
+            nudge: Arc::new(Notify::new()),
+            metrics: Arc::clone(&metrics),
         };
+        let guard = Guard::new(
+            Place::Unlocked,
+            None,
+            key.map(Secret::new),
+            &LimitSettings::default(),
+            ledger.clone(),
+            Arc::clone(&metrics),
+        );
         Self {
             folder,
             ledger,
             metrics,
             indexes,
-            router: router(Arc::new(api)),
+            router: around(routes(intake), guard),
         }
     }
 
@@ -335,25 +344,4 @@ async fn a_paused_index_records_and_one_on_its_way_out_does_not() {
         .unwrap()
         .unwrap();
     assert_eq!(row.state, FileState::Pending);
-}
-
-#[tokio::test]
-async fn the_routes_fit_beside_others() {
-    let desk = Desk::open().await;
-    let others = Router::new()
-        .route("/healthz", axum::routing::get(|| async { "ok" }))
-        .fallback(super::super::errors::no_route);
-    let all = others.merge(desk.router.clone());
-    for (path, status) in [
-        ("/healthz", StatusCode::OK),
-        ("/events", StatusCode::METHOD_NOT_ALLOWED),
-        ("/x", StatusCode::NOT_FOUND),
-    ] {
-        let response = all
-            .clone()
-            .oneshot(Request::get(path).body(Body::empty()).unwrap())
-            .await
-            .unwrap();
-        assert_eq!(response.status(), status, "{path}");
-    }
 }

@@ -30,7 +30,7 @@ pub(crate) fn index_place(name: &str, prefix: &str) -> IndexPlace {
             account: "contoso".to_owned(),
             container: "docs".to_owned(),
         },
-        prefix: prefix.to_owned(),
+        scope: Arc::new(shared::index_settings::Scope::below(prefix)),
         state: IndexState::Active,
     }
 }

@@ -15,7 +15,7 @@ fn index(name: &str, container: &str, prefix: &str) -> IndexPlace {
     IndexPlace {
         index: IndexId::new(name).unwrap(),
         place: place(container),
-        prefix: prefix.to_owned(),
+        scope: Arc::new(Scope::below(prefix)),
         state: IndexState::Active,
     }
 }
@@ -290,4 +290,46 @@ fn what_comes_twice_counts_once_and_empty_directories_not_at_all() {
         ]
     );
     assert_eq!(told(&events, &indexes), ["0 i: in/a.md", "3 i: in/a.md"]);
+}
+
+#[test]
+fn what_the_index_leaves_out_is_no_news() {
+    let source = shared::blobs::source::Source::Folder("/docs".into());
+    let mut settings = shared::index_settings::IndexSettings::new(source, "english");
+    settings.files.include = vec!["**/*.md".to_owned()];
+    let index = IndexPlace {
+        scope: Arc::new(Scope::of(&settings).unwrap()),
+        ..index("i", "docs", "")
+    };
+    let outcome = |event: BlobEvent| {
+        let routes = route(&[event], std::slice::from_ref(&index));
+        let recorded: Vec<String> = routes
+            .entries
+            .iter()
+            .flat_map(|(_, entries)| entries)
+            .map(|(_, entry)| match entry {
+                Entry::Change(change) => match &change.renamed_from {
+                    Some(from) => format!("{from}>{}", change.path),
+                    None => change.path.to_string(),
+                },
+                Entry::Operation(operation) => format!("{:?}", operation.kind),
+            })
+            .collect();
+        (routes.outcomes[0], recorded.join(" "))
+    };
+    let path = |text: &str| BlobPath::new(text).unwrap();
+    let changed = |text: &str| event("c", BlobEventKind::Changed { path: path(text) });
+    let renamed = |from: &str, to: &str| {
+        let (from, to) = (path(from), path(to));
+        event("r", BlobEventKind::Renamed { from, to })
+    };
+    assert_eq!(outcome(changed("a.md")), (Outcome::Unowned, "a.md".to_owned()));
+    assert_eq!(outcome(changed("a.txt")), (Outcome::Ignored, String::new()));
+    assert_eq!(outcome(renamed("a.md", "a.txt")).1, "a.md");
+    assert_eq!(outcome(renamed("a.txt", "a.md")).1, "a.md");
+    assert_eq!(outcome(renamed("a.md", "b.md")).1, "a.md>b.md");
+    assert_eq!(
+        outcome(renamed("a.txt", "b.txt")),
+        (Outcome::Ignored, String::new())
+    );
 }

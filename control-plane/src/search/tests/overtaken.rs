@@ -1,17 +1,19 @@
 //! A version is committed while the store's answer is on its way, by a worker whose clock is behind.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use prometheus::Registry;
+use shared::blob_path::BlobPath;
 use shared::clock::ManualClock;
-use shared::ids::ChunkHash;
+use shared::ids::{ChunkHash, ClaimId, PointId};
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Version};
-use shared::vectors::Point;
 use shared::vectors::conformance::point;
 use shared::vectors::memory::MemoryVectors;
+use shared::vectors::{Hit, Payload, Point, SearchRequest};
 use shared::work_message::Lane;
 
 use super::super::*;
@@ -97,6 +99,9 @@ impl Vectors for Overtaken {
         }
         hits
     }
+    async fn payloads(&self, ids: &[PointId]) -> Result<HashMap<PointId, Payload>, VectorsError> {
+        self.store.payloads(ids).await
+    }
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {
         self.store.claims().await
     }
@@ -139,11 +144,11 @@ async fn search(first: (i64, &'static str), second: Option<(i64, &'static str)>)
         embedder: None,
         bm25: Arc::new(Bm25::new("english").unwrap()),
         metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
+        limits: SearchLimits::default(),
     };
     let wanted = SearchQuery {
         query: "crane".to_owned(),
-        mode: None,
-        limit: 10,
+        ..SearchQuery::default()
     };
     let hits = search.search(&wanted).await.unwrap().hits;
     let texts = hits.into_iter().map(|hit| hit.text).collect();

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::backlog::{Backlog, Batch, Order};
 use super::{BatchSettings, Counts};
+use crate::circuit::CIRCUIT_OPEN;
 use crate::embedder::{Embedded, Embedder, codes};
 use crate::governor::{Gate, Governor};
 use crate::retry::{Failure, FailureClass};
@@ -201,6 +202,10 @@ impl Dispatcher {
     }
 
     fn try_again(&mut self, batch: Batch, sent_at: Instant, failure: &Failure) {
+        if failure.code == CIRCUIT_OPEN {
+            // Nothing was sent, so it tells nothing about load; and to wait here would hold the callers' files.
+            return self.backlog.fail(batch, failure);
+        }
         let now = Instant::now();
         let wait = self
             .settings

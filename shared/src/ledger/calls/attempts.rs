@@ -296,9 +296,15 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
         delay,
         max_attempts,
         etag,
+        standing,
     } = fail;
+    let class = if *standing {
+        "standing"
+    } else {
+        class_name(failure.class)
+    };
     let mut values = values![
-        class_name(failure.class),
+        class,
         *max_attempts,
         millis(*delay),
         json_text(failure)?,
@@ -322,7 +328,7 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
         n,
         live,
         run: run.filter(|_| open == Some(RunOpen::Ended)),
-        detail: detail::failed(failure),
+        detail: detail::failed(fail),
     };
     lay_down(db, "failed", &failure.code, &[given_up]).await?;
     Ok(FailOutcome::Given(state))

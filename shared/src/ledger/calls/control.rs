@@ -28,7 +28,11 @@ pub(in crate::ledger) async fn drop_duty<D: Database>(db: &D, duty: &str, owner:
 }
 
 pub(in crate::ledger) async fn delete_index<D: Database>(db: &D, index: &IndexId) -> DbResult<bool> {
-    Ok(db.execute(&sql::DELETE_INDEX, values![index]).await? > 0)
+    let name = &index.base();
+    // The family first: a generation that is begun at the same moment waits for it, and finds it going.
+    db.execute(&sql::ENSURE_FAMILY, values![name]).await?;
+    db.execute(&sql::DELETE_FAMILY, values![name]).await?;
+    Ok(db.execute(&sql::DELETE_INDEX, values![name]).await? > 0)
 }
 
 pub(in crate::ledger) async fn erase_index<D: Database>(
@@ -40,7 +44,10 @@ pub(in crate::ledger) async fn erase_index<D: Database>(
         .one(&sql::ERASABLE, values![index], |c| c.value::<bool>())
         .await?
     {
-        None => return Ok(Erased::Gone),
+        None => {
+            erase_family(db, index).await?;
+            return Ok(Erased::Gone);
+        }
         Some(false) => return Ok(Erased::Refused),
         Some(true) => {}
     }
@@ -50,20 +57,29 @@ pub(in crate::ledger) async fn erase_index<D: Database>(
     {
         return Ok(Erased::More);
     }
-    let rest = [
+    for statement in [
         &sql::ERASE_DEAD_CLAIMS,
         &sql::ERASE_OPERATIONS,
+        &sql::ERASE_APPROVALS,
         &sql::ERASE_COUNTS,
         &sql::ERASE_RUNS,
-    ];
-    for statement in rest {
+    ] {
         db.execute(statement, values![index]).await?;
     }
     let gone = db
         .execute(&sql::ERASE_INDEX, values![index])
         .await
         .map_err(|error| still_in_use(error, index))?;
+    erase_family(db, index).await?;
     Ok(if gone > 0 { Erased::Gone } else { Erased::More })
+}
+
+/// What generations have in common goes with the last of them.
+async fn erase_family<D: Database>(db: &D, index: &IndexId) -> DbResult<()> {
+    let name = &index.base();
+    db.execute(&sql::ERASE_USAGE, values![name]).await?;
+    db.execute(&sql::ERASE_FAMILY, values![name]).await?;
+    Ok(())
 }
 
 /// Something of the index was being recorded at the same moment, by a transaction that this one could not see.

@@ -46,7 +46,7 @@ pub(in crate::ledger) async fn terminate<D: Database>(db: &D, terminate: &Termin
         n,
         live,
         run: run.filter(|_| open == Some(RunOpen::Ended)),
-        detail: detail::failed(failure),
+        detail: detail::terminated(failure),
     };
     lay_down(db, "terminated", &failure.code, &[given_up]).await?;
     Ok(true)

@@ -207,6 +207,7 @@ pub(in crate::ledger) async fn known_files<D: Database>(
                 state: c.text()?,
                 etag: c.value()?,
                 pipeline: c.value()?,
+                kept: c.value()?,
             })
         })
         .await?;

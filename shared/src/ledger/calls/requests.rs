@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use futures::try_join;
 use serde_json::Value as Json;
 
-use super::notes::{Account, Line, record, settled};
+use super::notes::{Account, Line, record};
 use super::runs;
 use crate::blob_path::BlobPath;
 use crate::file_state::FileState;
@@ -260,28 +259,4 @@ impl Membership {
             }
         }
     }
-}
-
-pub(in crate::ledger) async fn decide<D: Database>(db: &D, index: &IndexId, approve: bool) -> DbResult<u64> {
-    let rows: Vec<(FileId, FileState, i64, i64)> = db
-        .many(&sql::DECIDE, values![index, approve], |c| {
-            Ok((c.text()?, c.text()?, c.value()?, c.value()?))
-        })
-        .await?;
-    let event = if approve { "approved" } else { "rejected" };
-    let detail = detail::nothing();
-    let line = |&(file, state, seq, n)| Line {
-        index,
-        file,
-        event,
-        state,
-        seq,
-        claim: None,
-        detail: &detail,
-        n,
-    };
-    let lines: Vec<_> = rows.iter().map(line).collect();
-    let files = lines.iter().map(|line| (line.index, line.file, line.state));
-    try_join!(record(db, &lines), settled(db, files))?;
-    Ok(lines.len() as u64)
 }

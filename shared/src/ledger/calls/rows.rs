@@ -53,6 +53,9 @@ pub(super) fn claim(
         enqueued_at: c.value()?,
         run: c.text_or_null()?,
         again: c.value()?,
+        revision: c.count()?,
+        last_error: c.json_or_null()?,
+        failed_etag: c.value()?,
     };
     Ok((claim, c.text()?, c.value()?))
 }
@@ -86,6 +89,7 @@ pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
         enqueued_at: c.value()?,
         updated_at: c.value()?,
         run: c.text_or_null()?,
+        kept: c.value()?,
         waits_for: c.text_or_null()?,
         suspended: suspended(c)?,
         created_at: c.value()?,
@@ -105,7 +109,7 @@ pub(super) fn history(c: &mut Columns<'_>) -> DbResult<HistoryEntry> {
     })
 }
 
-/// Columns of `INDEX`.
+/// Columns of `index_columns!`.
 pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
     Ok(IndexRecord {
         id: c.text()?,
@@ -113,5 +117,7 @@ pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
         settings: c.json()?,
         created_at: c.value()?,
         comparison: c.json_or_null()?,
+        revision: c.count()?,
+        role: c.text()?,
     })
 }

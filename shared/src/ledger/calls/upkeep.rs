@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::queries::{in_lists, page_end};
 use super::rows;
 use crate::ids::{ClaimId, FileId, IndexId};
-use crate::ledger::database::{Database, DbError, DbResult, values};
-use crate::ledger::{IndexRecord, IndexState, millis, sql};
+use crate::ledger::database::{Database, DbResult, values};
+use crate::ledger::{IndexRecord, LedgerError, millis, sql};
 
 /// Files looked at in one transaction while pruning.
 const PRUNE_PAGE: u32 = 500;
@@ -16,11 +16,15 @@ pub(in crate::ledger) async fn ensure_index<D: Database>(
     index: &IndexId,
     settings: &serde_json::Value,
 ) -> DbResult<IndexRecord> {
+    // Two last generations that went at the same moment may both have left the family to the other.
+    db.execute(&sql::ERASE_FAMILY, values![index]).await?;
     db.execute(&sql::ADD_INDEX, values![index, settings.to_string()])
         .await?;
-    db.one(&sql::INDEX, values![index], rows::index)
-        .await?
-        .ok_or_else(DbError::no_row)
+    let found = db.one(&sql::INDEX, values![index], rows::index).await?;
+    found.ok_or_else(|| {
+        let what = format!("the last of index {index} goes at this moment: ask again");
+        LedgerError::Unavailable(what).into()
+    })
 }
 
 pub(in crate::ledger) async fn set_active<D: Database>(
@@ -28,12 +32,10 @@ pub(in crate::ledger) async fn set_active<D: Database>(
     index: &IndexId,
     active: bool,
 ) -> DbResult<()> {
-    let state = if active {
-        IndexState::Active
-    } else {
-        IndexState::Paused
-    };
-    db.execute(&sql::SET_STATE, values![index, state.name()]).await?;
+    let name = &index.base();
+    db.execute(&sql::ENSURE_FAMILY, values![name]).await?;
+    db.execute(&sql::PAUSE_FAMILY, values![name, !active]).await?;
+    db.execute(&sql::ALIGN_FAMILY, values![name]).await?;
     Ok(())
 }
 
@@ -80,7 +82,9 @@ pub(in crate::ledger) async fn prune<D: Database>(
         }
         Pruning::Operations => {
             let values = values![index, millis(older_than)];
-            let gone = db.execute(&sql::PRUNE_OPERATIONS, values).await?;
+            let mut gone = db.execute(&sql::PRUNE_OPERATIONS, values).await?;
+            let values = values![index, millis(older_than)];
+            gone += db.execute(&sql::PRUNE_APPROVALS, values).await?;
             Ok((gone, Some(Pruning::HistoryAfter(String::new()))))
         }
         Pruning::HistoryAfter(after) => {

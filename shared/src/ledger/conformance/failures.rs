@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Checked, Desk, LEASE, NONE, change, ms, replace, version};
 use crate::file_state::FileState::{Failed, Indexed, Pending, Publishing, Skipped};
-use crate::ledger::{CommitChange, CommitOutcome, FailOutcome, ReleaseOutcome, SweepPolicy};
+use crate::ledger::{Change, CommitChange, CommitOutcome, Fail, FailOutcome, ReleaseOutcome, SweepPolicy};
 use crate::retry::Failure;
 
 fn transient() -> Failure {
@@ -72,7 +72,11 @@ pub(super) async fn something_newer_gets_fresh_attempts(desk: &Desk) -> Checked 
     assert_eq!(desk.ledger.fail(&failing).await?, FailOutcome::Given(Pending));
     assert_eq!(desk.row("a.md").await?.attempts, 0);
     let known = desk.ledger.known_files(&desk.index, "").await?;
-    assert_eq!(known[0].etag, None, "it has not settled");
+    assert_eq!(
+        known[0].etag.as_deref(),
+        Some("bad"),
+        "what failed for good is remembered, so that it is not tried again should nothing newer be there"
+    );
     // A change gives a failed file fresh attempts too.
     let hold = desk.claim("a.md").await?.hold;
     let failing = desk.failing(&hold, failing.failure);
@@ -232,5 +236,100 @@ pub(super) async fn failed_files_are_retried(desk: &Desk) -> Checked {
         desk.commit(&claim.hold, replace("v1")).await?.released,
         Some(Indexed)
     );
+    Ok(())
+}
+
+/// The tag that a claim finds remembered.
+async fn remembered(desk: &Desk) -> Result<Option<String>, crate::ledger::LedgerError> {
+    let claim = desk.claim("a.md").await?;
+    let again = Failure::throttled("test", "looked only");
+    desk.ledger.fail(&desk.failing(&claim.hold, again)).await?;
+    Ok(claim.failed_etag)
+}
+
+pub(super) async fn failed_content_is_remembered(desk: &Desk) -> Checked {
+    let bad = || Failure::permanent("bad", "cannot be read");
+    desk.enqueue(&[change("a.md")]).await?;
+    let claim = desk.claim("a.md").await?;
+    assert_eq!((&claim.failed_etag, &claim.last_error), (&None, &None));
+    desk.ledger.fail(&desk.failing(&claim.hold, bad())).await?;
+
+    // An event brings it back; what failed, and with what, is known.
+    desk.enqueue(&[change("a.md")]).await?;
+    let claim = desk.claim("a.md").await?;
+    assert_eq!(claim.failed_etag.as_deref(), Some("bad"));
+    assert_eq!(claim.last_error, Some(bad()));
+    desk.ledger.fail(&desk.failing(&claim.hold, bad())).await?;
+
+    // Somebody asks, and an event comes in between: the question stands.
+    desk.ledger.retry_failed(&desk.index, None, None).await?;
+    desk.enqueue(&[change("a.md")]).await?;
+    assert_eq!(remembered(desk).await?, None);
+
+    // Failed again; a run asks, and an event comes in between.
+    let claim = desk.claim("a.md").await?;
+    desk.ledger.fail(&desk.failing(&claim.hold, bad())).await?;
+    let run = Change {
+        reason: "run",
+        ..change("a.md")
+    };
+    desk.enqueue(&[run]).await?;
+    desk.enqueue(&[change("a.md")]).await?;
+    assert_eq!(remembered(desk).await?, None);
+
+    // Once more, and then it succeeds.
+    let claim = desk.claim("a.md").await?;
+    desk.ledger.fail(&desk.failing(&claim.hold, bad())).await?;
+    desk.enqueue(&[change("a.md")]).await?;
+    desk.apply("a.md", replace("good")).await?;
+    desk.enqueue(&[change("a.md")]).await?;
+    assert_eq!(remembered(desk).await?, None);
+
+    // An event while the content fails; the next attempt knows. Not so when a run asks.
+    for (reason, known) in [("event", Some("bad".to_owned())), ("run", None)] {
+        let claim = desk.claim("a.md").await?;
+        let meanwhile = Change {
+            reason,
+            ..change("a.md")
+        };
+        desk.enqueue(&[meanwhile]).await?;
+        let outcome = desk.ledger.fail(&desk.failing(&claim.hold, bad())).await?;
+        assert_eq!(outcome, FailOutcome::Given(Pending));
+        assert_eq!(remembered(desk).await?, known, "{reason}");
+    }
+
+    // An attempt that is tried again has not failed for good.
+    let claim = desk.claim("a.md").await?;
+    desk.ledger.fail(&desk.failing(&claim.hold, transient())).await?;
+    let claim = desk.claim("a.md").await?;
+    assert_eq!((claim.failed_etag, claim.last_error), (None, Some(transient())));
+    Ok(())
+}
+
+pub(super) async fn unchanged_failures_are_not_charged(desk: &Desk) -> Checked {
+    let standing = |hold: &crate::ledger::Hold| Fail {
+        standing: true,
+        ..desk.failing(hold, transient())
+    };
+    desk.enqueue(&[change("a.md")]).await?;
+    let claim = desk.claim("a.md").await?;
+    let failing = desk.failing(&claim.hold, Failure::permanent("bad", "cannot be read"));
+    desk.ledger.fail(&failing).await?;
+    for _ in 0..3 {
+        desk.enqueue(&[change("a.md")]).await?;
+        let claim = desk.claim("a.md").await?;
+        let outcome = desk.ledger.fail(&standing(&claim.hold)).await?;
+        assert_eq!(outcome, FailOutcome::Given(Failed), "whatever the class");
+        let row = desk.row("a.md").await?;
+        assert_eq!((row.failure_count, row.attempts), (1, 0));
+    }
+    let story = desk.ledger.history(&desk.index, desk.id("a.md"), 1).await?;
+    assert_eq!(story[0].detail["unchanged"], true);
+    // Something newer is still taken up.
+    desk.enqueue(&[change("a.md")]).await?;
+    let claim = desk.claim("a.md").await?;
+    desk.enqueue(&[change("a.md")]).await?;
+    let outcome = desk.ledger.fail(&standing(&claim.hold)).await?;
+    assert_eq!(outcome, FailOutcome::Given(Pending));
     Ok(())
 }

@@ -209,7 +209,7 @@ pub(super) async fn suspended_files_wait(desk: &Desk) -> Checked {
         ..change("a.md")
     };
     desk.enqueue(&[held]).await?;
-    assert_eq!(desk.ledger.decide(&desk.index, true).await?, 1);
+    desk.approve_held().await?;
     assert!(
         desk.try_claim("a.md").await?.is_none(),
         "approved, and still suspended"

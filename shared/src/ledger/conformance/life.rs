@@ -1,12 +1,10 @@
 //! A file's way through its states when all goes well, and who may take the steps.
 
 use super::{Checked, Desk, NONE, change, index_id, ms, replace, version};
-use crate::file_state::FileState::{
-    AwaitingApproval, Deleted, Failed, Indexed, Pending, Processing, Publishing, Skipped,
-};
+use crate::file_state::FileState::{Deleted, Indexed, Pending, Processing, Publishing, Skipped};
 use crate::ids::ClaimId;
 use crate::ledger::{
-    Change, ClaimOutcome, CommitChange, CommitOutcome, Committed, FailOutcome, FileFilter, Hold, LedgerError,
+    ClaimOutcome, CommitChange, CommitOutcome, Committed, FailOutcome, FileFilter, Hold, LedgerError,
     ReleaseOutcome, RunKind,
 };
 use crate::place::Missing;
@@ -309,42 +307,6 @@ pub(super) async fn holds_must_match(desk: &Desk) -> Checked {
         desk.ledger.release(&other_fence, NONE).await?,
         ReleaseOutcome::Lost
     );
-    Ok(())
-}
-
-pub(super) async fn held_removals_wait_for_a_decision(desk: &Desk) -> Checked {
-    desk.enqueue(&[change("a.md"), change("b.md")]).await?;
-    let live = desk.apply("a.md", replace("v1")).await?;
-    desk.apply("b.md", replace("v1")).await?;
-    let held = |at| Change {
-        hold: true,
-        ..change(at)
-    };
-    assert_eq!(desk.enqueue(&[held("a.md")]).await?, [AwaitingApproval]);
-    assert_eq!(desk.due().await?, [""; 0]);
-    assert!(desk.try_claim("a.md").await?.is_none());
-    assert_eq!(desk.ledger.decide(&desk.index, false).await?, 1);
-    let row = desk.row("a.md").await?;
-    assert_eq!(
-        (row.state, row.live_claim, row.applied_seq),
-        (Indexed, Some(live), row.desired_seq)
-    );
-
-    desk.enqueue(&[held("a.md"), held("b.md")]).await?;
-    // Reported again, so it is there again.
-    assert_eq!(desk.enqueue(&[change("b.md")]).await?, [Pending]);
-    assert_eq!(desk.ledger.decide(&desk.index, true).await?, 1);
-    assert_eq!(desk.state("a.md").await?, Pending);
-    desk.apply("a.md", CommitChange::Remove).await?;
-    assert_eq!(desk.ledger.decide(&desk.index, true).await?, 0);
-    let events = desk.ledger.history(&desk.index, desk.id("a.md"), 100).await?;
-    let decisions: Vec<_> = events
-        .iter()
-        .map(|entry| &*entry.event)
-        .filter(|event| event.ends_with("ed"))
-        .collect();
-    assert!(decisions.contains(&"approved") && decisions.contains(&"rejected"));
-    assert_ne!(desk.state("b.md").await?, Failed);
     Ok(())
 }
 

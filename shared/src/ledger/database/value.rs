@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::blob_path::BlobPath;
 use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId, OperationId, RunId};
+use crate::ids::{AuditId, ClaimId, FileId, IndexId, KeyId, OperationId, RunId};
 use crate::work_message::Lane;
 
 /// A parameter of a statement.
@@ -106,4 +106,4 @@ macro_rules! stored_as_its_text {
         }
     )+};
 }
-stored_as_its_text!(FileId, ClaimId, OperationId, RunId);
+stored_as_its_text!(AuditId, FileId, ClaimId, KeyId, OperationId, RunId);

@@ -27,21 +27,21 @@ struct GiveUp<'a> {
     delay: Duration,
     max_attempts: u32,
     etag: Option<&'a String>,
+    standing: bool,
     words: serde_json::Value,
 }
 
 impl Tables {
     pub(super) fn claim(&mut self, now: UnixMillis, request: &ClaimRequest) -> ClaimOutcome {
-        let active = self
-            .indexes
-            .get(&request.index)
-            .is_some_and(|index| index.state == IndexState::Active);
+        let index = self.indexes.get(&request.index);
+        let active = index.is_some_and(|index| index.state == IndexState::Active);
+        let revision = index.map_or(0, |index| index.revision);
         let held_back: Vec<RunId> = self.books.suspended().collect();
         let Some(row) = self.files.get_mut(&(request.index.clone(), request.file_id)) else {
             return ClaimOutcome::NotClaimable;
         };
         if row.claim == Some(request.claim_id) {
-            return ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id)));
+            return ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id, revision)));
         }
         let suspended = row.suspended.is_some() || row.open_run().is_some_and(|run| held_back.contains(&run));
         let due = row.not_before <= now && row.waits_for.is_none() && !suspended;
@@ -68,7 +68,7 @@ impl Tables {
         row.newer_at = None;
         let words = detail::claimed(&request.owner, row.attempts);
         row.record(now, "claimed", row.claimed, Some(request.claim_id), words);
-        ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id)))
+        ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id, revision)))
     }
 
     pub(super) fn renew(&mut self, now: UnixMillis, owner: &str, lease: Duration) -> Vec<ClaimId> {
@@ -225,12 +225,13 @@ impl Tables {
         let row = held(self, hold)?;
         let newer_wanted = row.desired > row.claimed;
         let spent = match how.failure.class {
+            _ if how.standing => true,
             FailureClass::Permanent => true,
             FailureClass::Transient => row.attempts >= how.max_attempts,
             FailureClass::Throttled => false,
         };
         row.state = transition(row.state, Step::Fail { spent, newer_wanted }).ok()?;
-        if how.failure.class == FailureClass::Throttled {
+        if how.standing || how.failure.class == FailureClass::Throttled {
             row.attempts = row.attempts.saturating_sub(1);
         } else {
             row.failure_count += 1;
@@ -238,8 +239,11 @@ impl Tables {
         if newer_wanted {
             row.attempts = 0;
         }
-        if row.state == FileState::Failed && how.etag.is_some() {
-            row.seen_etag = how.etag.cloned();
+        let permanent = how.failure.class == FailureClass::Permanent && !how.standing;
+        let overtaken = newer_wanted && permanent && how.etag.is_some() && !row.asked;
+        if row.state == FileState::Failed || overtaken {
+            row.seen_etag = how.etag.cloned().or(row.seen_etag.take());
+            row.failed = Some(row.claimed);
         }
         row.not_before = now + millis(how.delay);
         row.woken_at = 0;
@@ -276,7 +280,8 @@ impl Tables {
             delay: fail.delay,
             max_attempts: fail.max_attempts,
             etag: fail.etag.as_ref(),
-            words: detail::failed(&fail.failure),
+            standing: fail.standing,
+            words: detail::failed(fail),
         };
         self.give_up(now, &fail.hold, &how)
     }
@@ -293,7 +298,8 @@ impl Tables {
         lost.truncate(limit as usize);
         let lost: Vec<_> = lost
             .into_iter()
-            .map(|((index, file), row)| row.claimed(index, *file))
+            // What is given up needs no settings.
+            .map(|((index, file), row)| row.claimed(index, *file, 0))
             .collect();
         let mut swept = Vec::new();
         for claim in lost {
@@ -309,6 +315,7 @@ impl Tables {
                 delay,
                 max_attempts,
                 etag: None,
+                standing: false,
                 words,
             };
             let Some(state) = self.give_up(now, &claim.hold, &how) else {

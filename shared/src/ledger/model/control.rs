@@ -43,13 +43,22 @@ impl ControlLedger for ModelLedger {
 
     async fn delete_index(&self, index: &IndexId) -> Result<bool, LedgerError> {
         let (mut tables, _) = self.enter();
-        let found = tables.indexes.get_mut(index);
-        Ok(found.map(|index| index.state = IndexState::Deleting).is_some())
+        let name = index.base();
+        tables.ensure_family(&name);
+        if let Some(family) = tables.family(&name) {
+            family.deleting = true;
+        }
+        let of_name = tables.indexes.iter_mut().filter(|(id, _)| id.base() == name);
+        Ok(of_name
+            .map(|(_, record)| record.state = IndexState::Deleting)
+            .count()
+            > 0)
     }
 
     async fn erase_index(&self, index: &IndexId, limit: u32) -> Result<Erased, LedgerError> {
         let (mut tables, _) = self.enter();
         let Some(record) = tables.indexes.get(index) else {
+            tables.erase_family(&index.base());
             return Ok(Erased::Gone);
         };
         let running = |((of, _), row): (&(IndexId, _), &super::Row)| of == index && row.claim.is_some();
@@ -72,7 +81,9 @@ impl ControlLedger for ModelLedger {
             .operations
             .retain(|_, stored| stored.record.operation.index != *index);
         tables.books.erase(index);
+        tables.approvals.retain(|(of, _), _| of != index);
         tables.indexes.remove(index);
+        tables.erase_family(&index.base());
         Ok(Erased::Gone)
     }
 
@@ -175,8 +186,12 @@ impl ControlLedger for ModelLedger {
         let (tables, _) = self.enter();
         let mut counts = BTreeMap::new();
         for ((index, _), row) in &tables.files {
+            let active = tables
+                .indexes
+                .get(index)
+                .is_some_and(|record| record.state == IndexState::Active);
             let pending = row.state == FileState::Pending;
-            if (pending && row.suspended.is_none()) || row.state.is_running() {
+            if (pending && active && row.suspended.is_none()) || row.state.is_running() {
                 let count: &mut (u64, u64) = counts.entry((index.clone(), row.lane)).or_default();
                 count.0 += u64::from(pending);
                 count.1 += u64::from(!pending);

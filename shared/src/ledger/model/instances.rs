@@ -27,6 +27,7 @@ impl Tables {
         if terminate.etag.is_some() {
             row.seen_etag.clone_from(&terminate.etag);
         }
+        row.failed = terminate.etag.as_ref().map(|_| row.desired);
         row.woken_at = 0;
         row.newer_at = None;
         row.suspended = None;
@@ -35,7 +36,7 @@ impl Tables {
         if claim.is_some() {
             row.let_claim_go();
         }
-        let words = detail::failed(&terminate.failure);
+        let words = detail::terminated(&terminate.failure);
         row.record(now, "terminated", row.desired, claim, words);
         let code = &terminate.failure.code;
         row.leave(now, RunOutcome::Failed, code, Usage::default(), &mut self.books);

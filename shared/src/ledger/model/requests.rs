@@ -4,7 +4,7 @@ use super::Tables;
 use super::row::Row;
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
-use crate::file_state::{FileState, Outcome, Step, transition};
+use crate::file_state::{FileState, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
 use crate::ledger::{Change, Enqueued, SuspendedBy, detail, millis};
 
@@ -74,6 +74,10 @@ impl Tables {
         } else {
             row.attempts = 0;
         }
+        row.asked = change.reason == "run";
+        if row.asked {
+            row.failed = None;
+        }
         row.woken_at = 0;
         row.back_to = match row.state {
             FileState::Pending if change.again => row.back_to,
@@ -83,6 +87,8 @@ impl Tables {
         row.suspended = row
             .suspended
             .filter(|suspended| suspended.by == SuspendedBy::File);
+        row.kept = false;
+        row.reason = change.reason;
         row.desired += 1;
         if change.again {
             row.again_seq = row.desired;
@@ -127,38 +133,5 @@ impl Tables {
             retried += 1;
         }
         retried
-    }
-
-    pub(super) fn decide(&mut self, now: UnixMillis, index: &IndexId, approved: bool) -> u64 {
-        let mut decided = Vec::new();
-        for ((_, id), row) in self.files.iter_mut().filter(|((of, _), _)| of == index) {
-            let current = row.outcome.unwrap_or(Outcome::Deleted);
-            let Ok(state) = transition(
-                row.state,
-                Step::Decide {
-                    approved,
-                    current,
-                    dirty: row.dirty,
-                },
-            ) else {
-                continue;
-            };
-            row.state = state;
-            if !approved {
-                row.applied = row.desired;
-                row.last_error = row.skip_error.clone();
-            }
-            row.attempts = 0;
-            row.woken_at = 0;
-            row.not_before = now;
-            row.back_to = None;
-            let event = if approved { "approved" } else { "rejected" };
-            row.record(now, event, row.desired, None, detail::nothing());
-            decided.push((*id, state));
-        }
-        for (file, state) in &decided {
-            self.settled(now, index, *file, *state);
-        }
-        decided.len() as u64
     }
 }

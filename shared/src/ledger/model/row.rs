@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) claimed: i64,
     pub(super) applied: i64,
     pub(super) lane: Lane,
+    pub(super) reason: &'static str,
+    pub(super) kept: bool,
     pub(super) woken_at: UnixMillis,
     pub(super) not_before: UnixMillis,
     pub(super) waits_for: Option<FileId>,
@@ -42,6 +44,9 @@ pub(super) struct Row {
     pub(super) outcome: Option<Outcome>,
     pub(super) version: Option<Version>,
     pub(super) seen_etag: Option<String>,
+    pub(super) failed: Option<i64>,
+    /// The latest change was a run's.
+    pub(super) asked: bool,
     pub(super) attempts: u32,
     pub(super) failure_count: u32,
     pub(super) last_error: Option<Failure>,
@@ -64,6 +69,8 @@ impl Row {
             claimed: 0,
             applied: 0,
             lane,
+            reason: "",
+            kept: false,
             woken_at: 0,
             not_before: now,
             waits_for: None,
@@ -87,6 +94,8 @@ impl Row {
             outcome: None,
             version: None,
             seen_etag: None,
+            failed: None,
+            asked: false,
             attempts: 0,
             failure_count: 0,
             last_error: None,
@@ -198,8 +207,8 @@ impl Row {
         self.updated_at = now;
     }
 
-    /// The row as its holder sees it.
-    pub(super) fn claimed(&self, index: &IndexId, file_id: FileId) -> Claim {
+    /// The row as its holder sees it, when the index's settings are at `revision`.
+    pub(super) fn claimed(&self, index: &IndexId, file_id: FileId, revision: u64) -> Claim {
         let claim_id = self.claim.unwrap_or(ClaimId(uuid::Uuid::nil()));
         Claim {
             hold: Hold {
@@ -220,6 +229,12 @@ impl Row {
             enqueued_at: self.enqueued_at,
             run: self.run,
             again: self.again_seq > self.applied,
+            revision,
+            last_error: self.last_error.clone(),
+            failed_etag: self
+                .seen_etag
+                .clone()
+                .filter(|_| self.failed.is_some_and(|failed| failed > self.applied)),
         }
     }
 
@@ -246,6 +261,7 @@ impl Row {
             enqueued_at: self.enqueued_at,
             updated_at: self.updated_at,
             run: self.run,
+            kept: self.kept,
             waits_for: self.waits_for,
             suspended: self.suspended,
             created_at: self.created_at,

@@ -116,6 +116,7 @@ impl Tables {
                 state: row.state,
                 etag: row.seen_etag.clone(),
                 pipeline: row.version.as_ref().map(|version| version.pipeline.clone()),
+                kept: row.kept,
             })
             .collect();
         known.sort_by(|a, b| a.path.cmp(&b.path));
@@ -166,6 +167,7 @@ impl Tables {
             row.history.retain(|entry| entry.n > old);
             gone += before - row.history.len();
         }
+        gone += self.prune_approvals(index, now - millis(older_than));
         gone += super::control::prune_operations(&mut self.operations, index, now - millis(older_than));
         gone as u64
     }

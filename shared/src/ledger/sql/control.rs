@@ -13,9 +13,9 @@ pub(in crate::ledger) static HOLD_DUTY: Sql = Sql::new(
 /// $1 duty, $2 owner
 pub(in crate::ledger) static DROP_DUTY: Sql = Sql::new("DELETE FROM duties WHERE duty = $1 AND owner = $2");
 
-/// $1 index
+/// Every generation. $1 name
 pub(in crate::ledger) static DELETE_INDEX: Sql =
-    Sql::new("UPDATE indexes SET state = 'DELETING' WHERE index_id = $1");
+    Sql::new("UPDATE indexes SET state = 'DELETING' WHERE COALESCE(family, index_id) = $1");
 
 /// Is the index being deleted, with no file held by a worker? $1 index
 pub(in crate::ledger) static ERASABLE: Sql = Sql::new(
@@ -77,19 +77,23 @@ pub(in crate::ledger) static ADVANCE_OPERATION: Sql = Sql::new(
      RETURNING operation_id",
 );
 
-/// Files to be done per index and lane, from the index `files_working` alone; less the suspended ones, of which
-/// `files_suspended` knows.
+/// Files that workers have to do per index and lane, from the index `files_working` alone; less the suspended ones, of which
+/// `files_suspended` knows. Only running files count of an index that is not ACTIVE.
 pub(in crate::ledger) static BACKLOG: Sql = Sql::new(
-    "SELECT index_id, lane, CAST(SUM(pending) AS BIGINT), CAST(SUM(running) AS BIGINT) FROM (
-        SELECT index_id, lane, COUNT(CASE WHEN state = 'PENDING' THEN 1 END) AS pending,
-            COUNT(CASE WHEN state <> 'PENDING' THEN 1 END) AS running
-        FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
-        GROUP BY index_id, lane
-        UNION ALL
-        SELECT index_id, lane, -COUNT(*) AS pending, 0 AS running
-        FROM files WHERE suspended IS NOT NULL AND state = 'PENDING'
-        GROUP BY index_id, lane) AS parts
-     GROUP BY index_id, lane HAVING SUM(pending) + SUM(running) > 0 ORDER BY index_id, lane",
+    "SELECT working.index_id, lane, CASE WHEN indexes.state = 'ACTIVE' THEN pending ELSE 0 END, running
+     FROM (SELECT index_id, lane, CAST(SUM(pending) AS BIGINT) AS pending, CAST(SUM(running) AS BIGINT) AS running
+        FROM (SELECT index_id, lane, COUNT(CASE WHEN state = 'PENDING' THEN 1 END) AS pending,
+                COUNT(CASE WHEN state <> 'PENDING' THEN 1 END) AS running
+            FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
+            GROUP BY index_id, lane
+            UNION ALL
+            SELECT index_id, lane, -COUNT(*) AS pending, 0 AS running
+            FROM files WHERE suspended IS NOT NULL AND state = 'PENDING'
+            GROUP BY index_id, lane) AS parts
+        GROUP BY index_id, lane) AS working
+     JOIN indexes ON indexes.index_id = working.index_id
+     WHERE running > 0 OR (pending > 0 AND indexes.state = 'ACTIVE')
+     ORDER BY working.index_id, lane",
 );
 
 /// $1 id, $2 queue, $3 reason, $4 problem, $5 body

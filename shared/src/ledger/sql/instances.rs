@@ -13,6 +13,7 @@ pub(in crate::ledger) static TERMINATE: Sql = Sql::new(
     "UPDATE files SET
         state = 'FAILED',
         seen_etag = COALESCE($4, seen_etag),
+        failed_seq = CASE WHEN CAST($4 AS TEXT) IS NOT NULL THEN desired_seq END,
         woken_at = 0,
         newer_at = NULL,
         suspended = NULL, suspended_at = NULL,

@@ -17,6 +17,7 @@ use super::{Sql, claim_columns};
 ///   change ends it;
 /// - `suspended`: a file that was suspended itself stays so; one that was set aside because of its run is looked at again, as
 ///   another run may have asked for it;
+/// - `failed_seq`: forgotten when a run asks, because then content that failed is tried again;
 /// - `waits_for`: replaced. A rename sets that of the new path to nothing and that of the old path to the new one.
 ///   So an edge `old → new` is only ever added to a `new` that has no edge of its own, in the same transaction; such
 ///   an edge cannot close a cycle, and every other statement only removes edges.
@@ -53,6 +54,7 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
         sequencer = COALESCE(excluded.sequencer, files.sequencer),
         renamed_from = COALESCE(excluded.renamed_from, files.renamed_from),
         waits_for = excluded.waits_for,
+        kept = 0,
         suspended = CASE WHEN files.suspended = 'file' THEN files.suspended END,
         suspended_at = CASE WHEN files.suspended = 'file' THEN files.suspended_at END,
         run_joined = CASE
@@ -69,6 +71,7 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
             WHEN files.state IN ('INDEXED', 'SKIPPED', 'DELETED', 'FAILED') THEN files.state
             WHEN files.state = 'PENDING' THEN files.back_to END END,
         again_seq = CASE WHEN CAST($13 AS BIGINT) = 1 THEN files.desired_seq + 1 ELSE files.again_seq END,
+        failed_seq = CASE WHEN excluded.reason <> 'run' THEN files.failed_seq END,
         entries = files.entries + 1,
         updated_at = excluded.updated_at
      RETURNING desired_seq, state, run_joined, run_left, run_open, run_id, entries",
@@ -207,14 +210,24 @@ pub(in crate::ledger) static RELEASE: Sql = Sql::new(
 macro_rules! spent {
     () => {
         "(desired_seq <= claimed_seq
-            AND (CAST($1 AS TEXT) = 'permanent' OR (CAST($1 AS TEXT) = 'transient' AND attempts >= CAST($2 AS BIGINT))))"
+            AND (CAST($1 AS TEXT) IN ('permanent', 'standing') OR (CAST($1 AS TEXT) = 'transient' AND attempts >= CAST($2 AS BIGINT))))"
+    };
+}
+
+/// Has content failed for good while an event came in, which may be about the same content? Then it is remembered, so that
+/// the next attempt need not try it. Not when a run asks for another try. $1 class, $5 etag.
+macro_rules! overtaken {
+    () => {
+        "(desired_seq > claimed_seq AND CAST($1 AS TEXT) = 'permanent' AND CAST($5 AS TEXT) IS NOT NULL
+            AND reason <> 'run')"
     };
 }
 
 /// What giving up a claim does, for `fail` and `sweep`: the claim is cleared, which fences the attempt; `live_claim` stays.
-/// With something newer wanted the attempts start again; a throttled attempt is not charged.
+/// With something newer wanted the attempts start again; a throttled attempt is not charged, nor is one that found the
+/// content that had failed before.
 ///
-/// $1 class, $2 most attempts, $3 delay, $4 failure, $5 etag
+/// $1 class, or `standing`, $2 most attempts, $3 delay, $4 failure, $5 etag
 macro_rules! give_up {
     () => {
         concat!(
@@ -224,12 +237,19 @@ macro_rules! give_up {
             " THEN 'FAILED' ELSE 'PENDING' END,
                 seen_etag = CASE WHEN ",
             spent!(),
+            " OR ",
+            overtaken!(),
             " THEN COALESCE($5, seen_etag) ELSE seen_etag END,
+                failed_seq = CASE WHEN ",
+            spent!(),
+            " OR ",
+            overtaken!(),
+            " THEN claimed_seq ELSE failed_seq END,
                 attempts = CASE
                     WHEN desired_seq > claimed_seq THEN 0
-                    WHEN CAST($1 AS TEXT) = 'throttled' AND attempts > 0 THEN attempts - 1
+                    WHEN CAST($1 AS TEXT) IN ('throttled', 'standing') AND attempts > 0 THEN attempts - 1
                     ELSE attempts END,
-                failure_count = failure_count + CASE WHEN CAST($1 AS TEXT) = 'throttled' THEN 0 ELSE 1 END,
+                failure_count = failure_count + CASE WHEN CAST($1 AS TEXT) IN ('throttled', 'standing') THEN 0 ELSE 1 END,
                 not_before = now_ms() + CAST($3 AS BIGINT),
                 woken_at = 0,
                 newer_at = NULL,
@@ -287,6 +307,7 @@ macro_rules! retry {
             state = 'PENDING',
             attempts = 0,
             woken_at = 0,
+            failed_seq = NULL,
             not_before = now_ms(),
             enqueued_at = now_ms(),
             run_joined = CASE WHEN CAST($3 AS TEXT) IS NULL THEN 0 ELSE 1 END,
@@ -308,22 +329,3 @@ pub(in crate::ledger) static RETRY: Sql = Sql::new(concat!(
     " WHERE index_id = $1 AND state = 'FAILED' AND file_id = COALESCE($2, file_id)
       RETURNING file_id, desired_seq, run_joined, entries"
 ));
-
-/// **decide**: is the file AWAITING_APPROVAL? Approved, it is PENDING; rejected, it is what its live version is. A dirty
-/// one is PENDING either way, because its old points have to be removed.
-///
-/// $1 index, $2 approved (1) or rejected (0)
-pub(in crate::ledger) static DECIDE: Sql = Sql::new(
-    "UPDATE files SET
-        state = CASE WHEN CAST($2 AS BIGINT) = 1 OR dirty = 1 THEN 'PENDING' ELSE COALESCE(outcome, 'DELETED') END,
-        applied_seq = CASE WHEN CAST($2 AS BIGINT) = 1 THEN applied_seq ELSE desired_seq END,
-        last_error = CASE WHEN CAST($2 AS BIGINT) = 1 THEN last_error ELSE skip_error END,
-        attempts = 0,
-        woken_at = 0,
-        not_before = now_ms(),
-        back_to = NULL,
-        entries = entries + 1,
-        updated_at = now_ms()
-     WHERE index_id = $1 AND state = 'AWAITING_APPROVAL'
-     RETURNING file_id, state, desired_seq, entries",
-);

@@ -7,18 +7,36 @@ macro_rules! file_columns {
     () => {
         "file_id, path, state, desired_seq, claimed_seq, applied_seq, fence, attempts, failure_count, not_before, owner, \
          claim_id, lease_until, live_claim, prev_claim, etag, content_hash, pipeline, size, chunks, missing, last_error, \
-         enqueued_at, updated_at, run_id, waits_for, suspended, suspended_at, COALESCE(created_at, enqueued_at)"
+         enqueued_at, updated_at, run_id, waits_for, suspended, suspended_at, COALESCE(created_at, enqueued_at), kept"
+    };
+}
+
+/// The columns of an `IndexRecord`, with its role. An index without a family in the catalog is the only generation of its name.
+macro_rules! index_columns {
+    () => {
+        "SELECT index_id, state, settings, created_at, comparison, revision,
+            CASE
+                WHEN name IS NULL AND family IS NULL THEN 'LIVE'
+                WHEN index_id = live THEN 'LIVE'
+                WHEN index_id = building THEN 'BUILDING'
+                WHEN index_id = retired THEN 'RETIRED'
+                ELSE 'DROPPING' END
+         FROM indexes LEFT JOIN catalog ON catalog.name = COALESCE(indexes.family, indexes.index_id)"
     };
 }
 pub(super) use file_columns;
 
 /// Every index.
-pub(in crate::ledger) static INDEXES: Sql =
-    Sql::new("SELECT index_id, state, settings, created_at, comparison FROM indexes ORDER BY index_id");
+pub(in crate::ledger) static INDEXES: Sql = Sql::new(concat!(index_columns!(), " ORDER BY index_id"));
 
-/// One index. $1 index
-pub(in crate::ledger) static INDEX: Sql =
-    Sql::new("SELECT index_id, state, settings, created_at, comparison FROM indexes WHERE index_id = $1");
+/// Exactly this generation. $1 generation
+pub(in crate::ledger) static GENERATION: Sql = Sql::new(concat!(index_columns!(), " WHERE index_id = $1"));
+
+/// The live generation of an index. $1 name
+pub(in crate::ledger) static INDEX: Sql = Sql::new(concat!(
+    index_columns!(),
+    " WHERE COALESCE(family, index_id) = $1 AND index_id = COALESCE(live, index_id)"
+));
 
 /// How many wake-ups of a lane are on their way: woken within the re-wake period and not yet claimed.
 ///
@@ -102,7 +120,7 @@ pub(in crate::ledger) static PARTIAL_FILES: Sql = Sql::new(concat!(
 
 /// What the reconciler compares. $1 index, $2 and $3 first and last path
 pub(in crate::ledger) static KNOWN_FILES: Sql = Sql::new(
-    "SELECT path, state, seen_etag, pipeline FROM files
+    "SELECT path, state, seen_etag, pipeline, kept FROM files
      WHERE index_id = $1 AND path >= $2 AND path <= $3 AND state <> 'DELETED'
      ORDER BY path",
 );

@@ -2,15 +2,13 @@
 
 use super::Sql;
 
-/// An existing index stays as it is. $1 index, $2 settings
+/// An existing index stays as it is, whichever generation of it is left. $1 index, $2 settings
 pub(in crate::ledger) static ADD_INDEX: Sql = Sql::new(
-    "INSERT INTO indexes (index_id, settings, created_at) VALUES ($1, $2, now_ms())
+    "INSERT INTO indexes (index_id, settings, created_at)
+     SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), now_ms()
+     WHERE NOT EXISTS (SELECT 1 FROM catalog WHERE name = $1)
      ON CONFLICT (index_id) DO NOTHING",
 );
-
-/// An index that is being deleted stays so. $1 index, $2 state
-pub(in crate::ledger) static SET_STATE: Sql =
-    Sql::new("UPDATE indexes SET state = $2 WHERE index_id = $1 AND state <> 'DELETING'");
 
 /// One line of history, numbered by its row. $1 index, $2 file, $3 n, $4 event, $5 state, $6 seq, $7 claim, $8 detail
 pub(in crate::ledger) static RECORD: Sql = Sql::new(

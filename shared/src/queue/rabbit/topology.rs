@@ -76,8 +76,9 @@ impl Topology {
     }
 
     pub(super) fn routing_key(&self, lane: Lane, message: &WorkMessage) -> String {
-        let (lane, index) = (lane.name(), &message.index);
-        if self.settings.dedicated.contains(index) {
+        // Whoever works for an index works for each of its generations.
+        let (lane, index) = (lane.name(), message.index.base());
+        if self.settings.dedicated.contains(&index) {
             format!("dedicated.{index}.{lane}.{EVENT}")
         } else {
             format!("{lane}.{index}.{EVENT}")
@@ -265,6 +266,8 @@ mod tests {
     #[test]
     fn dedicated_indexes_have_keys_that_no_lane_is_bound_to() {
         let index = message(1).index;
+        let mut next_generation = message(1);
+        next_generation.index = index.of_generation(2);
         let shared = topology(|_| ());
         assert_eq!(
             shared.routing_key(Lane::Bulk, &message(1)),
@@ -273,6 +276,10 @@ mod tests {
         let dedicated = topology(|settings| settings.dedicated = BTreeSet::from([index]));
         assert_eq!(
             dedicated.routing_key(Lane::Bulk, &message(1)),
+            "dedicated.conformance.bulk.wake"
+        );
+        assert_eq!(
+            dedicated.routing_key(Lane::Bulk, &next_generation),
             "dedicated.conformance.bulk.wake"
         );
         let bound: Vec<_> = dedicated

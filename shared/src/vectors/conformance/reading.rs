@@ -1,9 +1,10 @@
 //! Searching and listing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{DIMENSIONS, all, dense, point, queries, search, terms, texts, write};
-use crate::ids::{ChunkHash, ClaimId};
+use crate::ids::{ChunkHash, ClaimId, PointId};
+use crate::vectors::filter::Filter;
 use crate::vectors::{Query, SearchRequest, Vectors};
 
 pub(super) async fn claims_are_complete(vectors: &dyn Vectors) {
@@ -43,10 +44,9 @@ pub(super) async fn pages_cover_the_ranking(vectors: &dyn Vectors) {
         let mut paged = vec![];
         for offset in (0..60).step_by(7) {
             let request = SearchRequest {
-                query: query.clone(),
                 limit: 7,
                 offset,
-                file: None,
+                ..all(query.clone())
             };
             paged.extend(search(vectors, request).await.iter().map(|hit| hit.id));
         }
@@ -68,7 +68,7 @@ pub(super) async fn one_file_can_be_searched(vectors: &dyn Vectors) {
         let hits = search(
             vectors,
             SearchRequest {
-                file: Some(file),
+                filter: Filter::file(file),
                 ..all(query.clone())
             },
         )
@@ -80,7 +80,7 @@ pub(super) async fn one_file_can_be_searched(vectors: &dyn Vectors) {
             search(
                 vectors,
                 SearchRequest {
-                    file: Some(absent),
+                    filter: Filter::file(absent),
                     ..all(query)
                 }
             )
@@ -105,7 +105,7 @@ pub(super) async fn full_text_needs_a_shared_term(vectors: &dyn Vectors) {
     );
     let file = point("a.md", claim, 0, "", None).payload.file_id;
     let in_file = SearchRequest {
-        file: Some(file),
+        filter: Filter::file(file),
         ..all(Query::FullText(terms("davit")))
     };
     assert_eq!(search(vectors, in_file).await.len(), 1);
@@ -267,4 +267,50 @@ fn plane(x: f32, y: f32) -> Vec<f32> {
     let mut vector = vec![0.0; DIMENSIONS];
     (vector[0], vector[1]) = (x, y);
     vector
+}
+
+pub(super) async fn payloads_are_found_by_id(vectors: &dyn Vectors) {
+    let claim = ClaimId::generate();
+    let points: Vec<_> = (0..700)
+        .map(|n| point("a/b.md", claim, n, "anchor", vectors.dense_size()))
+        .collect();
+    write(vectors, points.clone()).await;
+    assert_eq!(vectors.payloads(&[]).await, Ok(HashMap::new()));
+    let mut ids: Vec<_> = points.iter().map(|point| point.id).collect();
+    ids.push(PointId::of(ClaimId::generate(), 0));
+    let found = vectors.payloads(&ids).await.expect("payloads are found");
+    assert_eq!(found.len(), 700, "no more and no fewer than there are");
+    for point in points {
+        assert_eq!(found.get(&point.id), Some(&point.payload));
+    }
+}
+
+pub(super) async fn dense_vectors_come_when_asked_for(vectors: &dyn Vectors) {
+    let claim = ClaimId::generate();
+    let points = (0..5)
+        .map(|n| point("a.md", claim, n, &format!("anchor {n}"), vectors.dense_size()))
+        .collect();
+    write(vectors, points).await;
+    for query in queries(vectors, "anchor") {
+        let plain = search(vectors, all(query.clone())).await;
+        assert!(plain.iter().all(|hit| hit.dense.is_none()));
+        let request = SearchRequest {
+            with_dense: true,
+            ..all(query)
+        };
+        let hits = search(vectors, request).await;
+        assert_eq!(hits.len(), 5);
+        for hit in hits {
+            let expected = vectors.dense_size().map(|size| dense(&hit.payload.text, size));
+            assert_eq!(hit.dense.is_some(), expected.is_some());
+            for (found, written) in hit.dense.iter().zip(&expected) {
+                let length = written.iter().map(|x| x * x).sum::<f32>().sqrt();
+                let same = found
+                    .iter()
+                    .zip(written)
+                    .all(|(a, b)| (a - b / length).abs() < 1e-5);
+                assert!(same, "{found:?} is not {written:?} at length 1");
+            }
+        }
+    }
 }

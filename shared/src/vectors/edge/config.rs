@@ -10,6 +10,7 @@ use qdrant_edge::{
 
 use super::convert;
 use crate::vectors::VectorsError;
+use crate::vectors::filter::TAGS;
 
 /// Name of the dense vector.
 pub(super) const DENSE: &str = "dense";
@@ -114,7 +115,7 @@ pub(super) fn check(dir: &Path, dense_size: Option<usize>) -> Result<(), Vectors
 }
 
 /// The operations that make the payload indexes; an index that exists already stays as it is.
-pub(super) fn payload_indexes() -> [UpdateOperation; 3] {
+pub(super) fn payload_indexes() -> [UpdateOperation; 4] {
     // No extra links in the graph for these fields: a filter on them leaves few points, which are searched one by one.
     let uuid = UuidIndexParams {
         enable_hnsw: Some(false),
@@ -127,7 +128,8 @@ pub(super) fn payload_indexes() -> [UpdateOperation; 3] {
     [
         ("file_id", PayloadSchemaParams::Uuid(uuid.clone())),
         ("claim", PayloadSchemaParams::Uuid(uuid)),
-        ("chunk_hash", PayloadSchemaParams::Keyword(keyword)),
+        ("chunk_hash", PayloadSchemaParams::Keyword(keyword.clone())),
+        (TAGS, PayloadSchemaParams::Keyword(keyword)),
     ]
     .map(|(field, schema)| {
         UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(CreateIndex {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use qdrant_edge::external::serde_json::{Value, from_value, to_value};
+use qdrant_edge::external::serde_json::{Value, from_value};
 use qdrant_edge::{
     AnyVariants, Condition, FacetRequest, FacetValue, FieldCondition, Filter, JsonPath, Match, MatchAny,
     NamedQuery, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, Record, ScoredPoint,
@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::config::{BM25, DENSE};
 use super::journal::Change;
-use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+use crate::ids::{ChunkHash, ClaimId, PointId};
+use crate::vectors::filter::{self, Test};
 use crate::vectors::{Hit, Payload, Point, SparseVector, VectorsError};
 
 /// Points that one look-up by hash reads at most.
@@ -43,15 +44,9 @@ fn persisted(point: Point) -> Result<PointStructPersisted, VectorsError> {
     if let Some(dense) = point.dense {
         vectors.insert(DENSE.to_owned(), VectorPersisted::Dense(dense));
     }
-    let payload = match to_value(&point.payload) {
-        Ok(Value::Object(fields)) => qdrant_edge::Payload(fields),
-        Ok(_) => return Err(VectorsError::Refused("a payload must be an object".to_owned())),
-        Err(error) => {
-            return Err(VectorsError::Refused(format!(
-                "a payload cannot be written as JSON: {error}"
-            )));
-        }
-    };
+    let fields = filter::stored(&point.payload)
+        .ok_or_else(|| VectorsError::Refused("a payload cannot be written as JSON".to_owned()))?;
+    let payload = qdrant_edge::Payload(fields);
     Ok(PointStructPersisted {
         id: qdrant_edge::PointId::Uuid(point.id.0),
         vector: VectorStructPersisted::Named(vectors),
@@ -74,8 +69,37 @@ fn any<T: ToString>(field: &str, values: &[T]) -> Filter {
     Filter::new_must(Condition::Field(condition))
 }
 
-pub(super) fn of_file(file: FileId) -> Filter {
-    any("file_id", &[file])
+/// The engine's form of a filter; `None` when everything matches.
+pub(super) fn filter(wanted: &filter::Filter) -> Option<Filter> {
+    if wanted.is_empty() {
+        return None;
+    }
+    let tests = filter::tests(wanted);
+    let group = |tests: Vec<Test>| {
+        Condition::Filter(Filter {
+            should: Some(tests.into_iter().map(test).collect()),
+            ..Filter::new()
+        })
+    };
+    Some(Filter {
+        must: Some(tests.must.into_iter().map(group).collect()),
+        must_not: Some(tests.must_not.into_iter().map(test).collect()),
+        ..Filter::new()
+    })
+}
+
+fn test(wanted: Test) -> Condition {
+    let any = |field, texts: Vec<String>| {
+        let any = AnyVariants::Strings(texts.into_iter().collect());
+        Condition::Field(FieldCondition::new_match(
+            field_path(field),
+            Match::Any(MatchAny { any }),
+        ))
+    };
+    match wanted {
+        Test::AnyOf(field, texts) => any(field, texts),
+        Test::NoneOf(field, texts) => Condition::Filter(Filter::new_must_not(any(field, texts))),
+    }
 }
 
 pub(super) fn of_claim(claim: ClaimId) -> Filter {
@@ -115,13 +139,22 @@ pub(super) fn vectors_of(hashes: &[ChunkHash]) -> ScrollRequest {
 
 pub(super) fn hash_and_vector(record: Record) -> Option<(ChunkHash, Vec<f32>)> {
     let hash = record.payload?.0.get("chunk_hash")?.as_str()?.parse().ok()?;
-    match record.vector? {
+    Some((hash, dense(record.vector)?))
+}
+
+fn dense(stored: Option<VectorStructInternal>) -> Option<Vec<f32>> {
+    match stored? {
         VectorStructInternal::Named(mut vectors) => match vectors.remove(DENSE)? {
-            VectorInternal::Dense(vector) => Some((hash, vector)),
+            VectorInternal::Dense(vector) => Some(vector),
             VectorInternal::Sparse(_) | VectorInternal::MultiDense(_) => None,
         },
         VectorStructInternal::Single(_) | VectorStructInternal::MultiDense(_) => None,
     }
+}
+
+/// What to ask for so that dense vectors come along.
+pub(super) fn dense_too(wanted: bool) -> Option<WithVector> {
+    wanted.then(|| WithVector::Selector(vec![DENSE.to_owned()]))
 }
 
 pub(super) fn nearest(vector: Vec<f32>) -> QueryEnum {
@@ -146,12 +179,13 @@ pub(super) fn matching(terms: SparseVector) -> QueryEnum {
 pub(super) fn search(
     query: QueryEnum,
     filter: Option<Filter>,
-    limit: usize,
-    offset: usize,
+    (offset, limit): (usize, usize),
+    with_dense: bool,
 ) -> qdrant_edge::SearchRequest {
     qdrant_edge::SearchRequest {
         offset,
         with_payload: Some(true.into()),
+        with_vector: dense_too(with_dense),
         ..rank(query, filter, limit)
     }
 }
@@ -183,6 +217,7 @@ pub(super) fn hit(point: ScoredPoint) -> Result<Hit, VectorsError> {
         id,
         score: point.score,
         payload: payload(point.payload)?,
+        dense: dense(point.vector),
     })
 }
 
@@ -191,21 +226,31 @@ pub(super) fn with_payloads(
     ranked: Vec<(PointId, f32)>,
     records: Vec<Record>,
 ) -> Result<Vec<Hit>, VectorsError> {
-    let mut payloads: HashMap<_, _> = records
+    let mut records: HashMap<_, _> = records
         .into_iter()
-        .filter_map(|record| Some((point_id(&record.id)?, record.payload)))
+        .filter_map(|record| Some((point_id(&record.id)?, record)))
         .collect();
     ranked
         .into_iter()
         .filter_map(|(id, score)| {
-            payloads.remove(&id).map(|stored| {
+            records.remove(&id).map(|record| {
                 Ok(Hit {
                     id,
                     score,
-                    payload: payload(stored)?,
+                    payload: payload(record.payload)?,
+                    dense: dense(record.vector),
                 })
             })
         })
+        .collect()
+}
+
+/// Payloads by id.
+pub(super) fn payloads(records: Vec<Record>) -> Result<HashMap<PointId, Payload>, VectorsError> {
+    records
+        .into_iter()
+        .filter_map(|record| Some((point_id(&record.id)?, record.payload)))
+        .map(|(id, stored)| Ok((id, payload(stored)?)))
         .collect()
 }
 

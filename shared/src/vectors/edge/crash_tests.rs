@@ -16,6 +16,7 @@ use super::tests::{LOW, open};
 use super::*;
 use crate::ids::FileId;
 use crate::vectors::conformance::{DIMENSIONS, point, terms};
+use crate::vectors::filter::Filter;
 
 const ROUNDS: u32 = 4;
 const POINTS: u32 = 12;
@@ -137,7 +138,8 @@ async fn acknowledged_points_survive_kill_9() {
                     query,
                     limit: 100,
                     offset: 0,
-                    file: Some(file(*claim)),
+                    filter: Filter::file(file(*claim)),
+                    with_dense: false,
                 };
                 let hits = vectors.search(request).await.unwrap();
                 let expected: HashSet<_> = points(*claim).into_iter().map(|point| point.id).collect();

@@ -6,6 +6,7 @@ use futures::future::join_all;
 
 use super::*;
 use crate::vectors::conformance::{self, DIMENSIONS, point, terms};
+use crate::vectors::filter::{self, Filter};
 
 /// Limits so low that the files turn over all the time and every upkeep rewrites.
 pub(super) const LOW: Limits = Limits {
@@ -76,7 +77,8 @@ async fn what_was_written_is_there_after_closing_and_opening() {
                 query,
                 limit: 10,
                 offset: 0,
-                file: None,
+                filter: Filter::default(),
+                with_dense: false,
             })
             .await
             .unwrap();
@@ -178,5 +180,37 @@ async fn dropped_stores_close_themselves() {
         }
     };
     assert_eq!(vectors.count().await, Ok(10));
+    vectors.close().await.unwrap();
+}
+
+/// Points that were written before there were tags pass what tags are tested for, so that the caller can decide.
+#[tokio::test(flavor = "multi_thread")]
+async fn points_of_earlier_builds_are_left_to_the_caller() {
+    use qdrant_edge::{DeletePayloadOp, PayloadOps, UpdateOperation};
+
+    let dir = tempfile::tempdir().unwrap();
+    let vectors = open(dir.path(), LOW);
+    let (old, new) = (ClaimId::generate(), ClaimId::generate());
+    vectors.upsert(some_points(old, 3)).await.unwrap();
+    vectors.upsert(some_points(new, 3)).await.unwrap();
+    let ids = (0..3).map(|n| qdrant_edge::PointId::Uuid(PointId::of(old, n).0));
+    let forget = UpdateOperation::PayloadOperation(PayloadOps::DeletePayload(DeletePayloadOp {
+        keys: vec![convert::field_path("tags")],
+        points: Some(ids.collect()),
+        filter: None,
+    }));
+    vectors.read(move |edge| edge.update(forget)).await.unwrap();
+    let found = async |folder: &str| {
+        let request = SearchRequest {
+            query: Query::FullText(terms("anchor")),
+            limit: 10,
+            offset: 0,
+            filter: Filter(vec![filter::Condition::Folders(vec![folder.to_owned()])]),
+            with_dense: false,
+        };
+        let hits = vectors.search(request).await.unwrap();
+        hits.iter().filter(|hit| hit.payload.claim == old).count()
+    };
+    assert_eq!(found("elsewhere/").await, 3);
     vectors.close().await.unwrap();
 }

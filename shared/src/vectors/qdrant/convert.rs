@@ -9,13 +9,14 @@ use qdrant_client::qdrant::vector_output::Vector as Stored;
 use qdrant_client::qdrant::{
     Condition, DeletePoints, DenseVector, FacetCounts, FacetHit, Filter, GetPoints, NamedVectors,
     PointStruct, PointsSelector, QueryPoints, RetrievedPoint, ScoredPoint, ScrollPoints, UpsertPoints, Value,
-    Vector, VectorInput, VectorsSelector, WithVectorsSelector, WriteOrdering, WriteOrderingType, query,
-    vector, vector_input, vectors, with_vectors_selector,
+    Vector, VectorInput, VectorsOutput, VectorsSelector, WithVectorsSelector, WriteOrdering,
+    WriteOrderingType, query, vector, vector_input, vectors, with_vectors_selector,
 };
 use uuid::Uuid;
 
 use super::schema::{BM25, DENSE};
-use crate::ids::{ChunkHash, ClaimId, FileId, PointId};
+use crate::ids::{ChunkHash, ClaimId, PointId};
+use crate::vectors::filter::{self, Test};
 use crate::vectors::{Hit, Payload, Point, SparseVector, VectorsError};
 
 /// Most points that one request asks for or skips; more than fit on any server.
@@ -108,11 +109,9 @@ fn fields(payload: &Payload) -> Result<HashMap<String, Value>, VectorsError> {
             "a chunk lies beyond the numbers that the vector store can hold".to_owned(),
         ));
     }
-    let json = serde_json::to_value(payload)
-        .map_err(|error| VectorsError::Refused(format!("a payload cannot be written as JSON: {error}")))?;
-    qdrant_client::Payload::try_from(json)
-        .map(Into::into)
-        .map_err(|_| VectorsError::Refused("a payload must be an object".to_owned()))
+    let fields = filter::stored(payload)
+        .ok_or_else(|| VectorsError::Refused("a payload cannot be written as JSON".to_owned()))?;
+    Ok(qdrant_client::Payload::from(fields).into())
 }
 
 fn payload(stored: HashMap<String, Value>) -> Result<Payload, VectorsError> {
@@ -126,8 +125,25 @@ fn any_of<T: ToString>(field: &str, values: &[T]) -> Filter {
     Filter::must([Condition::matches(field, values)])
 }
 
-pub(super) fn of_file(file: FileId) -> Filter {
-    any_of("file_id", &[file])
+/// The server's form of a filter; `None` when everything matches.
+pub(super) fn filter(wanted: &filter::Filter) -> Option<Filter> {
+    if wanted.is_empty() {
+        return None;
+    }
+    let tests = filter::tests(wanted);
+    let group = |tests: Vec<Test>| Filter::should(tests.into_iter().map(test)).into();
+    Some(Filter {
+        must: tests.must.into_iter().map(group).collect(),
+        must_not: tests.must_not.into_iter().map(test).collect(),
+        ..Filter::default()
+    })
+}
+
+fn test(wanted: Test) -> Condition {
+    match wanted {
+        Test::AnyOf(field, texts) => Condition::matches(field, texts),
+        Test::NoneOf(field, texts) => Filter::must_not([Condition::matches(field, texts)]).into(),
+    }
 }
 
 pub(super) fn of_claim(claim: ClaimId) -> Filter {
@@ -165,11 +181,7 @@ pub(super) fn vectors_of(target: Target<'_>, hashes: &[ChunkHash], limit: u32) -
         filter: Some(any_of("chunk_hash", hashes)),
         limit: Some(limit),
         with_payload: Some(vec!["chunk_hash"].into()),
-        with_vectors: Some(WithVectorsSelector {
-            selector_options: Some(with_vectors_selector::SelectorOptions::Include(VectorsSelector {
-                names: vec![DENSE.to_owned()],
-            })),
-        }),
+        with_vectors: dense_too(true),
         timeout: Some(target.timeout),
         ..ScrollPoints::default()
     }
@@ -177,9 +189,30 @@ pub(super) fn vectors_of(target: Target<'_>, hashes: &[ChunkHash], limit: u32) -
 
 pub(super) fn hash_and_vector(point: RetrievedPoint) -> Option<(ChunkHash, Vec<f32>)> {
     let hash = point.payload.get("chunk_hash")?.as_str()?.parse().ok()?;
-    match point.vectors?.get_vector_by_name(DENSE)? {
-        Stored::Dense(dense) => Some((hash, dense.data)),
+    Some((hash, dense(point.vectors)?))
+}
+
+fn dense(stored: Option<VectorsOutput>) -> Option<Vec<f32>> {
+    match stored?.get_vector_by_name(DENSE)? {
+        Stored::Dense(dense) => Some(dense.data),
         Stored::Sparse(_) | Stored::MultiDense(_) => None,
+    }
+}
+
+/// What to ask for so that dense vectors come along.
+fn dense_too(wanted: bool) -> Option<WithVectorsSelector> {
+    wanted.then(|| WithVectorsSelector {
+        selector_options: Some(with_vectors_selector::SelectorOptions::Include(VectorsSelector {
+            names: vec![DENSE.to_owned()],
+        })),
+    })
+}
+
+/// The search, with dense vectors in its answer when they are wanted.
+pub(super) fn with_vectors(search: QueryPoints, wanted: bool) -> QueryPoints {
+    QueryPoints {
+        with_vectors: dense_too(wanted),
+        ..search
     }
 }
 
@@ -226,6 +259,7 @@ pub(super) fn hit(point: ScoredPoint) -> Result<Hit, VectorsError> {
         id: point_id(point.id)?,
         score: point.score,
         payload: payload(point.payload)?,
+        dense: dense(point.vectors),
     })
 }
 
@@ -235,11 +269,12 @@ pub(super) fn ids(points: Vec<ScoredPoint>) -> Result<Vec<PointId>, VectorsError
 }
 
 /// Points by id, with their payloads.
-pub(super) fn payloads_of(target: Target<'_>, ranked: &[(PointId, f32)]) -> GetPoints {
+pub(super) fn points(target: Target<'_>, ids: impl Iterator<Item = PointId>, with_dense: bool) -> GetPoints {
     GetPoints {
         collection_name: target.collection.to_owned(),
-        ids: ranked.iter().map(|(id, _)| id.0.to_string().into()).collect(),
+        ids: ids.map(|id| id.0.to_string().into()).collect(),
         with_payload: Some(true.into()),
+        with_vectors: dense_too(with_dense),
         timeout: Some(target.timeout),
         ..GetPoints::default()
     }
@@ -250,21 +285,30 @@ pub(super) fn with_payloads(
     ranked: Vec<(PointId, f32)>,
     points: Vec<RetrievedPoint>,
 ) -> Result<Vec<Hit>, VectorsError> {
-    let mut payloads = HashMap::new();
+    let mut by_id = HashMap::new();
     for point in points {
-        payloads.insert(point_id(point.id)?, point.payload);
+        by_id.insert(point_id(point.id.clone())?, point);
     }
     ranked
         .into_iter()
         .filter_map(|(id, score)| {
-            payloads.remove(&id).map(|stored| {
+            by_id.remove(&id).map(|point| {
                 Ok(Hit {
                     id,
                     score,
-                    payload: payload(stored)?,
+                    payload: payload(point.payload)?,
+                    dense: dense(point.vectors),
                 })
             })
         })
+        .collect()
+}
+
+/// Payloads by id.
+pub(super) fn payloads(points: Vec<RetrievedPoint>) -> Result<HashMap<PointId, Payload>, VectorsError> {
+    points
+        .into_iter()
+        .map(|point| Ok((point_id(point.id)?, payload(point.payload)?)))
         .collect()
 }
 

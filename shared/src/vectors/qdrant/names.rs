@@ -6,14 +6,14 @@
 
 use crate::ids::IndexId;
 
-/// The collection of one generation of an index.
+/// The collection of one generation of an index. Whichever generation is given as the index, names begin with the base.
 pub(super) fn collection(prefix: &str, index: &IndexId, generation: u32) -> String {
-    format!("{prefix}_{index}_g{generation}")
+    format!("{}_g{generation}", alias(prefix, index))
 }
 
 /// The alias of an index.
 pub(super) fn alias(prefix: &str, index: &IndexId) -> String {
-    format!("{prefix}_{index}")
+    format!("{prefix}_{}", index.base_str())
 }
 
 /// Is this a collection of the index, of whichever generation?
@@ -34,6 +34,9 @@ mod tests {
         let docs = IndexId::new("docs").unwrap();
         let own = collection("longshore", &docs, 12);
         assert_eq!(own, "longshore_docs_g12");
+        let twelfth = docs.of_generation(12);
+        assert_eq!(collection("longshore", &twelfth, twelfth.generation()), own);
+        assert_eq!(alias("longshore", &twelfth), "longshore_docs");
         assert!(is_collection_of(&own, "longshore", &docs));
         for foreign in [
             "longshore_docs",

@@ -11,6 +11,7 @@ use qdrant_client::qdrant::{
 };
 
 use crate::vectors::VectorsError;
+use crate::vectors::filter::TAGS;
 
 /// Name of the dense vector.
 pub(super) const DENSE: &str = "dense";
@@ -18,10 +19,11 @@ pub(super) const DENSE: &str = "dense";
 pub(super) const BM25: &str = "bm25";
 
 /// Fields that points are found by, and how each is indexed.
-const INDEXES: [(&str, FieldType, PayloadSchemaType); 3] = [
+const INDEXES: [(&str, FieldType, PayloadSchemaType); 4] = [
     ("file_id", FieldType::Uuid, PayloadSchemaType::Uuid),
     ("claim", FieldType::Uuid, PayloadSchemaType::Uuid),
     ("chunk_hash", FieldType::Keyword, PayloadSchemaType::Keyword),
+    (TAGS, FieldType::Keyword, PayloadSchemaType::Keyword),
 ];
 
 /// The request that makes a collection. Shards, replicas, quantisation and the like are left to the server's settings.
@@ -230,7 +232,7 @@ mod tests {
     #[test]
     fn only_missing_indexes_are_made() {
         let mut found = CollectionInfo::default();
-        assert_eq!(missing_indexes("c", &found, 1).len(), 3);
+        assert_eq!(missing_indexes("c", &found, 1).len(), 4);
         for (field, _, stored_as) in INDEXES {
             let stored = PayloadSchemaInfo {
                 data_type: stored_as.into(),

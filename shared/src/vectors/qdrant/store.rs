@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use qdrant_client::QdrantError;
 use qdrant_client::qdrant::{CollectionInfo, CreateAlias};
 use tonic::Code;
@@ -12,7 +13,7 @@ use super::errors::CallError;
 use super::settings::QdrantSettings;
 use super::{QdrantVectors, names, schema};
 use crate::ids::IndexId;
-use crate::vectors::VectorsError;
+use crate::vectors::{Collections, Vectors, VectorsError};
 
 /// A Qdrant server. Cheap to clone; all clones and all collections share its limits.
 #[derive(Clone)]
@@ -166,6 +167,23 @@ impl QdrantStore {
         Ok(())
     }
 
+    /// Removes the collection of one generation; also the alias, if it points there, so that none is left without a
+    /// collection. One that is gone is fine.
+    ///
+    /// # Errors
+    /// [`VectorsError::Unavailable`] when the server cannot be used; the next call goes on from there.
+    pub async fn drop_generation(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        let client = &self.connection.client;
+        let name = names::collection(&self.prefix, index, generation);
+        if self.alias_target(index).await?.as_ref() == Some(&name) {
+            let alias = names::alias(&self.prefix, index);
+            let request = client.delete_alias(alias.as_str());
+            gone(self.call(Lane::Write, &alias, request).await)?;
+        }
+        let request = client.delete_collection(name.as_str());
+        gone(self.call(Lane::Write, &name, request).await)
+    }
+
     async fn call<T>(
         &self,
         lane: Lane,
@@ -174,6 +192,31 @@ impl QdrantStore {
     ) -> Result<T, CallError> {
         // Boxed, because the client's futures are large.
         self.connection.call(lane, collection, Box::pin(request)).await
+    }
+}
+
+#[async_trait]
+impl Collections for QdrantStore {
+    async fn open(
+        &self,
+        index: &IndexId,
+        generation: u32,
+        dense_size: Option<usize>,
+    ) -> Result<Arc<dyn Vectors>, VectorsError> {
+        Ok(Self::open(self, index, generation, dense_size).await?)
+    }
+
+    async fn remove(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        self.drop_generation(index, generation).await
+    }
+
+    async fn publish(&self, index: &IndexId, generation: u32) -> Result<(), VectorsError> {
+        self.swap_alias(index, generation).await
+    }
+
+    /// What was written is durable already.
+    async fn close(&self) -> Result<(), VectorsError> {
+        Ok(())
     }
 }
 

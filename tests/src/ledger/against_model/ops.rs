@@ -64,6 +64,8 @@ pub(super) enum Op {
     },
     Decide {
         approve: bool,
+        /// As many as whoever decides was shown.
+        most: u8,
     },
     Pause {
         paused: bool,
@@ -147,12 +149,12 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..3).prop_map(|worker| Op::Renew { worker }),
         8 => (pick(), 0_u8..6, 0_u8..3).prop_map(|(hold, change, etag)| Op::Commit { hold, change, etag }),
         5 => (pick(), wait()).prop_map(|(hold, debounce)| Op::Release { hold, debounce }),
-        4 => (pick(), 0_u8..3, wait(), 1_u32..4, prop::option::of(0_u8..3)).prop_map(
+        4 => (pick(), 0_u8..4, wait(), 1_u32..4, prop::option::of(0_u8..3)).prop_map(
             |(hold, class, delay, max_attempts, etag)| Op::Fail { hold, class, delay, max_attempts, etag }),
         2 => (prop_oneof![Just(30_u64), Just(10_000)], 1_u32..4, prop_oneof![1 => Just(1_u32), 3 => Just(10)])
             .prop_map(|(stale_after, max_attempts, limit)| Op::Sweep { stale_after, max_attempts, limit }),
         2 => (prop::option::of(file()), run()).prop_map(|(file, run)| Op::Retry { file, run }),
-        2 => any::<bool>().prop_map(|approve| Op::Decide { approve }),
+        2 => (any::<bool>(), 0_u8..4).prop_map(|(approve, most)| Op::Decide { approve, most }),
         1 => prop::bool::weighted(0.2).prop_map(|paused| Op::Pause { paused }),
         3 => (file(), prop::bool::weighted(0.3)).prop_map(|(file, last)| Op::Page { file, last }),
         1 => (0_u8..2, 0_u8..2).prop_map(|(run, limit)| Op::Cancel { run, limit }),

@@ -1,19 +1,24 @@
 //! The ledger as one process sees it: through a line that fails.
 
+mod keys;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::blob_path::BlobPath;
+use shared::circuit::report::{DependencyReport, ReportedDependency, Reporter};
 use shared::file_state::FileState;
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
-    Backlog, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim,
-    DeadLetter, DueFile, Enqueued, Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold,
-    IndexRecord, IndexStats, InstancesLedger, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation,
-    OperationPage, OperationRecord, ReleaseOutcome, Rewound, RunFilter, RunLedger, RunPage, RunRecord,
-    RunWork, SweepPolicy, Swept, Terminate,
+    Approval, ApprovalFilter, ApprovalState, Approvals, Backlog, Breakers, Change, ClaimOutcome,
+    ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued,
+    Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats,
+    InstancesLedger, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation, OperationPage,
+    OperationRecord, ReleaseOutcome, Resolution, Resolved, Rewound, RunFilter, RunLedger, RunPage, RunRecord,
+    RunWork, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Terminate, Usage, UsageLedger,
+    UsageNote,
 };
 use shared::work_message::WorkMessage;
 
@@ -142,10 +147,6 @@ impl Ledger for LedgerClient {
         _run: Option<RunId>,
     ) -> Result<u64, LedgerError> {
         self.server.retry_failed(path).await
-    }
-
-    async fn decide(&self, _index: &IndexId, approve: bool) -> Result<u64, LedgerError> {
-        self.server.decide(approve).await
     }
 
     async fn live_claims(
@@ -388,6 +389,91 @@ impl InstancesLedger for LedgerClient {
     }
 }
 
+/// Embedding costs nothing here.
+#[async_trait]
+impl UsageLedger for LedgerClient {
+    async fn spend(&self, index: &IndexId, tokens: u64, limit: u64) -> Result<Spending, LedgerError> {
+        self.server.model.spend(index, tokens, limit).await
+    }
+
+    async fn note_usage(&self, index: &IndexId, note: &UsageNote) -> Result<(), LedgerError> {
+        self.server.model.note_usage(index, note).await
+    }
+
+    async fn usage(&self, index: &IndexId, days: u32) -> Result<Vec<Usage>, LedgerError> {
+        self.server.model.usage(index, days).await
+    }
+
+    async fn wake_waiting(&self, index: &IndexId, code: &str) -> Result<u64, LedgerError> {
+        self.server.model.wake_waiting(index, code).await
+    }
+}
+
+/// Decisions are those of [`LedgerServer::decide`]; the rest passes through, without faults.
+#[async_trait]
+impl Approvals for LedgerClient {
+    async fn open_approvals(&self) -> Result<Vec<Approval>, LedgerError> {
+        self.server.model.open_approvals().await
+    }
+
+    async fn approvals(&self, filter: &ApprovalFilter, limit: u32) -> Result<Vec<Approval>, LedgerError> {
+        self.server.model.approvals(filter, limit).await
+    }
+
+    async fn approval(&self, index: &IndexId, number: u64) -> Result<Option<Approval>, LedgerError> {
+        self.server.model.approval(index, number).await
+    }
+
+    async fn resolve_approval(
+        &self,
+        index: &IndexId,
+        number: u64,
+        resolution: &Resolution,
+    ) -> Result<Resolved, LedgerError> {
+        self.server
+            .model
+            .resolve_approval(index, number, resolution)
+            .await
+    }
+
+    async fn carry_out(
+        &self,
+        index: &IndexId,
+        number: u64,
+        limit: u32,
+    ) -> Result<Option<Approval>, LedgerError> {
+        self.server.model.carry_out(index, number, limit).await
+    }
+
+    async fn untold_approvals(&self, limit: u32) -> Result<Vec<Approval>, LedgerError> {
+        self.server.model.untold_approvals(limit).await
+    }
+
+    async fn note_told(&self, index: &IndexId, number: u64, state: ApprovalState) -> Result<(), LedgerError> {
+        self.server.model.note_told(index, number, state).await
+    }
+}
+
+/// What people look at passes through, without faults.
+#[async_trait]
+impl Breakers for LedgerClient {
+    async fn report_dependencies(
+        &self,
+        reporter: &Reporter,
+        reports: &[DependencyReport],
+        keep: Duration,
+    ) -> Result<(), LedgerError> {
+        self.server
+            .model
+            .report_dependencies(reporter, reports, keep)
+            .await
+    }
+
+    async fn dependencies(&self, fresh: Duration) -> Result<Vec<ReportedDependency>, LedgerError> {
+        self.server.model.dependencies(fresh).await
+    }
+}
+
 /// The control plane's bookkeeping is not what these fleets are about: it passes through, without faults.
 #[async_trait]
 impl ControlLedger for LedgerClient {
@@ -454,5 +540,12 @@ impl ControlLedger for LedgerClient {
 
     async fn forget_dead_letters(&self, older_than: Duration) -> Result<u64, LedgerError> {
         self.server.model.forget_dead_letters(older_than).await
+    }
+}
+
+#[async_trait]
+impl SettingsLedger for LedgerClient {
+    async fn change_settings(&self, change: &SettingsChange) -> Result<Option<IndexRecord>, LedgerError> {
+        self.server.model.change_settings(change).await
     }
 }

@@ -10,9 +10,10 @@ use shared::file_state::FileState;
 use shared::ids::{ClaimId, FileId, IndexId};
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, DueFile, Enqueued,
-    Fail, FailOutcome, FileFilter, FileRow, Hold, InstancesLedger, Ledger, LedgerError, ReleaseOutcome,
-    RunLedger, RunPage, RunWork, SweepPolicy, Swept, TERMINATED, Terminate,
+    ApprovalFilter, ApprovalState, Approvals, Change, ClaimOutcome, ClaimRequest, Commit, CommitChange,
+    CommitOutcome, Committed, DueFile, Enqueued, Fail, FailOutcome, FileFilter, FileRow, Hold,
+    InstancesLedger, Ledger, LedgerError, ReleaseOutcome, Resolution, RunLedger, RunPage, RunWork,
+    SweepPolicy, Swept, TERMINATED, Terminate,
 };
 use shared::retry::Failure;
 use shared::work_message::WorkMessage;
@@ -333,7 +334,27 @@ impl LedgerServer {
 
     pub(in super::super) async fn decide(&self, approve: bool) -> Answer<u64> {
         let before = self.rows().await?;
-        let decided = self.model.decide(&self.index, approve).await?;
+        self.model.open_approvals().await?;
+        let filter = ApprovalFilter {
+            state: Some(ApprovalState::Waiting),
+            ..ApprovalFilter::default()
+        };
+        let mut decided = 0;
+        for waiting in self.model.approvals(&filter, 1).await? {
+            let resolution = Resolution {
+                remove: approve,
+                ceiling: None,
+                by: "operator".to_owned(),
+                note: None,
+                after: Duration::ZERO,
+            };
+            self.model
+                .resolve_approval(&self.index, waiting.number, &resolution)
+                .await?;
+            while let Some(done) = self.model.carry_out(&self.index, waiting.number, 100).await? {
+                decided = done.passed;
+            }
+        }
         self.observe_all(&before, Statement::Decide).await?;
         if decided > 0 {
             self.world.note(
@@ -438,5 +459,6 @@ fn taken(row: &FileRow, index: &IndexId) -> Fail {
         delay: Duration::ZERO,
         max_attempts: 5,
         etag: None,
+        standing: false,
     }
 }

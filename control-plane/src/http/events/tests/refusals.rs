@@ -74,7 +74,7 @@ async fn senders_must_know_the_key() {
     for right in [
         request("/events/azure").header(AUTHORIZATION, format!("Bearer {KEY}")),
         request("/events/azure").header(AUTHORIZATION, format!("bearer  {KEY}")),
-        request("/events/azure").header(KEY_HEADER, KEY),
+        request("/events/azure").header("x-longshore-key", KEY),
         request(&format!("/events/azure?key={encoded}")),
         request(&format!("/events/azure?a=b&access_token={encoded}")),
         request(&format!("/events/azure?key={encoded}")).header(AUTHORIZATION, "Basic eDp5"),
@@ -91,7 +91,7 @@ async fn senders_must_know_the_key() {
         request("/events/azure").header(AUTHORIZATION, format!("Basic {KEY}")),
         request("/events/azure").header(AUTHORIZATION, format!("Bearer {KEY}x")),
         request("/events/azure").header(AUTHORIZATION, "Bearer "),
-        request("/events/azure").header(KEY_HEADER, &KEY[1..]),
+        request("/events/azure").header("x-longshore-key", &KEY[1..]),
         request("/events/azure?key="),
         request("/events/azure?key=s3cret"),
         request("/events/azure?key=a&key=b"),

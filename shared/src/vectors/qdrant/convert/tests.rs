@@ -149,7 +149,8 @@ fn points_that_went_away_are_left_out() {
         [Hit {
             id: sent.id,
             score: 0.5,
-            payload: sent.payload
+            payload: sent.payload,
+            dense: None
         }]
     );
 }
