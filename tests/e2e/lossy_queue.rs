@@ -25,7 +25,6 @@ use shared::clock::{Clock, SystemClock};
 use shared::embedder::bm25::Bm25;
 use shared::ids::IndexId;
 use shared::index_settings::{ApprovalSettings, IndexSettings, RetrySettings};
-use shared::ledger::ControlLedger;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{ControlLedger, RunFilter};
 use shared::queue::memory::{Faults, MemoryQueue};

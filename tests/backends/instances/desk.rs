@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::http::run_events::RunWatch;
 use control_plane::http::{self, Api};
-use control_plane::indexes::{Index, Indexes};
+use control_plane::indexes::{Index, Indexes, NewIndex, Opener};
 use control_plane::metrics::Metrics;
-use control_plane::search::Search;
+use control_plane::search::{Search, SearchLimits};
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use shared::blob_path::BlobPath;
 use shared::blobs::folder::Folder;
 use shared::blobs::source::Source;
+use shared::circuit::Circuits;
+use shared::circuit::report::Reporter;
 use shared::clock::SystemClock;
 use shared::embedder::bm25::Bm25;
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
@@ -23,8 +26,8 @@ use shared::index_settings::IndexSettings;
 use shared::ledger::postgres::{PostgresLedger, PostgresSettings};
 use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, ControlLedger, Hold, NewRun,
-    RunKind, RunPage, Version,
+    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, ControlLedger, Hold,
+    IndexRecord, NewRun, RunKind, RunPage, Version,
 };
 use shared::queue::memory::MemoryQueue;
 use shared::secret::Secret;
@@ -38,6 +41,24 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// Opens every index as this one.
+struct Served(Box<dyn Fn(&IndexRecord) -> Index + Send + Sync>);
+
+#[async_trait]
+impl Opener for Served {
+    async fn open(&self, record: &IndexRecord) -> anyhow::Result<Index> {
+        Ok(self.0(record))
+    }
+
+    async fn settle(&self, _wanted: &NewIndex) -> anyhow::Result<IndexSettings> {
+        anyhow::bail!("nothing is made here")
+    }
+
+    async fn destroy(&self, _index: &IndexId) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
 
 pub(crate) struct Desk {
     pub(crate) docs: Docs,
@@ -92,7 +113,7 @@ impl Desk {
         let docs = Docs::new().unwrap();
         let index = IndexId::from_free_text("conformance");
         let settings = IndexSettings::new(Source::Folder(docs.path().to_owned()), "english");
-        let record = ledger
+        ledger
             .ensure_index(&index, &serde_json::to_value(&settings).unwrap())
             .await
             .unwrap();
@@ -101,27 +122,38 @@ impl Desk {
         let vectors = MemoryVectors::new(None);
         let nudge = Arc::new(Notify::new());
         let stop = CancellationToken::new();
-        let served = Index {
-            record,
-            settings,
-            blobs: Arc::new(Folder::open(docs.path()).unwrap()),
-            vectors: Arc::clone(&vectors) as _,
-            search: Search {
-                index: index.clone(),
-                ledger: Arc::clone(&ledger) as _,
+        let blobs = Arc::new(Folder::open(docs.path()).unwrap());
+        let served = {
+            let (vectors, metrics, ledger) =
+                (Arc::clone(&vectors), Arc::clone(&metrics), Arc::clone(&ledger));
+            Served(Box::new(move |record| Index {
+                record: record.clone(),
+                settings: settings.clone(),
+                blobs: Arc::clone(&blobs) as _,
                 vectors: Arc::clone(&vectors) as _,
-                embedder: None,
-                bm25: Arc::new(Bm25::new("english").unwrap()),
-                metrics: Arc::clone(&metrics),
-            },
-            reconciler: None,
-            upkeep: None,
+                search: Search {
+                    index: record.id.clone(),
+                    ledger: Arc::clone(&ledger) as _,
+                    vectors: Arc::clone(&vectors) as _,
+                    embedder: None,
+                    bm25: Arc::new(Bm25::new("english").unwrap()),
+                    metrics: Arc::clone(&metrics),
+                    limits: SearchLimits::default(),
+                },
+                reconciler: None,
+                upkeep: None,
+            }))
         };
         let api = Api {
-            indexes: Arc::new(Indexes::sole(Arc::clone(&ledger), served)),
+            indexes: Arc::new(Indexes::new(Arc::clone(&ledger), Arc::new(served))),
             ledger: Arc::clone(&ledger),
             nudge: Arc::clone(&nudge),
             clock: Arc::new(SystemClock),
+            circuits: Circuits::default(),
+            reporter: Reporter {
+                process: "desk".to_owned(),
+                role: "desk".to_owned(),
+            },
             registry,
             metrics: Arc::clone(&metrics),
             watch: Arc::new(RunWatch::new(Arc::clone(&ledger), stop.clone())),
@@ -129,7 +161,12 @@ impl Desk {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         #[expect(clippy::disallowed_methods, reason = "the server ends with the test")]
-        tokio::spawn(http::serve(listener, http::router(Arc::new(api)), stop.clone()));
+        tokio::spawn(http::serve(
+            listener,
+            http::router(Arc::new(api)),
+            None,
+            stop.clone(),
+        ));
         let queue = Arc::new(MemoryQueue::default());
         let dispatcher = Dispatcher {
             ledger: Arc::clone(&ledger),

@@ -16,6 +16,7 @@ async fn fail(desk: &Desk, path: &str, code: &str) {
         delay: Duration::ZERO,
         max_attempts: 3,
         etag: None,
+        standing: false,
     };
     desk.ledger.fail(&fail).await.unwrap();
 }

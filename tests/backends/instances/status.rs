@@ -225,6 +225,7 @@ pub(crate) async fn a_run_is_rewound(desk: &Desk) {
         delay: Duration::ZERO,
         max_attempts: 3,
         etag: None,
+        standing: false,
     };
     desk.ledger.fail(&fail).await.unwrap();
     assert_eq!(desk.get(&address).await.is(200)["output"]["files"]["FAILED"], 1);

@@ -64,6 +64,7 @@ pub(crate) async fn the_walk_says_where_it_stops(desk: &Desk) {
         delay: Duration::from_secs(600),
         max_attempts: 3,
         etag: None,
+        standing: false,
     };
     desk.ledger.fail(&fail).await.unwrap();
     let (at, says) = stop(desk, "a.md").await;

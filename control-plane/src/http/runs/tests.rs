@@ -1,5 +1,6 @@
 //! Runs through the front door: the routes over a ledger in memory, a source in memory, and workers by hand.
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body as HttpBody, to_bytes};
 use axum::http::Request;
@@ -9,6 +10,8 @@ use prometheus::Registry;
 use serde_json::Value;
 use shared::blobs::objects::Objects;
 use shared::blobs::source::Source;
+use shared::circuit::Circuits;
+use shared::circuit::report::Reporter;
 use shared::clock::{Clock, ManualClock};
 use shared::embedder::bm25::Bm25;
 use shared::file_state::FileState;
@@ -16,8 +19,8 @@ use shared::ids::{ChunkHash, ClaimId, FileId, IndexId, PointId};
 use shared::index_settings::IndexSettings;
 use shared::ledger::sqlite::SqliteLedger;
 use shared::ledger::{
-    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail, FileFilter, Ledger,
-    RunLedger, Version,
+    Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail, FileFilter, IndexRecord,
+    Ledger, RunLedger, Version,
 };
 use shared::place::Place;
 use shared::retry::Failure;
@@ -31,12 +34,29 @@ use tower::ServiceExt;
 use super::*;
 use crate::duties::Duties;
 use crate::http::run_events::RunWatch;
-use crate::indexes::{Index, Indexes};
+use crate::indexes::{Index, Indexes, NewIndex, Opener};
 use crate::metrics::Metrics;
-use crate::reconcile::DeletionGuard;
 use crate::reconciler::Reconciler;
-use crate::search::Search;
+use crate::search::{Search, SearchLimits};
 use crate::upkeep::{Upkeep, UpkeepSettings};
+
+/// Opens every index as this one.
+struct Served(Box<dyn Fn(&IndexRecord) -> Index + Send + Sync>);
+
+#[async_trait]
+impl Opener for Served {
+    async fn open(&self, record: &IndexRecord) -> anyhow::Result<Index> {
+        Ok(self.0(record))
+    }
+
+    async fn settle(&self, _wanted: &NewIndex) -> anyhow::Result<IndexSettings> {
+        anyhow::bail!("nothing is made here")
+    }
+
+    async fn destroy(&self, _index: &IndexId) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
 
 struct Desk {
     clock: Arc<ManualClock>,
@@ -60,7 +80,7 @@ impl Desk {
             "source": Source::Folder("/nowhere".into()), "language": "english", "embedding": null
         }))
         .unwrap();
-        let record = ledger
+        ledger
             .ensure_index(&index, &serde_json::to_value(&settings).unwrap())
             .await
             .unwrap();
@@ -71,11 +91,9 @@ impl Desk {
         let vectors = MemoryVectors::new(None);
         let reconciler = Arc::new(Reconciler {
             index: index.clone(),
-            prefix: String::new(),
             blobs: Arc::clone(&blobs) as _,
             ledger: Arc::clone(&control),
             pipeline: None,
-            guard: DeletionGuard::default(),
             nudge: Arc::clone(&nudge),
             clock: Arc::clone(&dyn_clock),
             metrics: Arc::clone(&metrics),
@@ -92,28 +110,37 @@ impl Desk {
             metrics: Arc::clone(&metrics),
             settings: UpkeepSettings::default(),
         };
-        let opened = Index {
-            record,
-            settings,
-            blobs,
-            vectors: Arc::clone(&vectors) as _,
-            search: Search {
-                index: index.clone(),
-                ledger: Arc::clone(&ledger) as _,
-                vectors,
-                embedder: None,
-                bm25: Arc::new(Bm25::new("english").unwrap()),
-                metrics: Arc::clone(&metrics),
-            },
-            reconciler: Some(reconciler),
-            upkeep: Some(upkeep.clone()),
+        let opened = {
+            let (upkeep, metrics, ledger) = (upkeep.clone(), Arc::clone(&metrics), Arc::clone(&ledger));
+            Served(Box::new(move |record| Index {
+                record: record.clone(),
+                settings: settings.clone(),
+                blobs: Arc::clone(&blobs) as _,
+                vectors: Arc::clone(&upkeep.vectors),
+                search: Search {
+                    index: record.id.clone(),
+                    ledger: Arc::clone(&ledger) as _,
+                    vectors: Arc::clone(&upkeep.vectors),
+                    embedder: None,
+                    bm25: Arc::new(Bm25::new("english").unwrap()),
+                    metrics: Arc::clone(&metrics),
+                    limits: SearchLimits::default(),
+                },
+                reconciler: Some(Arc::clone(&upkeep.reconciler)),
+                upkeep: Some(upkeep.clone()),
+            }))
         };
         let stop = CancellationToken::new();
         let api = Api {
-            indexes: Arc::new(Indexes::sole(Arc::clone(&control), opened)),
+            indexes: Arc::new(Indexes::new(Arc::clone(&control), Arc::new(opened))),
             ledger: Arc::clone(&control),
             nudge,
             clock: dyn_clock,
+            circuits: Circuits::default(),
+            reporter: Reporter {
+                process: "desk".to_owned(),
+                role: "desk".to_owned(),
+            },
             registry,
             metrics,
             watch: Arc::new(RunWatch::new(control, stop.clone())),
@@ -195,6 +222,7 @@ impl Desk {
                 converter: String::new(),
                 mime: "text/plain".to_owned(),
                 etag: etag.clone(),
+                modified: None,
                 metadata: std::collections::BTreeMap::new(),
             },
             dense: None,
@@ -276,6 +304,7 @@ async fn a_run_is_there_at_once_and_complete_when_its_files_are() {
         delay: Duration::ZERO,
         max_attempts: 1,
         etag: None,
+        standing: false,
     };
     desk.ledger.fail(&fail).await.unwrap();
     desk.clock.advance(Duration::from_secs(10));
