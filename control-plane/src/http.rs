@@ -10,6 +10,7 @@ mod extract;
 pub mod files;
 pub mod health;
 pub mod indexes;
+pub mod mcp;
 mod openapi;
 pub mod runs;
 pub mod search;
@@ -49,6 +50,11 @@ pub struct Api {
 /// The routes. Every one is registered together with its description, so that the OpenAPI document, the access that it
 /// asks for and the router cannot differ.
 pub fn router(api: Arc<Api>) -> Router {
+    mcp::reachable(routes(api).layer(Extension(Caller::local())))
+}
+
+/// The routes for a caller who is known.
+fn routes(api: Arc<Api>) -> Router {
     let (router, document) = describe().split_for_parts();
     let document = Arc::new(openapi::finish(document));
     let (description, _) = OpenApiRouter::new()
@@ -60,7 +66,6 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(description)
         .fallback(errors::no_route)
         .method_not_allowed_fallback(errors::no_method)
-        .layer(Extension(Caller::local()))
 }
 
 /// The operations with their descriptions.
@@ -78,6 +83,7 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(indexes::resume))
         .routes(routes!(search::by_url, search::by_body))
         .routes(routes!(documents::one))
+        .routes(routes!(mcp::message))
         .routes(routes!(files::list))
         .routes(routes!(files::one))
         .routes(routes!(runs::start))
