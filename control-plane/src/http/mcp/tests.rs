@@ -35,11 +35,10 @@ async fn guard(mut request: axum::extract::Request, next: middleware::Next) -> R
         Some(STRANGER) => ["elsewhere".parse().unwrap()],
         _ => return ApiError::new(ErrorCode::Unauthorized, "the key is missing or wrong").into_response(),
     };
-    let caller = Caller {
-        key: key.map(str::to_owned),
-        scopes: [Scope::Search].into(),
-        indexes: Some(indexes.into()),
-    };
+    let mut caller = Caller::local();
+    caller.key = key.map(str::to_owned);
+    caller.scopes = [Scope::Search].into();
+    caller.indexes = Some(indexes.into());
     if request.uri().path().starts_with("/indexes/conformance")
         && let Err(refused) = caller.check(&index())
     {
