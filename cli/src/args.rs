@@ -68,6 +68,9 @@ pub(crate) enum Command {
     Approve(ApproveArgs),
     /// Convert files to Markdown and show how that went; needs no index.
     Convert(Box<ConvertFilesArgs>),
+    /// Serve search and documents to a language-model client that starts this command, by the Model Context Protocol
+    /// on standard input and output.
+    Mcp(McpArgs),
 }
 
 #[derive(Debug, Args)]
@@ -250,4 +253,12 @@ pub(crate) struct ApproveArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct McpArgs {
+    /// A control plane, or a `longshore up` elsewhere; its key, one with the scope `search`, is taken from
+    /// LONGSHORE_API_KEY [default: the index of the data folder].
+    #[arg(long, env = "LONGSHORE_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -129,7 +129,30 @@ impl Client {
         body: Option<Value>,
     ) -> anyhow::Result<T> {
         let url = self.url(path, query)?;
-        let (ok, bytes) = match &self.way {
+        let (status, bytes) = self.exchange(method, url, body).await?;
+        if !status.is_success() {
+            let told: Option<Value> = serde_json::from_slice(&bytes).ok();
+            match told.as_ref().and_then(|told| told["detail"].as_str()) {
+                Some(message) => bail!("{message}"),
+                None => bail!("the request failed: {}", String::from_utf8_lossy(&bytes)),
+            }
+        }
+        serde_json::from_slice(&bytes).context("the answer is not what this build of longshore expects")
+    }
+
+    /// Sends a request as it is, with a body by POST, and gives back status and body of the answer as they are.
+    pub(crate) async fn send(&self, uri: &str, body: Option<Value>) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+        let method = if body.is_some() { "POST" } else { "GET" };
+        self.exchange(method, self.base.join(uri)?, body).await
+    }
+
+    async fn exchange(
+        &self,
+        method: &'static str,
+        url: Url,
+        body: Option<Value>,
+    ) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+        match &self.way {
             Way::Http(http) => {
                 let request = match method {
                     "POST" => http.post(url),
@@ -143,15 +166,14 @@ impl Client {
                     .send()
                     .await
                     .context("the running longshore does not answer")?;
-                let ok = answer.status().is_success();
-                (
-                    ok,
-                    answer
-                        .bytes()
-                        .await
+                let status = answer.status();
+                let bytes = answer.bytes().await;
+                Ok((
+                    status,
+                    bytes
                         .context("the running longshore broke off its answer")?
                         .to_vec(),
-                )
+                ))
             }
             Way::Here { router, .. } => {
                 let uri = in_process_uri(&url);
@@ -163,20 +185,13 @@ impl Client {
                     None => request.body(Body::empty()),
                 }?;
                 let answer = router.clone().oneshot(request).await?;
-                (
-                    answer.status().is_success(),
+                let status = answer.status();
+                Ok((
+                    status,
                     to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await?.to_vec(),
-                )
-            }
-        };
-        if !ok {
-            let told: Option<Value> = serde_json::from_slice(&bytes).ok();
-            match told.as_ref().and_then(|told| told["detail"].as_str()) {
-                Some(message) => bail!("{message}"),
-                None => bail!("the request failed: {}", String::from_utf8_lossy(&bytes)),
+                ))
             }
         }
-        serde_json::from_slice(&bytes).context("the answer is not what this build of longshore expects")
     }
 
     /// The URL of something.

@@ -3,6 +3,7 @@
 pub(crate) mod approve;
 pub(crate) mod convert;
 pub(crate) mod files;
+pub(crate) mod mcp;
 pub(crate) mod retry;
 pub(crate) mod search;
 pub(crate) mod status;

@@ -55,6 +55,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Retry(retry) => commands::retry::run(&data, retry).await,
         Command::Convert(convert) => commands::convert::run(*convert).await,
         Command::Approve(approve) => commands::approve::run(&data, approve).await,
+        Command::Mcp(mcp) => commands::mcp::run(data, mcp).await,
     }
 }
 
