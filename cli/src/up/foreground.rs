@@ -143,7 +143,12 @@ impl View<'_> {
     }
 
     async fn compare(&self, record: &IndexRecord, reason: &'static str) -> anyhow::Result<Plan> {
-        match &self.indexes.of_record(record).await?.reconciler {
+        let index = self.indexes.of_record(record).await?;
+        if let Some(upkeep) = &index.upkeep {
+            // What was asked for while nobody was here.
+            upkeep.carry_out_runs().await?;
+        }
+        match &index.reconciler {
             Some(reconciler) => Ok(reconciler.everything(reason).await?),
             None => Ok(Plan::default()),
         }

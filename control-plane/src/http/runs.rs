@@ -104,11 +104,8 @@ pub(super) async fn start(
     Query(wanted): Query<RunWanted>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (kind, path) = wanted.kind()?;
+    // Where nobody carries runs out, as in a folder that is only looked into, it waits for the next process that does.
     let index = api.index(&index).await?;
-    if index.upkeep.is_none() {
-        let detail = "nothing would take up the work: start `longshore up` first";
-        return Err(ApiError::new(ErrorCode::NotHere, detail));
-    }
     let run = NewRun {
         id: RunId::generate(),
         index: index.record.id.clone(),

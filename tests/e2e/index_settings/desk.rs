@@ -359,6 +359,13 @@ impl Desk {
             .post(&format!("/indexes/docs/run?{query}"), json!({}))
             .await?;
         ensure!(answer.status == 202, "{answer:?}");
+        // Until its files are recorded; whoever asks goes on from there.
+        let run = answer.body["run"].as_str().context("no run")?.to_owned();
+        let deadline = tokio::time::Instant::now() + tests::wait::PATIENCE;
+        while self.get(&format!("/runs/{run}")).await?.body["state"] == "LISTING" {
+            ensure!(tokio::time::Instant::now() < deadline, "{run} lists for ever");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(())
     }
 
