@@ -39,9 +39,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::foreground::View;
-use crate::args::{DataArgs, UpArgs};
+use crate::args::{GlobalArgs, UpArgs};
 use crate::data_dir::DataDir;
 use crate::embedded::Embedded;
+use crate::exit::Exit;
 use crate::output::note;
 
 /// Memory for files in work, in bytes.
@@ -52,7 +53,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// Runs until done (`--once`) or told to stop.
-pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
+pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> anyhow::Result<Exit> {
     let root = opening::readable_folder(&args.dir)?;
     let chunk = args
         .chunk
@@ -63,7 +64,7 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
         .open(&SourceOptions::new())
         .map_err(anyhow::Error::msg)?;
     let listener = opening::listen(&args).await?;
-    let folder = DataDir::create(&data.data_dir)?;
+    let folder = DataDir::create(&global.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
     let mut conversion = conversion;
@@ -225,7 +226,7 @@ impl Up {
         })
     }
 
-    async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<u8> {
+    async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<Exit> {
         opening::check_usable(&self.indexes, &self.embedded.index).await?;
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || note("stopping; again to stop at once"));

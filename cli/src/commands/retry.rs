@@ -1,30 +1,32 @@
 //! `longshore retry [PATH]`.
 
-use serde_json::Value;
+use clap::Args;
+use control_plane::http::runs::RunStarted;
 
-use crate::args::{DataArgs, RetryArgs};
-use crate::client::Client;
+use crate::client::{Client, Request};
+use crate::exit::Exit;
 use crate::output::{line, plural};
 
-pub(crate) async fn run(data: &DataArgs, args: RetryArgs) -> anyhow::Result<u8> {
-    let client = Client::connect(data).await?;
-    let mut query = vec![("retry", "failed")];
-    if let Some(path) = &args.path {
-        query.push(("path", path));
-    }
-    let answer: anyhow::Result<Value> = client.post(&client.of_index(&["run"]), &query, None).await;
-    let live = client.is_live();
-    client.close().await?;
-    let answer = answer?;
-    if args.json {
-        line(&answer.to_string());
-        return Ok(0);
-    }
-    let files = answer["files"].as_u64().unwrap_or(0);
-    let when = if live { "now" } else { "at the next `longshore up`" };
-    line(&match files {
-        0 => "nothing to try again: no such failed file".to_owned(),
-        _ => format!("{} tried again {when}", plural(files, "failed file")),
-    });
-    Ok(0)
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// Only this file [default: all that failed].
+    path: Option<String>,
+}
+
+pub(crate) async fn run(client: &Client, args: &RetryArgs) -> anyhow::Result<Exit> {
+    let request = Request::post(client.of_index(&["run"]).await?)
+        .with("retry", "failed")
+        .with_some("path", args.path.as_ref());
+    let show = |started: &RunStarted| {
+        line(&match started.files {
+            0 => "nothing to try again: no such failed file".to_owned(),
+            _ => format!(
+                "{} tried again {}",
+                plural(started.files, "failed file"),
+                client.when()
+            ),
+        });
+    };
+    client.show(request, show).await?;
+    Ok(Exit::Ok)
 }
