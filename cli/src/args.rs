@@ -19,7 +19,7 @@ use crate::exit;
 
 /// Keeps a searchable index true to documents: a folder on this machine, or the sources of a control plane.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, about, max_term_width = 100, after_help = exit::help())]
+#[command(name = "longshore", version, max_term_width = 100, after_help = exit::help())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

@@ -109,6 +109,10 @@ fn name(arg: &Arg) -> String {
 fn about(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
     let mut text = help.unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+    if !text.ends_with(['.', ']']) {
+        // clap takes it away.
+        text.push('.');
+    }
     let values: Vec<String> = arg
         .get_possible_values()
         .iter()

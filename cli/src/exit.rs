@@ -63,7 +63,7 @@ impl Exit {
                 "The control plane, or something that it needs, does not answer: try again later."
             }
             Self::Conflict => {
-                "It does not fit the state that something is in: decided already, changed meanwhile, being built."
+                "It does not fit the state of something: decided already, changed meanwhile, busy."
             }
         }
     }

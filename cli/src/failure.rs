@@ -34,7 +34,9 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Problem(problem) => Exit::of_status(problem.status),
-            Self::Strange(status, _) => Exit::of_status(*status),
+            // Something in front of a control plane that is down, perhaps.
+            Self::Strange(502..=504, _) => Exit::Unavailable,
+            Self::Strange(..) => Exit::Failed,
             Self::Unreachable(_) => Exit::Unavailable,
             Self::Usage(_) => Exit::Usage,
             Self::NotFound(_) => Exit::NotFound,
@@ -61,14 +63,42 @@ pub(crate) fn notes(error: &anyhow::Error) -> Vec<String> {
     let Some(Failure::Problem(problem)) = failure(error) else {
         return Vec::new();
     };
+    let title = problem.title.trim_end_matches('.').to_lowercase();
+    let mut notes = Vec::new();
+    if !problem.detail.to_lowercase().contains(&title) {
+        notes.push(problem.title.clone());
+    }
     let known = ErrorCode::ALL.iter().find(|code| code.name() == problem.code);
-    let remedy = known.map_or("", |code| code.remedy());
-    let mut notes = vec![format!("{} {remedy}", problem.title).trim_end().to_owned()];
+    notes.extend(known.map(|code| remedy(*code).to_owned()));
     notes.push(match &problem.request_id {
         Some(request) => format!("code {}, request {request}", problem.code),
         None => format!("code {}", problem.code),
     });
     notes
+}
+
+/// What to do, where there is a command for it; otherwise as the API says it.
+fn remedy(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Unauthorized => {
+            "Put a valid key into LONGSHORE_API_KEY, or name its file with --api-key-file; `longshore keys create` makes one."
+        }
+        ErrorCode::IndexNotFound => "`longshore index list` lists those that there are.",
+        ErrorCode::GenerationNotFound => "`longshore index generations list` lists those that there are.",
+        ErrorCode::GenerationBusy => {
+            "Wait until it is live, or `longshore index generations rollback`; `longshore index generations list` shows how far it is."
+        }
+        ErrorCode::FileNotFound | ErrorCode::DocumentNotIndexed => {
+            "`longshore files` lists those that there are; a path is relative to the source, without a leading slash."
+        }
+        ErrorCode::RunNotFound => "`longshore runs` lists the newest.",
+        ErrorCode::ApprovalNotFound => "`longshore approvals` lists those that there are.",
+        ErrorCode::KeyNotFound => "`longshore keys list` lists those that there are.",
+        ErrorCode::InvalidSettings => {
+            "Change the settings that are named; `longshore index settings` says what each may hold."
+        }
+        other => other.remedy(),
+    }
 }
 
 /// The error for programs: the API's problem as it came, anything else in the same shape.
@@ -102,8 +132,9 @@ mod tests {
         assert!(is(&error, ErrorCode::IndexNotFound) && !is(&error, ErrorCode::RunNotFound));
         assert_eq!(json(&error)["code"], "index_not_found");
         let notes = notes(&error);
-        assert!(notes[0].contains("GET /indexes"), "{notes:?}");
-        assert_eq!(notes[1], "code index_not_found");
+        assert_eq!(notes[0], "There is no index of this name.");
+        assert!(notes[1].contains("longshore index list"), "{notes:?}");
+        assert_eq!(notes[2], "code index_not_found");
         assert_eq!(exit(&anyhow::anyhow!("disk full")), Exit::Failed);
         assert_eq!(exit(&Failure::usage("say which")), Exit::Usage);
     }

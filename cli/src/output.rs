@@ -77,6 +77,13 @@ pub(crate) fn width() -> usize {
         .clamp(40, 120)
 }
 
+/// The same, if it is a terminal: what goes elsewhere is not cut.
+fn terminal_width() -> Option<usize> {
+    Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
+}
+
 /// Logs on standard error, above the bars.
 #[derive(Default)]
 pub(crate) struct LogWriter(Vec<u8>);

@@ -53,7 +53,7 @@ pub(crate) async fn run(client: &Client, args: &FilesArgs) -> anyhow::Result<Exi
             if client.is_json() {
                 line(&serde_json::to_string(file)?);
             } else {
-                table.row(row(file));
+                table.row_with(row(file), &why(file));
             }
         }
         table.print();
@@ -75,16 +75,20 @@ fn row(file: &FileRow) -> [String; 4] {
         .as_ref()
         .filter(|_| file.live_claim.is_some())
         .map_or_else(|| "-".to_owned(), |version| grouped(u64::from(version.chunks)));
-    let mut path = file.path.to_string();
+    let updated = ago(now(), file.updated_at);
+    [state(file.state), chunks, updated, file.path.to_string()]
+}
+
+/// Why it is not, or not all of it, indexed.
+fn why(file: &FileRow) -> String {
+    let mut why = String::new();
     if let Some(failure) = &file.last_error {
-        path.push_str(&format!("  {}", Style::new().dim().apply_to(failure)));
+        why.push_str(&format!("  {}", Style::new().dim().apply_to(failure)));
     }
-    if let Some(version) = &file.version {
-        for missing in &version.missing {
-            path.push_str(&format!("  {}", Style::new().yellow().apply_to(missing)));
-        }
+    for missing in file.version.iter().flat_map(|version| &version.missing) {
+        why.push_str(&format!("  {}", Style::new().yellow().apply_to(missing)));
     }
-    [state(file.state), chunks, ago(now(), file.updated_at), path]
+    why
 }
 
 /// A state in its colour.

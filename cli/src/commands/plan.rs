@@ -18,11 +18,11 @@ pub(crate) struct PlanArgs {
 
 pub(crate) async fn run(client: &Client, args: &PlanArgs) -> anyhow::Result<Exit> {
     let request = Request::post(client.of_index(&["plan"]).await?).with("full", args.full);
-    client.show(request, show).await?;
+    client.show(request, |plan| show(plan, args.full)).await?;
     Ok(Exit::Ok)
 }
 
-fn show(plan: &RunPlan) {
+fn show(plan: &RunPlan, full: bool) {
     let mut table = Table::new(&["DO", ">SIZE", "FILE"]);
     for file in &plan.files {
         let (word, style) = match file.action {
@@ -43,6 +43,13 @@ fn show(plan: &RunPlan) {
     {
         line(&format!("… and {}", plural(more, "more file")));
     }
+    if changes == 0 && !full {
+        line(&format!(
+            "nothing to do: {} as they should be",
+            plural(plan.unchanged, "file")
+        ));
+        return;
+    }
     if !plan.files.is_empty() {
         line("");
     }
@@ -54,7 +61,8 @@ fn show(plan: &RunPlan) {
         ));
     }
     cost(&plan.estimate);
-    note("nothing was changed; `longshore run` does it");
+    let full = if full { " --full" } else { "" };
+    note(&format!("nothing was changed; `longshore run{full}` does it"));
 }
 
 fn summary(plan: &RunPlan) -> String {

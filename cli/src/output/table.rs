@@ -2,7 +2,7 @@
 
 use console::{Style, measure_text_width, truncate_str};
 
-use super::{line, width};
+use super::{line, terminal_width};
 
 /// Where a column's cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,17 @@ struct Column {
     width: usize,
 }
 
-/// A table. The last column is not padded, and cut where the terminal ends.
+/// A table. The last column is not padded; what it says beyond its `keep` is cut where the terminal ends.
 pub(crate) struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
     has_header: bool,
+}
+
+struct Row {
+    cells: Vec<String>,
+    /// Columns of the last cell that are shown however narrow the terminal is.
+    keep: usize,
 }
 
 impl Table {
@@ -47,21 +53,35 @@ impl Table {
 
     /// Adds a row; cells may be styled.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.row_with(cells, "");
+    }
+
+    /// Adds a row with something behind its last cell that need not be shown whole.
+    pub(crate) fn row_with<const N: usize>(&mut self, mut cells: [String; N], more: &str) {
         debug_assert_eq!(N, self.columns.len());
         for (column, cell) in self.columns.iter_mut().zip(&cells) {
             column.width = column.width.max(measure_text_width(cell));
         }
-        self.rows.push(cells.to_vec());
+        let keep = if more.is_empty() {
+            0
+        } else {
+            cells.last().map_or(0, |last| measure_text_width(last))
+        };
+        if let Some(last) = cells.last_mut() {
+            last.push_str(more);
+        }
+        let cells = cells.to_vec();
+        self.rows.push(Row { cells, keep });
     }
 
     /// Prints the rows so far, below the titles if those are not there yet. More may follow.
     pub(crate) fn print(&mut self) {
-        for text in self.lines(width()) {
+        for text in self.lines(terminal_width()) {
             line(&text);
         }
     }
 
-    fn lines(&mut self, most: usize) -> Vec<String> {
+    fn lines(&mut self, most: Option<usize>) -> Vec<String> {
         let mut lines = Vec::new();
         if self.rows.is_empty() {
             return lines;
@@ -72,17 +92,17 @@ impl Table {
                 .iter()
                 .map(|column| column.title.to_owned())
                 .collect();
-            let titles = self.line(&titles, most);
+            let titles = self.line(&titles, 0, most);
             lines.push(Style::new().dim().apply_to(titles).to_string());
             self.has_header = true;
         }
         for row in std::mem::take(&mut self.rows) {
-            lines.push(self.line(&row, most));
+            lines.push(self.line(&row.cells, row.keep, most));
         }
         lines
     }
 
-    fn line(&self, cells: &[String], most: usize) -> String {
+    fn line(&self, cells: &[String], keep: usize, most: Option<usize>) -> String {
         let mut text = String::new();
         let last = cells.len().saturating_sub(1);
         let mut used = 0;
@@ -91,10 +111,14 @@ impl Table {
             match (column.align, at == last) {
                 (Align::Right, _) => text.push_str(&format!("{padding}{cell}")),
                 (Align::Left, false) => text.push_str(&format!("{cell}{padding}")),
-                // What is wanted of it is often at its beginning.
-                (Align::Left, true) => {
-                    text.push_str(&truncate_str(cell, most.saturating_sub(used).max(20), "…"))
-                }
+                (Align::Left, true) => match most {
+                    // What is wanted of it is at its beginning.
+                    Some(most) => {
+                        let left = most.saturating_sub(used).max(keep).max(20);
+                        text.push_str(&truncate_str(cell, left, "…"));
+                    }
+                    None => text.push_str(cell),
+                },
             }
             used += column.width + 2;
             if at < last {
@@ -122,11 +146,11 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other() {
         let mut table = Table::new(&["NAME", ">FILES", "WHY"]);
-        assert!(table.lines(80).is_empty(), "no titles over nothing");
+        assert!(table.lines(Some(80)).is_empty(), "no titles over nothing");
         table.row(["a".into(), "1,000".into(), "it is what it is".into()]);
         table.row(["longer".into(), "7".into(), String::new()]);
         assert_eq!(
-            table.lines(36),
+            table.lines(Some(36)),
             [
                 "NAME    FILES  WHY",
                 "a       1,000  it is what it is",
@@ -134,6 +158,16 @@ mod tests {
             ]
         );
         table.row(["b".into(), "2".into(), "x".repeat(40)]);
-        assert_eq!(table.lines(36), [format!("b           2  {}…", "x".repeat(20))]);
+        assert_eq!(
+            table.lines(Some(36)),
+            [format!("b           2  {}…", "x".repeat(20))]
+        );
+        table.row(["c".into(), "3".into(), "x".repeat(40)]);
+        assert_eq!(table.lines(None), [format!("c           3  {}", "x".repeat(40))]);
+        table.row_with(["d".into(), "4".into(), "p".repeat(30)], "  why");
+        assert_eq!(
+            table.lines(Some(36)),
+            [format!("d           4  {}…", "p".repeat(29))]
+        );
     }
 }

@@ -31,7 +31,10 @@ pub(super) async fn pause(client: &Client, index: &OneIndex) -> anyhow::Result<E
 }
 
 pub(super) async fn resume(client: &Client, index: &OneIndex) -> anyhow::Result<Exit> {
-    let show = |status: &IndexStatus| line(&format!("index {} goes on {}", status.index.id, client.when()));
+    let when = if client.is_live() { "" } else { client.when() };
+    let show = |status: &IndexStatus| {
+        line(format!("index {} goes on {when}", status.index.id).trim_end());
+    };
     set_active(client, index, "resume", show).await
 }
 

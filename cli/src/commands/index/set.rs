@@ -4,6 +4,8 @@ use clap::Args;
 use control_plane::http::index_settings::{SettingsChanged, SettingsGuide};
 
 use super::assignments::{Assignment, object};
+use shared::index_settings::fields::Effect;
+
 use crate::client::{Client, Request};
 use crate::exit::Exit;
 use crate::output::table::Table;
@@ -28,7 +30,7 @@ fn changed(changed: &SettingsChanged) {
         line(&format!("index {index} is so already"));
     }
     for effect in &changed.effects {
-        line(&format!("{}: {}", effect.field, effect.meaning));
+        line(&format!("{} {}", effect.field, takes(effect.effect)));
     }
     if changed.compares {
         note("source and index are being compared");
@@ -38,6 +40,20 @@ fn changed(changed: &SettingsChanged) {
         note(&format!(
             "{files} stay as they are until `longshore run --full --index {index}`"
         ));
+    }
+}
+
+fn takes(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Now => "takes effect now",
+        Effect::NewFiles => "takes effect for new and changed files, and for the others with a full run",
+        Effect::FullRun => {
+            "takes effect for new and changed files, and for the others when a full run makes them again"
+        }
+        Effect::NewGeneration => {
+            "takes effect with the next generation: see `longshore index generations list`"
+        }
+        Effect::Fixed => "cannot be changed: make another index",
     }
 }
 
@@ -61,7 +77,7 @@ fn guide(guide: &SettingsGuide) {
         line(&format!(
             "{}: {}",
             effect.effect.name().replace('_', " "),
-            effect.meaning
+            takes(effect.effect)
         ));
     }
 }

@@ -82,6 +82,7 @@ fn settings(place: &str, value: &Value, table: &mut Table) {
             }
         }
         Value::Array(list) if list.is_empty() => {}
+        Value::String(text) if text.is_empty() => {}
         other => table.row([place.to_owned(), text(other)]),
     }
 }
