@@ -82,7 +82,7 @@ impl Client {
         match DataDir::existing(&global.data_dir, elsewhere)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
-                let router = control_plane::http::router(embedded.api(embedded.indexes(None)));
+                let router = control_plane::http::router(embedded.api(embedded.indexes(None), &embedded.tasks));
                 let main = embedded.index.as_str().to_owned();
                 let way = Way::Here {
                     router,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use control_plane::http::Api;
+use control_plane::http::run_events::RunWatch;
 use control_plane::indexes::Indexes;
 use control_plane::opener::{IndexOpener, Repairs};
 use control_plane::search::SearchLimits;
@@ -152,8 +153,8 @@ impl Embedded {
         Arc::new(Indexes::new(Arc::clone(&self.ledger), Arc::new(opener)))
     }
 
-    /// What the HTTP handlers work on.
-    pub(crate) fn api(&self, indexes: Arc<Indexes>) -> Arc<Api> {
+    /// What the HTTP handlers work on. The end of `tasks` is the end of what is being followed.
+    pub(crate) fn api(&self, indexes: Arc<Indexes>, tasks: &Tasks) -> Arc<Api> {
         Arc::new(Api {
             indexes,
             ledger: Arc::clone(&self.ledger),
@@ -163,6 +164,7 @@ impl Embedded {
             reporter: self.reporter.clone(),
             registry: self.registry.clone(),
             metrics: Arc::clone(&self.metrics),
+            watch: Arc::new(RunWatch::new(Arc::clone(&self.ledger), tasks.stopping())),
         })
     }
 

@@ -317,7 +317,7 @@ async fn serve(
         nudge: Arc::clone(&embedded.nudge),
         metrics: Arc::clone(&embedded.metrics),
     };
-    let routes = http::guarded(embedded.api(Arc::clone(indexes)), Some(intake), guard);
+    let routes = http::guarded(embedded.api(Arc::clone(indexes), tasks), Some(intake), guard);
     tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));
     tasks.spawn(old_audit::run(ledger, args.http.audit_kept(), tasks.stopping()));
     Ok(format!("{scheme}://{address}"))

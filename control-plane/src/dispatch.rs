@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use shared::ledger::{DueFile, Ledger};
+use shared::ledger::{ControlLedger, DueFile};
 use shared::queue::Queue;
 use shared::work_message::{WORK_MESSAGE_VERSION, WorkMessage};
 use tokio::sync::Notify;
@@ -19,6 +19,9 @@ use crate::metrics::Metrics;
 
 /// Publishes in flight at a time; a remote broker confirms them together.
 const PUBLISHES_IN_FLIGHT: usize = 64;
+
+/// Files of a resumed run that are let go per pass.
+const SET_ASIDE_PAGE: u32 = 1000;
 
 /// How long the duty is held without renewal; so long nothing is woken when a replica dies.
 const LEASE: Duration = Duration::from_secs(6);
@@ -50,7 +53,7 @@ impl Default for DispatchSettings {
 /// The loop from due rows to wake-ups.
 pub struct Dispatcher {
     /// What is due.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn ControlLedger>,
     /// Where wake-ups go.
     pub queue: Arc<dyn Queue>,
     /// Cuts the wait short when something was enqueued.
@@ -69,7 +72,8 @@ impl Dispatcher {
     /// Works until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let woken = match self.turn().await {
+            // Boxed: whoever starts the loop would carry its largest pass otherwise.
+            let woken = match Box::pin(self.turn()).await {
                 Ok(woken) => woken,
                 Err(error) => {
                     tracing::warn!(%error, "dispatch pass failed, trying again");
@@ -97,12 +101,16 @@ impl Dispatcher {
         }
     }
 
-    /// Wakes what is due now; returns how many.
+    /// Wakes what is due now, and sets aside what a suspended run holds back; returns how many.
     ///
     /// # Errors
     /// When the ledger fails. A wake-up that the queue refuses is left for the next pass.
     pub async fn pass(&self) -> Result<usize, shared::ledger::LedgerError> {
+        self.ledger.let_go(SET_ASIDE_PAGE).await?;
         let due = self.ledger.due(self.settings.window, self.rewake_after()).await?;
+        let (held_back, due): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|file| file.held_back_by.is_some());
+        let aside = self.set_aside(&held_back).await?;
         let confirmed: Vec<WorkMessage> = futures::stream::iter(due)
             .map(|file| self.publish(file))
             .buffer_unordered(PUBLISHES_IN_FLIGHT)
@@ -113,7 +121,17 @@ impl Dispatcher {
             self.ledger.mark_woken(&confirmed).await?;
             self.metrics.woken.inc_by(confirmed.len() as u64);
         }
-        Ok(confirmed.len())
+        Ok(confirmed.len() + aside)
+    }
+
+    /// Files of suspended runs make room for others.
+    async fn set_aside(&self, files: &[DueFile]) -> Result<usize, shared::ledger::LedgerError> {
+        if files.is_empty() {
+            return Ok(0);
+        }
+        let marked = self.ledger.set_aside(files).await?;
+        self.metrics.set_aside.inc_by(marked);
+        Ok(usize::try_from(marked).unwrap_or(usize::MAX))
     }
 
     /// How old a wake-up must be to count as lost. In a queue that began empty, all that are older than it.
@@ -149,8 +167,8 @@ mod tests {
     use shared::blob_path::BlobPath;
     use shared::clock::{Clock, ManualClock};
     use shared::ids::IndexId;
-    use shared::ledger::Change;
     use shared::ledger::model::ModelLedger;
+    use shared::ledger::{Change, Ledger};
     use shared::queue::memory::{Faults, MemoryQueue};
     use shared::work_message::Lane;
 

@@ -4,6 +4,7 @@ pub mod access;
 pub mod approvals;
 pub mod audit;
 pub mod backlog;
+mod cursor;
 pub mod dead_letters;
 pub mod dependencies;
 pub mod documents;
@@ -19,10 +20,13 @@ pub mod indexes;
 pub mod keys;
 mod openapi;
 pub mod plan;
+pub mod run_events;
 pub mod runs;
 pub mod search;
 mod serve;
 pub mod settings;
+pub mod status;
+pub mod why;
 
 use std::sync::Arc;
 
@@ -37,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::guard::Guard;
+use self::run_events::RunWatch;
 pub use self::serve::{Tls, serve};
 use crate::indexes::Indexes;
 use crate::intake::accept::Intake;
@@ -60,6 +65,8 @@ pub struct Api {
     pub registry: Registry,
     /// Where gauges are set at scrape time.
     pub metrics: Arc<Metrics>,
+    /// Runs that are watched.
+    pub watch: Arc<RunWatch>,
 }
 
 /// The routes for requests from within this process, which may do everything.
@@ -106,12 +113,22 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(search::by_url, search::by_body))
         .routes(routes!(documents::one))
         .routes(routes!(files::list))
+        .routes(routes!(files::history))
         .routes(routes!(files::one))
+        .routes(routes!(why::why))
+        .routes(routes!(status::listing::list, status::purge::purge_many))
+        .routes(routes!(status::one, status::purge::purge))
+        .routes(routes!(status::actions::terminate))
+        .routes(routes!(status::actions::suspend))
+        .routes(routes!(status::actions::resume))
+        .routes(routes!(status::actions::rewind))
         .routes(routes!(runs::start))
         .routes(routes!(plan::plan))
         .routes(routes!(plan::usage))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(run_events::follow))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::one))
         .routes(routes!(approvals::approve))

@@ -19,6 +19,8 @@ pub mod opener;
 pub mod operations;
 pub mod reconcile;
 pub mod reconciler;
+pub mod runs;
 pub mod search;
 pub mod settings;
 pub mod upkeep;
+pub mod why;

@@ -9,6 +9,7 @@ use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::generations::Generations;
+use control_plane::http::run_events::RunWatch;
 use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
@@ -227,6 +228,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         reporter: reporter.clone(),
         registry,
         metrics: Arc::clone(&metrics),
+        watch: Arc::new(RunWatch::new(Arc::clone(&ledger), tasks.stopping())),
     });
     let routes = http::guarded(api, Some(intake), guard);
     tasks.spawn(http::serve(listener, routes, tls, tasks.stopping()));

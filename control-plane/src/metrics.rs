@@ -12,6 +12,10 @@ const LATENCY_BUCKETS: [f64; 12] = [
 pub struct Metrics {
     /// Wake-ups that the queue confirmed.
     pub woken: IntCounter,
+    /// Files set aside because their run is suspended.
+    pub set_aside: IntCounter,
+    /// What people did to instances, by `kind` (`file`, `run`, `any`) and `action`: `terminate`, `suspend`, `resume`, `rewind`, `purge`.
+    pub interventions: IntCounterVec,
     /// Changes recorded, by `kind`: `added`, `changed`, `renamed`, `removed`, `held`.
     pub changes: IntCounterVec,
     /// Events that sources reported, by `source` (the format: `event_grid`, `cloud_events`, `s3`, `gcs`, `unknown`) and
@@ -71,6 +75,15 @@ impl Metrics {
         let declare = Declare(registry);
         Ok(Self {
             woken: declare.counter("longshore_wakeups_total", "Wake-ups that the queue confirmed")?,
+            set_aside: declare.counter(
+                "longshore_set_aside_total",
+                "Files set aside because their run is suspended",
+            )?,
+            interventions: declare.counters_by(
+                "longshore_interventions_total",
+                "Files and runs that people terminated, suspended, resumed, rewound or purged",
+                &["kind", "action"],
+            )?,
             changes: declare.counters(
                 "longshore_changes_total",
                 "Changes recorded in the ledger, by kind",

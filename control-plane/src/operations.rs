@@ -154,13 +154,13 @@ fn change(operation: &Operation, path: &BlobPath, held: bool, covered: &Scope) -
         (OperationKind::Rename { .. }, Some(target)) if covered.owns(&target) => Some(Change {
             sequencer,
             renamed_from: Some(path.clone()),
-            ..Change::new(target, "event", Lane::Fast)
+            ..Change::reported(target, "event", Lane::Fast)
         }),
         // It is gone, or has a name now that the index leaves out.
         (OperationKind::Remove { .. } | OperationKind::Rename { .. }, _) => Some(Change {
             hold: held,
             sequencer,
-            ..Change::new(path.clone(), "event", Lane::Fast)
+            ..Change::reported(path.clone(), "event", Lane::Fast)
         }),
     }
 }

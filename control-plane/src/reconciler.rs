@@ -1,22 +1,22 @@
 //! Runs the comparison of [`crate::reconcile`] on a real source and ledger, and records its plan.
 
+use std::future::Future;
 use std::sync::Arc;
 
+use shared::blob_path::BlobPath;
 use shared::blobs::{BlobError, Blobs, Listed};
 use shared::clock::Clock;
 use shared::file_state::FileState;
 use shared::ids::{IndexId, RunId};
 use shared::index_settings::IndexSettings;
-use shared::ledger::{Comparison, ControlLedger, KnownFile, LedgerError, RunKind};
+use shared::ledger::{Comparison, ControlLedger, KnownFile, LedgerError, NewRun, RunKind, RunPage, RunPhase};
 use shared::work_message::Lane;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 use crate::reconcile::{ASKED, Plan, Policy, plan};
-
-/// Changes recorded per transaction: bounds the ledger's longest write.
-const ENQUEUE_BATCH: usize = 1000;
+use crate::runs::{LEASE, PAGE};
 
 /// Why a comparison was not possible. Nothing was concluded from it.
 #[derive(Debug, thiserror::Error)]
@@ -61,17 +61,20 @@ struct Seen {
 }
 
 impl Reconciler {
-    /// Compares everything.
+    /// Compares everything. What differs is a run.
     ///
     /// # Errors
     /// See [`ReconcileError`].
     pub async fn everything(&self, reason: &'static str) -> Result<Plan, ReconcileError> {
-        let plan = self.scopes(&[String::new()], Lane::Bulk, reason).await?;
+        let _turn = self.turn.lock().await;
+        let plan = self.survey(reason).await?.plan;
+        self.record(&plan, reason).await?;
         self.note(&plan).await?;
         Ok(plan)
     }
 
-    /// Compares what is at or below each of the given prefixes, as far as the index covers it.
+    /// Compares what is at or below each of the given prefixes, as far as the index covers it. What differs belongs to the
+    /// index's batch of events.
     ///
     /// # Errors
     /// See [`ReconcileError`].
@@ -82,8 +85,34 @@ impl Reconciler {
         reason: &'static str,
     ) -> Result<Plan, ReconcileError> {
         let _turn = self.turn.lock().await;
+        let mut plan = self.counted(self.compare(prefixes, lane, reason)).await?.plan;
+        for change in &mut plan.changes {
+            change.batch = true;
+        }
+        for batch in plan.changes.chunks(PAGE as usize) {
+            self.ledger.enqueue(&self.index, batch).await?;
+            self.nudge.notify_one();
+        }
+        self.count(&plan);
+        Ok(plan)
+    }
+
+    /// What differs between the source and the ledger; nothing is recorded. The caller has the `turn`.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub(crate) async fn survey(&self, reason: &'static str) -> Result<Survey, ReconcileError> {
+        self.counted(self.compare(&[String::new()], Lane::Bulk, reason))
+            .await
+    }
+
+    /// Counts a comparison.
+    async fn counted(
+        &self,
+        comparing: impl Future<Output = Result<Survey, ReconcileError>>,
+    ) -> Result<Survey, ReconcileError> {
         let started = Instant::now();
-        let result = self.compare(prefixes, lane, reason).await;
+        let result = comparing.await;
         self.metrics
             .reconcile_seconds
             .observe(started.elapsed().as_secs_f64());
@@ -130,7 +159,7 @@ impl Reconciler {
         prefixes: &[String],
         lane: Lane,
         reason: &'static str,
-    ) -> Result<Plan, ReconcileError> {
+    ) -> Result<Survey, ReconcileError> {
         // Settings first: what is listed after a change was recorded is judged by it.
         let policy = self.policy().await?;
         let Seen { listed, known, whole } = self.seen(&policy, prefixes).await?;
@@ -139,7 +168,7 @@ impl Reconciler {
         } else {
             self.index_size().await?
         };
-        let mut plan = plan(
+        let plan = plan(
             &listed,
             &known,
             self.pipeline.as_deref(),
@@ -148,13 +177,18 @@ impl Reconciler {
             lane,
             reason,
         );
-        self.record(&mut plan, if whole { RunKind::Scan } else { RunKind::Events })
-            .await?;
-        Ok(plan)
+        let is_there =
+            |entry: &Listed| !matches!(entry.meta, Err(BlobError::Denied(_) | BlobError::Unavailable(_)));
+        let covered = |entry: &Listed| policy.scope.owns(&entry.path) && is_there(entry);
+        let present = listed.into_iter().filter(covered).map(|entry| entry.path);
+        Ok(Survey {
+            plan,
+            present: present.collect(),
+        })
     }
 
     /// Keeps what a comparison of everything found.
-    async fn note(&self, plan: &Plan) -> Result<(), LedgerError> {
+    pub(crate) async fn note(&self, plan: &Plan) -> Result<(), LedgerError> {
         let before = self.latest().await?;
         let listed = plan.added + plan.changed + plan.renamed + plan.unchanged;
         let comparison = Comparison {
@@ -200,20 +234,44 @@ impl Reconciler {
         Ok(usize::try_from(files).unwrap_or(usize::MAX))
     }
 
-    async fn record(&self, plan: &mut Plan, kind: RunKind) -> Result<(), LedgerError> {
+    /// Records what differs as a run. It is kept before its files are, so whoever comes next finishes what is begun here.
+    async fn record(&self, plan: &Plan, reason: &'static str) -> Result<(), LedgerError> {
         if plan.changes.is_empty() {
             return Ok(());
         }
-        let run = RunId::generate();
-        self.ledger.open_run(&self.index, run, kind).await?;
-        for change in &mut plan.changes {
-            change.run = Some(run);
-        }
-        for batch in plan.changes.chunks(ENQUEUE_BATCH) {
-            self.ledger.enqueue(&self.index, batch).await?;
+        let run = NewRun {
+            id: RunId::generate(),
+            index: self.index.clone(),
+            kind: RunKind::Scan,
+            asked_by: reason.to_owned(),
+            path: None,
+            lease: LEASE,
+        };
+        self.ledger.open_run(&run).await?;
+        let mut work = run.work();
+        let mut pages = plan.changes.chunks(PAGE as usize).peekable();
+        while let Some(changes) = pages.next() {
+            let page = RunPage {
+                changes: changes.to_vec(),
+                retry: Vec::new(),
+                next: pages.peek().map(|_| (RunPhase::Compare, None)),
+            };
+            let Some(after) = self.ledger.advance_run(&work, &page, LEASE).await? else {
+                // Cancelled, or taken over: what is left is found by whoever has it.
+                break;
+            };
+            work = after;
             self.nudge.notify_one();
         }
-        self.ledger.seal_run(run).await?;
+        self.count(plan);
+        Ok(())
+    }
+
+    /// Counts what was recorded, and says so.
+    pub(crate) fn count(&self, plan: &Plan) {
+        if plan.changes.is_empty() {
+            return;
+        }
         for (kind, count) in [
             ("added", plan.added),
             ("changed", plan.changed),
@@ -228,12 +286,18 @@ impl Reconciler {
         }
         tracing::info!(
             index.id = %self.index,
-            run.id = %run,
             "recorded {} added, {} changed, {} renamed, {} removed ({} held), {} unchanged",
             plan.added, plan.changed, plan.renamed, plan.removed, plan.held, plan.unchanged,
         );
-        Ok(())
     }
+}
+
+/// What a comparison of everything found.
+pub(crate) struct Survey {
+    /// What to record.
+    pub(crate) plan: Plan,
+    /// Everything that the index covers and that can be read.
+    pub(crate) present: Vec<BlobPath>,
 }
 
 /// Is the path `outer`, or below it?

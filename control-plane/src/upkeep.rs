@@ -64,6 +64,10 @@ pub struct UpkeepSettings {
     pub history_per_file: u32,
     /// Tombstones and their history are kept this long.
     pub tombstone_age: Duration,
+    /// Between looks for runs to carry out, to finish, or to close.
+    pub runs_every: Duration,
+    /// Runs are kept this long after they were over.
+    pub run_age: Duration,
 }
 
 impl Default for UpkeepSettings {
@@ -80,6 +84,8 @@ impl Default for UpkeepSettings {
             compact_every: Duration::from_secs(120),
             history_per_file: 100,
             tombstone_age: Duration::from_secs(30 * 24 * 3600),
+            runs_every: Duration::from_millis(500),
+            run_age: Duration::from_secs(30 * 24 * 3600),
         }
     }
 }
@@ -124,7 +130,13 @@ impl Upkeep {
             Box::pin(async move { this.compare_vectors().await })
         });
         self.repeat(tasks, "prune", every.prune_every, |this| {
-            Box::pin(async move { this.prune().await.map(drop) })
+            Box::pin(async move {
+                this.prune().await?;
+                this.prune_runs().await.map(drop)
+            })
+        });
+        self.repeat(tasks, "runs", every.runs_every, |this| {
+            Box::pin(this.carry_out_runs())
         });
         self.repeat(tasks, "operations", every.operations_every, |this| {
             Box::pin(async move { Ok(this.operations().pass().await.map(drop)?) })

@@ -62,8 +62,11 @@ fn stands(claim: &Claim, etag: &str) -> Option<Session> {
     claim.last_error.clone().map(Session::Stand)
 }
 
-/// The live version if it was made from this tag with these settings.
+/// The live version if it was made from this tag with these settings, and nobody wants it made again.
 fn unchanged(claim: &Claim, etag: &str, pipeline: &str) -> Option<Version> {
+    if claim.again {
+        return None;
+    }
     claim.live_claim?;
     claim
         .version
@@ -71,9 +74,13 @@ fn unchanged(claim: &Claim, etag: &str, pipeline: &str) -> Option<Version> {
         .filter(|version| version.etag == etag && version.pipeline == pipeline)
 }
 
-/// The live version under a new tag, if it was made from the same bytes with the same settings: a touched file.
+/// The live version under a new tag, if it was made from the same bytes with the same settings: a touched file that nobody wants
+/// made again.
 #[must_use]
 pub fn same_content(claim: &Claim, meta: &BlobMeta, content_hash: &str, pipeline: &str) -> Option<Version> {
+    if claim.again {
+        return None;
+    }
     claim.live_claim?;
     let version = claim
         .version

@@ -10,6 +10,8 @@
 //!             approve      └── INDEXED, SKIPPED, DELETED, FAILED      └────┴──▶ FAILED
 //! ```
 //!
+//! A file that is PENDING only because a run asked goes back to what it was when the run is cancelled.
+//!
 //! The ledger's SQL makes the same decisions as conditional updates under the row's lock; a property test holds the SQL
 //! against this function.
 
@@ -172,6 +174,13 @@ pub enum Step {
     },
     /// Somebody asked for another try.
     Retry,
+    /// Somebody asked for it who does not want it any more, and nobody else does.
+    GiveBack {
+        /// What it was before.
+        to: FileState,
+    },
+    /// Somebody ended what goes on.
+    Terminate,
     /// Somebody decided on a held removal.
     Decide {
         /// Remove (true) or keep (false).
@@ -240,6 +249,16 @@ pub fn transition(state: FileState, step: Step) -> Result<FileState, IllegalStep
         (Pending | Processing | Publishing | Indexed | Skipped | Deleted | AwaitingApproval, Step::Retry) => {
             illegal
         }
+
+        (Pending, Step::GiveBack { to }) if to.is_settled() => Ok(to),
+        (
+            Pending | Processing | Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval,
+            Step::GiveBack { .. },
+        ) => illegal,
+
+        // A version that is committed stays so; what is settled has nothing to end; a held removal is decided on.
+        (Pending | Processing, Step::Terminate) => Ok(Failed),
+        (Publishing | Indexed | Failed | Skipped | Deleted | AwaitingApproval, Step::Terminate) => illegal,
 
         (
             AwaitingApproval,

@@ -15,6 +15,8 @@
 //! | [`Ledger::release`] | worker | PUBLISHING → settled, or PENDING when something newer is wanted |
 //! | [`Ledger::fail`] | worker | gives the claim up: PENDING with backoff, or FAILED |
 //! | [`Ledger::sweep`] | control plane | the same for claims whose lease ran out |
+//! | [`InstancesLedger::terminate`] | people | gives the claim up, if there is one, and leaves the file FAILED |
+//! | [`InstancesLedger::suspend_file`] | people | no claim until `resume_file` |
 
 mod approvals;
 mod audit;
@@ -26,11 +28,13 @@ mod control;
 mod database;
 mod detail;
 mod index_settings;
+mod instances;
 mod keys;
 mod migrations;
 pub mod model;
 mod order;
 pub mod postgres;
+mod runs;
 mod sql;
 pub mod sqlite;
 mod types;
@@ -51,7 +55,9 @@ pub use breakers::*;
 pub use catalog::*;
 pub use control::*;
 pub use index_settings::*;
+pub use instances::*;
 pub use keys::*;
+pub use runs::*;
 pub use types::*;
 pub use usage::*;
 
@@ -194,18 +200,6 @@ pub trait Ledger: UsageLedger + Breakers + Send + Sync + 'static {
 
     /// Counts by state, totals, backlog and the age of the oldest pending file.
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError>;
-
-    /// Opens a run.
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError>;
-
-    /// Notes that everything the run wants is enqueued; from now on it completes when each of its files has settled.
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError>;
-
-    /// A run with its counts; completes it when it is sealed and nothing of it is pending or running.
-    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError>;
-
-    /// The newest runs of an index, newest first.
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError>;
 
     /// Removes history entries beyond the newest `keep` of each file, and tombstones older than `older_than` with their
     /// history, and operations finished as long ago; returns how many rows went. Works in small transactions, so that it never stands in the way.

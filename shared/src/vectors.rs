@@ -185,6 +185,9 @@ pub trait Vectors: Send + Sync + 'static {
     /// Every distinct claim that has points, for the scrub.
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError>;
 
+    /// Points of one claim.
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError>;
+
     /// Points in the collection.
     async fn count(&self) -> Result<u64, VectorsError>;
 

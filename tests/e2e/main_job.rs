@@ -216,7 +216,10 @@ fn http_answers() -> anyhow::Result<()> {
     ensure!(file.contains("\"committed\""), "{file}");
     let (_, runs) = get("/indexes/harbour/runs")?;
     let runs: Value = serde_json::from_str(&runs)?;
-    let run = get(&format!("/runs/{}", runs[0]["id"].as_str().unwrap_or_default()))?;
+    let run = get(&format!(
+        "/runs/{}",
+        runs["runs"][0]["id"].as_str().unwrap_or_default()
+    ))?;
     ensure!(run.0 == 200 && run.1.contains("\"completed_at\":1"), "{run:?}");
     let (_, metrics) = get("/metrics")?;
     for name in [

@@ -32,6 +32,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::http::Api;
+use crate::http::run_events::RunWatch;
 use crate::indexes::{Index, NewIndex, Opener};
 use crate::search::{Search, SearchLimits};
 
@@ -91,6 +92,9 @@ impl Vectors for Slow {
     }
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {
         self.inner.claims().await
+    }
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.inner.count_claim(claim).await
     }
     async fn count(&self) -> Result<u64, VectorsError> {
         self.inner.count().await
@@ -208,6 +212,7 @@ impl Desk {
             },
             registry,
             metrics: Arc::clone(&metrics),
+            watch: Arc::new(RunWatch::new(Arc::clone(&ledger), CancellationToken::new())),
         }));
         let source = Source::Folder(here.folder.path().to_owned());
         let settings = serde_json::to_value(IndexSettings::new(source, "english")).unwrap();

@@ -1,41 +1,40 @@
-//! `POST /indexes/{index}/run`, `GET /indexes/{index}/runs`, `GET /runs/{run}`.
+//! `POST /indexes/{index}/run`, `GET /indexes/{index}/runs`, `GET /runs/{run}`, `POST /runs/{run}/cancel`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header::LOCATION};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use shared::blob_path::BlobPath;
-use shared::file_state::FileState;
+use shared::clock::UnixMillis;
 use shared::ids::RunId;
-use shared::ledger::{Change, FileFilter, RunKind, RunRecord};
-use shared::work_message::Lane;
+use shared::ledger::{NewRun, RunFilter, RunKind, RunRecord, RunState};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
 use super::access::Caller;
 use super::errors::{ApiError, ErrorCode, Problem};
 use super::extract::{Path, Query};
-use crate::indexes::Index;
+use super::{Api, cursor};
 
-/// Runs that a listing shows.
-const RUNS_SHOWN: u32 = 50;
-/// Files recorded per transaction of a full run.
-const FULL_PAGE: u32 = 1000;
+/// Most runs on a page.
+const MAX_PAGE: u32 = 200;
+/// Files given back while the caller waits; the others follow.
+const GIVEN_BACK_AT_ONCE: u32 = 500;
 
 /// The query string of a run.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RunWanted {
-    /// `failed`: try failed files again instead.
+    /// `failed`: files that failed are tried again as well.
     #[param(example = "failed")]
     retry: Option<String>,
-    /// With `retry`, only this file.
+    /// With `retry`, only this file, and no comparison.
     path: Option<String>,
-    /// Look at every file again.
+    /// Make every file again, also those whose content is the same; vectors of equal text are reused.
     #[serde(default)]
     full: bool,
 }
@@ -43,14 +42,53 @@ pub(super) struct RunWanted {
 /// What was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunStarted {
-    /// The run; absent when there was nothing to do.
-    pub run: Option<RunId>,
-    /// Files in it.
-    pub files: u64,
+    /// The run.
+    pub run: RunId,
 }
 
-/// Compares the source with the index. With `retry=failed`, failed files are tried again instead; with `full=true`, every
-/// file is looked at again, and made again where settings have changed.
+/// A run, how far it is, and how fast.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunStatus {
+    /// The run.
+    #[serde(flatten)]
+    pub run: RunRecord,
+    /// Files per second, over the last minute.
+    pub files_per_second: f64,
+    /// When it will be done at this rate; absent when that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_at: Option<UnixMillis>,
+}
+
+impl RunStatus {
+    /// What follows from a record.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+    pub fn of(run: RunRecord) -> Self {
+        const MINUTE: UnixMillis = 60_000;
+        // A young run has not had a minute yet.
+        let window = run.as_of.saturating_sub(run.opened_at).clamp(1, MINUTE);
+        let files_per_second = if run.state.is_over() {
+            0.0
+        } else {
+            run.done_lately as f64 * 1000.0 / window as f64
+        };
+        let left = i64::try_from(run.total.saturating_sub(run.done)).unwrap_or(i64::MAX);
+        let lately = i64::try_from(run.done_lately).unwrap_or(i64::MAX);
+        let knows = run.state == RunState::Running && run.suspended_at.is_none() && lately > 0;
+        let eta_at = knows.then(|| {
+            let needed = left.saturating_mul(window) / lately.max(1);
+            run.as_of.saturating_add(needed)
+        });
+        Self {
+            run,
+            files_per_second,
+            eta_at,
+        }
+    }
+}
+
+/// Wakes what is pending and compares the source with the index. With `retry=failed`, failed files are tried again as well;
+/// with `full=true`, every file is made again, whether it has changed or not. The files are listed in the background.
 #[utoipa::path(
     post,
     path = "/indexes/{index}/run",
@@ -61,107 +99,133 @@ pub struct RunStarted {
 )]
 pub(super) async fn start(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Path(index): Path<String>,
     Query(wanted): Query<RunWanted>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let (kind, path) = wanted.kind()?;
     let index = api.index(&index).await?;
-    match wanted.retry.as_deref() {
-        None => compare(&api, &index, wanted.full).await,
-        Some("failed") => {
-            let path = wanted
-                .path
-                .map(BlobPath::new)
-                .transpose()
-                .map_err(|error| ApiError::bad_request(format!("path: {error}")))?;
-            let run = RunId::generate();
-            let id = &index.record.id;
-            api.ledger.open_run(id, run, RunKind::Retry).await?;
-            let woken = api.ledger.retry_failed(id, path.as_ref(), Some(run)).await?;
-            api.ledger.seal_run(run).await?;
-            api.nudge.notify_one();
-            Ok(accepted(Some(run), woken))
-        }
-        Some(other) => Err(ApiError::bad_request(format!(
-            "retry={other} is not known; use retry=failed"
-        ))),
-    }
-}
-
-async fn compare(api: &Api, index: &Index, full: bool) -> Result<Response, ApiError> {
-    let reconciler = index.reconciler.as_ref().ok_or_else(|| {
+    if index.upkeep.is_none() {
         let detail = "nothing would take up the work: start `longshore up` first";
-        ApiError::new(ErrorCode::NotHere, detail)
-    })?;
-    let plan = reconciler.everything("run").await?;
-    if let Some(upkeep) = &index.upkeep {
-        upkeep
-            .compare_vectors()
-            .await
-            .map_err(|error| ApiError::new(ErrorCode::VectorsUnavailable, error.to_string()))?;
+        return Err(ApiError::new(ErrorCode::NotHere, detail));
     }
-    if full {
-        return everything_again(api, index).await;
-    }
-    let run = plan.changes.first().and_then(|change| change.run);
-    Ok(accepted(run, plan.changes.len() as u64))
+    let run = NewRun {
+        id: RunId::generate(),
+        index: index.record.id.clone(),
+        kind,
+        asked_by: caller.key.unwrap_or_else(|| "local".to_owned()),
+        path,
+        lease: Duration::ZERO,
+    };
+    api.ledger.open_run(&run).await?;
+    let location = [(LOCATION, format!("/runs/{}", run.id))];
+    Ok((StatusCode::ACCEPTED, location, Json(RunStarted { run: run.id })))
 }
 
-/// Has a worker look at every file.
-async fn everything_again(api: &Api, index: &Index) -> Result<Response, ApiError> {
-    let id = &index.record.id;
-    let run = RunId::generate();
-    api.ledger.open_run(id, run, RunKind::Full).await?;
-    let mut filter = FileFilter::default();
-    let mut total = 0;
-    loop {
-        let page = api.ledger.files(id, &filter, FULL_PAGE).await?;
-        let change = |path: &BlobPath| Change {
-            run: Some(run),
-            ..Change::new(path.clone(), "run", Lane::Bulk)
+impl RunWanted {
+    /// What it asks for.
+    fn kind(self) -> Result<(RunKind, Option<BlobPath>), ApiError> {
+        let kind = match (self.retry.as_deref(), self.full) {
+            (None, false) => RunKind::Scan,
+            (None, true) => RunKind::Full,
+            (Some("failed"), false) => RunKind::Retry,
+            (Some("failed"), true) => {
+                let why = "full=true tries failed files again already; leave retry=failed out";
+                return Err(ApiError::bad_request(why));
+            }
+            (Some(other), _) => {
+                let why = format!("retry={other} is not known; use retry=failed");
+                return Err(ApiError::bad_request(why));
+            }
         };
-        // Looking at one of these would remove it, and nobody has agreed to that yet.
-        let decided = page
-            .iter()
-            .filter(|file| file.state != FileState::AwaitingApproval);
-        let changes: Vec<Change> = decided.map(|file| change(&file.path)).collect();
-        api.ledger.enqueue(id, &changes).await?;
-        api.nudge.notify_one();
-        total += changes.len() as u64;
-        let full = page.len() == FULL_PAGE as usize;
-        filter.after = page.into_iter().last().map(|file| file.path);
-        if !full {
-            break;
+        if self.path.is_some() && kind != RunKind::Retry {
+            return Err(ApiError::bad_request("path goes with retry=failed"));
         }
+        let path = self
+            .path
+            .map(BlobPath::new)
+            .transpose()
+            .map_err(|error| ApiError::bad_request(format!("path: {error}")))?;
+        Ok((kind, path))
     }
-    api.ledger.seal_run(run).await?;
-    Ok(accepted(Some(run), total))
 }
 
-fn accepted(run: Option<RunId>, files: u64) -> Response {
-    let location = run.map_or_else(|| "/indexes".to_owned(), |run| format!("/runs/{run}"));
-    (
-        StatusCode::ACCEPTED,
-        [(LOCATION, location)],
-        Json(RunStarted { run, files }),
-    )
-        .into_response()
+/// The query string of a listing.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RunsWanted {
+    /// Only runs in this state.
+    #[param(example = "RUNNING")]
+    state: Option<String>,
+    /// Only runs of this kind: `scan`, `events`, `retry`, `full`.
+    #[param(example = "full")]
+    kind: Option<String>,
+    /// The `cursor` of the page before.
+    cursor: Option<String>,
+    /// Runs on the page, 50 when it is left out.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
 }
 
-/// The newest runs of an index.
+/// A page of runs, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunPage {
+    /// The runs.
+    pub runs: Vec<RunStatus>,
+    /// Give it as `cursor` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// The runs of an index, newest first.
 #[utoipa::path(
     get,
     path = "/indexes/{index}/runs",
     tag = "runs",
-    params(("index" = String, Path, description = "The index", example = "team-docs")),
-    responses((status = OK, description = "Newest first", body = [RunRecord]), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    params(("index" = String, Path, description = "The index", example = "team-docs"), RunsWanted),
+    responses((status = OK, description = "A page", body = RunPage), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
     security(("key" = ["search"]), ("key" = ["ingest"]))
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Path(index): Path<String>,
-) -> Result<Json<Vec<RunRecord>>, ApiError> {
+    Query(wanted): Query<RunsWanted>,
+) -> Result<Json<RunPage>, ApiError> {
     let index = api.record(&index).await?;
-    Ok(Json(api.ledger.runs(&index.id, RUNS_SHOWN).await?))
+    let limit = wanted.limit.unwrap_or(50);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        let why = format!("limit {limit} is not between 1 and {MAX_PAGE}");
+        return Err(ApiError::bad_request(why));
+    }
+    let unknown = |error: &dyn std::fmt::Display| ApiError::bad_request(error.to_string());
+    let filter = RunFilter {
+        state: wanted
+            .state
+            .map(|state| state.parse())
+            .transpose()
+            .map_err(|error: shared::ledger::UnknownRunState| unknown(&error))?,
+        kind: wanted
+            .kind
+            .map(|kind| kind.parse())
+            .transpose()
+            .map_err(|error: shared::ledger::UnknownRunKind| unknown(&error))?,
+        before: None,
+    };
+    let scope = format!("runs {} {:?} {:?}", index.id, filter.state, filter.kind);
+    let before = wanted.cursor.map(|cursor| cursor::open(&scope, &cursor));
+    let filter = RunFilter {
+        before: before.transpose()?,
+        ..filter
+    };
+    let runs = api.ledger.runs(&index.id, &filter, limit).await?;
+    let full = runs.len() == limit as usize;
+    let cursor = runs
+        .last()
+        .filter(|_| full)
+        .map(|run| cursor::seal(&scope, &(run.opened_at, run.id)));
+    let runs = runs.into_iter().map(RunStatus::of).collect();
+    Ok(Json(RunPage { runs, cursor }))
 }
 
 /// A run and how far it is.
@@ -170,17 +234,57 @@ pub(super) async fn list(
     path = "/runs/{run}",
     tag = "runs",
     params(("run" = RunId, Path, description = "The run")),
-    responses((status = OK, description = "The run", body = RunRecord), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    responses((status = OK, description = "The run", body = RunStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
     security(("key" = ["search"]), ("key" = ["ingest"]))
 )]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(run): Path<RunId>,
-) -> Result<Json<RunRecord>, ApiError> {
-    let found = api.ledger.run(run).await?;
-    let found =
-        found.ok_or_else(|| ApiError::new(ErrorCode::RunNotFound, format!("there is no run {run}")))?;
-    caller.check(&found.index)?;
-    Ok(Json(found))
+) -> Result<Json<RunStatus>, ApiError> {
+    Ok(Json(RunStatus::of(api.run(&caller, run).await?)))
 }
+
+/// Cancels a run: files that have not begun are given back to what they were, unless their change was reported as well. Files
+/// that have begun are finished. A run that is over stays as it is.
+#[utoipa::path(
+    post,
+    path = "/runs/{run}/cancel",
+    tag = "runs",
+    params(("run" = RunId, Path, description = "The run")),
+    responses((status = OK, description = "The run: CANCELLING, CANCELLED, or over before", body = RunStatus), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    security(("key" = ["ingest"]))
+)]
+pub(super) async fn cancel(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(run): Path<RunId>,
+) -> Result<Json<RunStatus>, ApiError> {
+    api.run(&caller, run).await?;
+    api.cancel(run).await?;
+    Ok(Json(RunStatus::of(api.run(&caller, run).await?)))
+}
+
+impl Api {
+    /// A run that the caller may know of.
+    pub(super) async fn run(&self, caller: &Caller, run: RunId) -> Result<RunRecord, ApiError> {
+        let found = self.ledger.run(run).await?;
+        let unknown = || ApiError::new(ErrorCode::RunNotFound, format!("there is no run {run}"));
+        let found = found.ok_or_else(unknown)?;
+        caller.check(&found.index)?;
+        Ok(found)
+    }
+
+    /// Cancels a run; `false` when it is over, or cancelled already.
+    pub(super) async fn cancel(&self, run: RunId) -> Result<bool, ApiError> {
+        let cancelled = self.ledger.cancel_run(run).await?;
+        if cancelled {
+            // The upkeep goes on with what is left, also after a crash here.
+            self.ledger.give_back(run, GIVEN_BACK_AT_ONCE).await?;
+        }
+        Ok(cancelled)
+    }
+}
+
+#[cfg(test)]
+mod tests;

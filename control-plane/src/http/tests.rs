@@ -13,6 +13,7 @@ use shared::index_settings::IndexSettings;
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{ControlLedger, IndexRecord};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::*;
@@ -62,6 +63,7 @@ pub(super) fn routes() -> (OpenApiRouter, Arc<dyn ControlLedger>, Arc<Metrics>) 
         },
         registry,
         metrics: Arc::clone(&metrics),
+        watch: Arc::new(RunWatch::new(Arc::clone(&ledger), CancellationToken::new())),
     };
     (all(Arc::new(api), Some(intake)), ledger, metrics)
 }

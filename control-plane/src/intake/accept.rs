@@ -110,6 +110,11 @@ async fn record_for(
     for (number, entry) in entries {
         match entry {
             Entry::Change(change) => {
+                // What is reported is a run as well: the index's batch of events.
+                let change = Change {
+                    batch: true,
+                    ..change
+                };
                 waiting.push((number, change));
                 if waiting.len() == ENQUEUE_BATCH {
                     enqueue(ledger, index, &mut waiting, outcomes).await?;

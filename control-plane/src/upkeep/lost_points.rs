@@ -61,7 +61,7 @@ impl Upkeep {
                 continue;
             }
             let claims: Vec<ClaimId> = gone.iter().map(|file| file.claim_id).collect();
-            let change = |file: &&LiveFile| Change::new(file.path.clone(), "lost_points", Lane::Bulk);
+            let change = |file: &&LiveFile| Change::reported(file.path.clone(), "lost_points", Lane::Bulk);
             let changes: Vec<Change> = gone.iter().map(change).collect();
             // In this order: a crash in between leaves them to the next comparison.
             self.ledger.spoil(&self.index, &claims).await?;

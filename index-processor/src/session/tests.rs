@@ -28,6 +28,7 @@ fn claim() -> Claim {
         renamed_from: None,
         enqueued_at: 0,
         run: None,
+        again: false,
         revision: 1,
         last_error: None,
         failed_etag: None,

@@ -118,6 +118,10 @@ impl Vectors for GuardedVectors {
         self.call(self.inner.claims()).await
     }
 
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.call(self.inner.count_claim(claim)).await
+    }
+
     async fn count(&self) -> Result<u64, VectorsError> {
         self.call(self.inner.count()).await
     }

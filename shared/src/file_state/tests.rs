@@ -21,6 +21,7 @@ fail-spent               -          failed     failed     -        -        -   
 fail-newer               -          pending    pending    -        -        -        -        -
 fail-spent-newer         -          pending    pending    -        -        -        -        -
 retry                    -          -          -          -        pending  -        -        -
+terminate                failed     failed     -          -        -        -        -        -
 approve-indexed          -          -          -          -        -        -        -        pending
 approve-skipped          -          -          -          -        -        -        -        pending
 approve-deleted          -          -          -          -        -        -        -        pending
@@ -33,6 +34,11 @@ reject-deleted           -          -          -          -        -        -   
 reject-indexed-dirty     -          -          -          -        -        -        -        pending
 reject-skipped-dirty     -          -          -          -        -        -        -        pending
 reject-deleted-dirty     -          -          -          -        -        -        -        pending
+back-indexed             indexed    -          -          -        -        -        -        -
+back-skipped             skipped    -          -          -        -        -        -        -
+back-deleted             deleted    -          -          -        -        -        -        -
+back-failed              failed     -          -          -        -        -        -        -
+back-processing          -          -          -          -        -        -        -        -
 ";
 
 fn step(name: &str) -> Step {
@@ -55,6 +61,10 @@ fn step(name: &str) -> Step {
             newer_wanted: has("newer"),
         },
         "retry" => Step::Retry,
+        "back" => Step::GiveBack {
+            to: state(name.trim_start_matches("back-")),
+        },
+        "terminate" => Step::Terminate,
         verb => Step::Decide {
             approved: verb == "approve",
             current: outcome(),
@@ -90,8 +100,8 @@ fn every_pair_of_state_and_step() {
     }
     assert_eq!(
         pairs,
-        8 * 28,
-        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry and 12 decisions"
+        8 * 34,
+        "2 enqueues, 2 claims, 1 commit, 6 releases, 4 fails, 1 retry, 1 termination, 12 decisions and 5 ways back"
     );
 }
 

@@ -1,7 +1,7 @@
 //! Which statements make up a call, and in which order; the same for every SQL database.
 //!
 //! Each function runs inside one transaction of its caller. Its first statement decides; what follows goes with the
-//! change: a line of history, files that waited, the total of a run.
+//! change: a line of history, files that waited, the counts of runs.
 
 pub(super) mod approvals;
 pub(super) mod attempts;
@@ -10,10 +10,12 @@ pub(super) mod breakers;
 pub(super) mod catalog;
 pub(super) mod control;
 pub(super) mod index_settings;
+pub(super) mod instances;
 pub(super) mod keys;
 mod notes;
 pub(super) mod queries;
 pub(super) mod requests;
 mod rows;
+pub(super) mod runs;
 pub(super) mod upkeep;
 pub(super) mod usage;

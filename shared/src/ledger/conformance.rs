@@ -9,10 +9,12 @@ mod catalog;
 mod control;
 mod failures;
 mod index_settings;
+mod instances;
 mod keys;
 mod life;
 mod load;
 mod renames;
+mod runs;
 mod upkeep;
 mod usage;
 mod wakes;
@@ -90,11 +92,19 @@ where
             a_skipped_file_keeps_its_reason, leases_run_out, long_attempts_are_swept, failed_files_are_retried,
             failed_content_is_remembered, unchanged_failures_are_not_charged;
         renames: the_old_path_follows_the_new_one, a_failed_new_path_lets_the_old_one_go, renames_back_and_forth_end;
-        upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known, runs_count_exactly,
+        upkeep: dead_claims_are_listed_once_they_are_useless, claims_in_use_are_known,
             files_are_paged_in_path_order, paths_are_compared_by_bytes, history_tells_the_whole_story, old_rows_are_pruned, stats_add_up;
         control: duties_have_one_owner, indexes_go_for_good, an_index_with_work_under_way_is_not_erased,
             operations_are_kept_until_done, a_page_is_recorded_once, the_backlog_is_counted_by_lane,
             lost_points_are_made_again, comparisons_are_kept, dead_letters_are_kept;
+        runs: a_run_is_complete_when_each_of_its_files_is, outcomes_and_costs_add_up, one_carries_a_run_out_at_a_time,
+            reported_changes_are_a_batch, a_cancelled_run_gives_back_what_only_it_wanted, a_change_outlives_a_cancelled_run,
+            runs_are_listed_and_pruned, pending_files_can_be_woken, made_again_though_the_same;
+        instances: a_terminated_attempt_is_fenced, what_is_committed_is_not_terminated, a_terminated_file_lets_others_go,
+            suspended_files_wait, a_suspended_attempt_goes_on, suspended_rename_partners_wait,
+            files_of_a_suspended_run_wait, another_run_takes_a_file_out, a_run_is_rewound,
+            a_terminated_file_leaves_its_run, a_suspension_holds_what_the_run_waits_for,
+            a_cancelled_run_holds_nothing_back, histories_are_paged, history_is_purged, runs_are_purged;
         usage: a_budget_is_not_overspent, usage_adds_up, files_that_wait_for_a_budget_are_woken;
         index_settings: one_of_two_changes_of_settings_wins, what_follows_a_change_is_kept_with_it,
             a_claim_names_the_settings_that_it_must_know;

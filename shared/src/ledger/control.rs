@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AuditLog, Catalog, Change, Comparison, Keys, LedgerError, SettingsLedger};
+use super::{
+    AuditLog, Catalog, Change, Comparison, InstancesLedger, Keys, LedgerError, RunLedger, SettingsLedger,
+};
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::ids::{ClaimId, FileId, IndexId, OperationId};
@@ -85,7 +87,7 @@ pub struct Backlog {
     pub index: IndexId,
     /// The queue that their wake-ups take.
     pub lane: Lane,
-    /// PENDING files.
+    /// PENDING files, without those that are suspended.
     pub pending: u64,
     /// PROCESSING and PUBLISHING files.
     pub running: u64,
@@ -132,7 +134,9 @@ pub enum Erased {
 
 /// Bookkeeping of the control plane. All calls are atomic.
 #[async_trait]
-pub trait ControlLedger: Catalog + SettingsLedger + super::Approvals + Keys + AuditLog {
+pub trait ControlLedger:
+    Catalog + SettingsLedger + RunLedger + InstancesLedger + super::Approvals + Keys + AuditLog
+{
     /// Takes or keeps a duty for `lease`, unless another owner's lease on it has not run out. Several control planes share
     /// the background work this way; a duty that two had for a moment does no harm, it only costs twice.
     async fn hold_duty(&self, duty: &str, owner: &str, lease: Duration) -> Result<bool, LedgerError>;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Change, Fail, SweepPolicy};
 use crate::blob_path::BlobPath;
+use crate::ids::RunId;
 use crate::retry::Failure;
 
 /// Of `enqueued`; `renamed_to` on the old path of a rename.
@@ -47,9 +48,28 @@ pub(super) fn failed(fail: &Fail) -> Value {
     Value::Object(detail)
 }
 
+/// Of `terminated`.
+pub(super) fn terminated(failure: &Failure) -> Value {
+    json!({ "failure": failure })
+}
+
 /// Of `swept`.
 pub(super) fn swept(owner: &str, failure: &Failure) -> Value {
     json!({ "owner": owner, "failure": failure })
+}
+
+/// Of `cancelled`.
+pub(super) fn given_back(run: RunId) -> Value {
+    json!({ "run": run.to_string() })
+}
+
+/// Of what somebody asked for, with the reason given.
+pub(super) fn asked(reason: &str) -> Value {
+    if reason.is_empty() {
+        nothing()
+    } else {
+        json!({ "reason": reason })
+    }
 }
 
 /// Of events that say it all by their name.
@@ -67,4 +87,27 @@ pub(super) fn lease_lost(policy: &SweepPolicy) -> Failure {
             policy.stale_after.as_secs()
         ),
     )
+}
+
+/// What an attempt cost, of the detail of its commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Counted by the embedding model.
+    pub(super) tokens: i64,
+    /// Chunks sent to it.
+    pub(super) embedded: i64,
+    /// Chunks whose vectors were there.
+    pub(super) reused: i64,
+}
+
+impl Usage {
+    /// Reads the words that the pipeline writes.
+    pub(super) fn of(detail: &Value) -> Self {
+        let of = |name: &str| detail.get(name).and_then(Value::as_i64).unwrap_or(0).max(0);
+        Self {
+            tokens: of("tokens"),
+            embedded: of("embedded"),
+            reused: of("reused"),
+        }
+    }
 }

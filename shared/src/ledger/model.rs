@@ -11,9 +11,11 @@ mod breakers;
 mod catalog;
 mod control;
 mod index_settings;
+mod instances;
 mod keys;
 mod requests;
 mod row;
+mod runs;
 mod upkeep;
 mod usage;
 
@@ -29,11 +31,11 @@ use self::catalog::StoredFamily;
 use self::control::StoredOperation;
 use self::keys::StoredKey;
 use self::row::Row;
+use self::runs::Books;
 use super::{
     AuditEntry, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile,
     Enqueued, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState,
-    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, Role, RunKind, RunRecord, SweepPolicy, Swept,
-    Usage,
+    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, Role, SweepPolicy, Swept, Usage,
 };
 use crate::blob_path::BlobPath;
 use crate::circuit::report::ReportedDependency;
@@ -53,7 +55,7 @@ struct Tables {
     indexes: BTreeMap<IndexId, IndexRecord>,
     families: BTreeMap<IndexId, StoredFamily>,
     files: BTreeMap<(IndexId, FileId), Row>,
-    runs: BTreeMap<RunId, RunRecord>,
+    books: Books,
     dead_claims: BTreeMap<(IndexId, ClaimId), (FileId, UnixMillis)>,
     duties: BTreeMap<String, (String, UnixMillis)>,
     operations: BTreeMap<OperationId, StoredOperation>,
@@ -267,28 +269,6 @@ impl Ledger for ModelLedger {
 
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError> {
         Ok(self.enter().0.stats(index))
-    }
-
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError> {
-        let (mut tables, now) = self.enter();
-        tables.open_run(now, index, run, kind)
-    }
-
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError> {
-        if let Some(run) = self.enter().0.runs.get_mut(&run) {
-            run.sealed = true;
-        }
-        Ok(())
-    }
-
-    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
-        let (mut tables, now) = self.enter();
-        Ok(tables.run(now, run))
-    }
-
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
-        let (mut tables, now) = self.enter();
-        Ok(tables.newest_runs(now, index, limit))
     }
 
     async fn prune(&self, index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {

@@ -16,8 +16,10 @@ mod catalog;
 mod control;
 mod explain;
 mod index_settings;
+mod instances;
 mod keys;
 mod pool;
+mod runs;
 mod schema;
 mod session;
 mod settings;
@@ -38,7 +40,7 @@ use super::database::{DbError, DbResult};
 use super::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DueFile, Enqueued, Fail,
     FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
-    LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept, sql,
+    LedgerError, ReleaseOutcome, SweepPolicy, Swept, sql,
 };
 use crate::blob_path::BlobPath;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
@@ -135,16 +137,6 @@ impl PostgresLedger {
         let session = Arc::new(Session::new(client, opening));
         let worked = work(Arc::clone(&session)).await;
         Ok(session.end(worked).await)
-    }
-
-    /// Completes those of `runs` that have nothing left to do; returns whether there were any.
-    async fn complete(&self, runs: &[RunRecord]) -> Result<bool, LedgerError> {
-        let ended = &queries::ended(runs);
-        if !ended.is_empty() {
-            self.write(|db| async move { upkeep::complete_runs(&*db, ended).await })
-                .await?;
-        }
-        Ok(!ended.is_empty())
     }
 }
 
@@ -286,34 +278,6 @@ impl Ledger for PostgresLedger {
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError> {
         self.read(|db| async move { queries::stats(&*db, index).await })
             .await
-    }
-
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError> {
-        self.write(|db| async move { upkeep::open_run(&*db, index, run, kind).await })
-            .await
-    }
-
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError> {
-        self.write(|db| async move { upkeep::seal_run(&*db, run).await })
-            .await
-    }
-
-    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
-        let look = || self.read(|db| async move { queries::run(&*db, run).await });
-        let mut found = look().await?;
-        if self.complete(&found).await? {
-            found = look().await?;
-        }
-        Ok(found.pop())
-    }
-
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
-        let look = || self.read(|db| async move { queries::runs(&*db, index, limit).await });
-        let mut found = look().await?;
-        if self.complete(&found).await? {
-            found = look().await?;
-        }
-        Ok(found)
     }
 
     async fn prune(&self, index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {

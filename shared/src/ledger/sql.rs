@@ -8,8 +8,8 @@
 //! - In an UPDATE, every right-hand side sees the row as it was before.
 //! - A statement of the protocol is one conditional UPDATE. Its WHERE clause is the whole decision and is evaluated under
 //!   the row's lock; PostgreSQL evaluates it again after waiting for another transaction.
-//! - A batch locks its rows in the order of their ids; what settles locks the file, then those that waited for it; a run's
-//!   row comes last. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
+//! - A batch locks its rows in the order of their ids; what settles locks the file, then those that waited for it; the
+//!   counts of runs come last, in the order of their keys. The few pairs of calls that can still stand in each other's way are told apart by PostgreSQL, which
 //!   rolls one of them back, and that one is repeated.
 
 mod approvals;
@@ -18,9 +18,11 @@ mod breakers;
 mod catalog;
 mod control;
 mod index_settings;
+mod instances;
 mod keys;
 mod protocol;
 mod queries;
+mod runs;
 mod upkeep;
 mod usage;
 
@@ -33,9 +35,11 @@ pub(super) use breakers::*;
 pub(super) use catalog::*;
 pub(super) use control::*;
 pub(super) use index_settings::*;
+pub(super) use instances::*;
 pub(super) use keys::*;
 pub(super) use protocol::*;
 pub(super) use queries::*;
+pub(super) use runs::*;
 pub(super) use upkeep::*;
 pub(super) use usage::*;
 
@@ -47,6 +51,7 @@ macro_rules! claim_columns {
     () => {
         "path, claim_id, fence, claimed_seq, attempts, failure_count, dirty, live_claim, prev_claim, etag, content_hash, \
          pipeline, size, chunks, missing, renamed_from, enqueued_at, run_id, \
+         CASE WHEN again_seq > applied_seq THEN 1 ELSE 0 END, \
          (SELECT revision FROM indexes WHERE indexes.index_id = files.index_id), last_error, \
          CASE WHEN failed_seq > applied_seq THEN seen_etag END, state, entries"
     };
@@ -131,7 +136,14 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         COUNTS,
         SIZES,
         OLDEST,
-        RUN_COUNTS,
+        RETRY_FILE,
+        WAKE_PENDING,
+        TAKE_RUN,
+        OPEN_RUNS,
+        RUNS,
+        RUN_SUMS,
+        GIVE_BACK,
+        CLOSE_BATCH,
         COMPLETE_RUN,
         DEAD_CLAIMS,
         PAGE_END,
@@ -142,6 +154,17 @@ pub(super) fn hot() -> Vec<(&'static str, &'static Sql)> {
         BACKLOG,
         LIVE_FILES,
         SPOIL,
+        TERMINATE,
+        SUSPEND,
+        RESUME,
+        SET_ASIDE,
+        RESUMED_RUNS,
+        LET_RUN_GO,
+        REWIND_RUN,
+        SUSPENDED_FILES,
+        SUSPENDED_PENDING,
+        HISTORY_BEFORE,
+        PURGE_HISTORY,
         FIND_KEY,
         AUDIT,
         FORGET_AUDIT,

@@ -11,8 +11,10 @@ mod catalog;
 mod connection;
 mod control;
 mod index_settings;
+mod instances;
 mod keys;
 mod readers;
+mod runs;
 mod statements;
 mod usage;
 mod writer;
@@ -37,7 +39,7 @@ use super::database::DbResult;
 use super::{
     Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DueFile, Enqueued, Fail,
     FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile, Ledger,
-    LedgerError, ReleaseOutcome, RunKind, RunRecord, SweepPolicy, Swept,
+    LedgerError, ReleaseOutcome, SweepPolicy, Swept,
 };
 use crate::blob_path::BlobPath;
 use crate::clock::Clock;
@@ -101,17 +103,6 @@ impl SqliteLedger {
             Some(readers) => readers.read(work).await,
             None => self.writer.write(work).await,
         }
-    }
-
-    /// Completes those of `runs` that have nothing left to do; returns whether there were any.
-    async fn complete(&self, runs: &[RunRecord]) -> Result<bool, LedgerError> {
-        let ended = queries::ended(runs);
-        let any = !ended.is_empty();
-        if any {
-            self.write(async move |db| upkeep::complete_runs(db, &ended).await)
-                .await?;
-        }
-        Ok(any)
     }
 }
 
@@ -270,34 +261,6 @@ impl Ledger for SqliteLedger {
     async fn stats(&self, index: &IndexId) -> Result<IndexStats, LedgerError> {
         let index = index.clone();
         self.read(async move |db| queries::stats(db, &index).await).await
-    }
-
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError> {
-        let index = index.clone();
-        self.write(async move |db| upkeep::open_run(db, &index, run, kind).await)
-            .await
-    }
-
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError> {
-        self.write(async move |db| upkeep::seal_run(db, run).await).await
-    }
-
-    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
-        let look = || self.read(async move |db| queries::run(db, run).await);
-        let mut found = look().await?;
-        if self.complete(&found).await? {
-            found = look().await?;
-        }
-        Ok(found.pop())
-    }
-
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
-        let look = |index: IndexId| self.read(async move |db| queries::runs(db, &index, limit).await);
-        let mut found = look(index.clone()).await?;
-        if self.complete(&found).await? {
-            found = look(index.clone()).await?;
-        }
-        Ok(found)
     }
 
     async fn prune(&self, index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {

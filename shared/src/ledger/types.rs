@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Suspended;
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
@@ -185,6 +186,10 @@ pub struct Change {
     pub hold: bool,
     /// The run that asked for it.
     pub run: Option<RunId>,
+    /// Without a run of its own: belongs to the index's batch of events, which is opened when there is none.
+    pub batch: bool,
+    /// Make the file again although its content may be the same. When its run is cancelled, this is not wanted any more.
+    pub again: bool,
 }
 
 impl Change {
@@ -200,6 +205,17 @@ impl Change {
             renamed_from: None,
             hold: false,
             run: None,
+            batch: false,
+            again: false,
+        }
+    }
+
+    /// A change that was reported, and belongs to the index's batch of events.
+    #[must_use]
+    pub fn reported(path: BlobPath, reason: &'static str, lane: Lane) -> Self {
+        Self {
+            batch: true,
+            ..Self::new(path, reason, lane)
         }
     }
 }
@@ -228,6 +244,8 @@ pub struct DueFile {
     pub seq: i64,
     /// The queue to use.
     pub lane: Lane,
+    /// Its run, when that is suspended: it is set aside instead of being woken.
+    pub held_back_by: Option<RunId>,
 }
 
 /// A worker asks for a file.
@@ -281,6 +299,8 @@ pub struct Claim {
     pub enqueued_at: UnixMillis,
     /// The run that asked.
     pub run: Option<RunId>,
+    /// Make it again although the content may be the same.
+    pub again: bool,
     /// The revision of the index's settings when the file was claimed: the attempt must know this one, or a later one.
     pub revision: u64,
     /// The last failure, while nothing was committed since.
@@ -497,6 +517,15 @@ pub struct FileRow {
     /// Its removal was reported, and somebody decided to keep it; until it is reported again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// The file whose settling it waits for: it was renamed to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<FileId>,
+    /// Set while nobody may work on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspended>,
+    /// When it was first reported.
+    #[serde(default)]
+    pub created_at: UnixMillis,
 }
 
 /// Which files to list.

@@ -89,6 +89,13 @@ impl EdgeVectors {
                 )))
             })
     }
+
+    async fn count_where(&self, filter: Option<qdrant_edge::Filter>) -> Result<u64, VectorsError> {
+        let request = qdrant_edge::CountRequest { filter, exact: true };
+        self.read(move |edge| edge.count(request))
+            .await
+            .map(|count| count as u64)
+    }
 }
 
 #[async_trait]
@@ -155,14 +162,12 @@ impl Vectors for EdgeVectors {
             .collect()
     }
 
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.count_where(Some(convert::of_claim(claim))).await
+    }
+
     async fn count(&self) -> Result<u64, VectorsError> {
-        let request = qdrant_edge::CountRequest {
-            filter: None,
-            exact: true,
-        };
-        self.read(move |edge| edge.count(request))
-            .await
-            .map(|count| count as u64)
+        self.count_where(None).await
     }
 
     async fn maintain(&self) -> Result<(), VectorsError> {

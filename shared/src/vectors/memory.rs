@@ -230,6 +230,12 @@ impl Vectors for MemoryVectors {
         Ok(claims)
     }
 
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        let state = self.call()?;
+        let points = state.points.values();
+        Ok(points.filter(|point| point.payload.claim == claim).count() as u64)
+    }
+
     async fn count(&self) -> Result<u64, VectorsError> {
         Ok(self.call()?.points.len() as u64)
     }

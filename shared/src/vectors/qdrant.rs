@@ -151,6 +151,20 @@ impl QdrantVectors {
         Ok(found)
     }
 
+    async fn count_where(&self, filter: Option<qdrant_client::qdrant::Filter>) -> Result<u64, VectorsError> {
+        let request = CountPoints {
+            collection_name: self.collection.clone(),
+            filter,
+            exact: Some(true),
+            timeout: Some(self.target().timeout),
+            ..CountPoints::default()
+        };
+        let response = self
+            .call(Lane::Read, self.connection.client.count(request))
+            .await?;
+        Ok(response.result.map_or(0, |result| result.count))
+    }
+
     async fn nearest(&self, nearest: Nearest, wanted: Wanted) -> Result<Vec<Hit>, VectorsError> {
         let Wanted {
             filter,
@@ -302,17 +316,12 @@ impl Vectors for QdrantVectors {
         }
     }
 
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.count_where(Some(convert::of_claim(claim))).await
+    }
+
     async fn count(&self) -> Result<u64, VectorsError> {
-        let request = CountPoints {
-            collection_name: self.collection.clone(),
-            exact: Some(true),
-            timeout: Some(self.target().timeout),
-            ..CountPoints::default()
-        };
-        let response = self
-            .call(Lane::Read, self.connection.client.count(request))
-            .await?;
-        Ok(response.result.map_or(0, |result| result.count))
+        self.count_where(None).await
     }
 
     /// The server looks after itself.

@@ -15,8 +15,8 @@ use tokio_postgres::{Client, NoTls};
 use super::desk;
 
 /// Every table of the ledger.
-const TABLES: &str = "files, history, dead_claims, runs, operations, duties, dead_letters, breakers, approvals, usage, \
-                      catalog, indexes, api_keys, audit";
+const TABLES: &str = "files, history, dead_claims, runs, run_counts, operations, duties, dead_letters, breakers, approvals, \
+                      usage, catalog, indexes, api_keys, audit";
 
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {

@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use shared::file_state::FileState;
 use shared::ids::RunId;
 use shared::ledger::postgres::PostgresLedger;
-use shared::ledger::{Change, FileFilter, Ledger, RunKind};
+use shared::ledger::{Change, FileFilter, Ledger, RunLedger};
 use shared::shutdown::Tasks;
 use tests::random;
 
@@ -48,7 +48,7 @@ async fn overlapping_batches_do_not_fail() {
         .await
         .unwrap();
     let run = RunId::generate();
-    first.open_run(&docs(), run, RunKind::Events).await.unwrap();
+    first.open_run(&desk::new_run(run)).await.unwrap();
     let seed = random::seed();
     let tasks = Tasks::new();
     let planes = (0..6).map(|plane| {
@@ -92,6 +92,31 @@ async fn overlapping_batches_do_not_fail() {
         first.run(run).await.unwrap().unwrap().total,
         expected.len() as u64
     );
+    desk::check_books(&postgres);
+}
+
+/// Changes that are reported to several control planes at once find one batch, and each is counted once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_index_gets_one_batch() {
+    let (postgres, ledger) = desk::start().await;
+    let tasks = Tasks::new();
+    let planes = (0..24).map(|plane| {
+        let ledger = Arc::clone(&ledger);
+        tasks.spawn(async move {
+            for n in 0..5 {
+                let change = Change {
+                    batch: true,
+                    ..desk::change(plane * 5 + n)
+                };
+                ledger.enqueue(&docs(), &[change]).await.unwrap();
+            }
+        })
+    });
+    for plane in join_all(planes.collect::<Vec<_>>()).await {
+        plane.unwrap();
+    }
+    let open = ledger.open_runs(&docs()).await.unwrap();
+    assert_eq!(open.iter().map(|run| run.total).collect::<Vec<_>>(), [120]);
     desk::check_books(&postgres);
 }
 

@@ -106,3 +106,15 @@ pub(crate) fn check_books(postgres: &Postgres) {
          WHERE desired_seq > applied_seq AND state NOT IN ('PENDING', 'PROCESSING', 'PUBLISHING', 'FAILED')",
     );
 }
+
+/// A run of [`docs`] that somebody wants.
+pub(crate) fn new_run(id: shared::ids::RunId) -> shared::ledger::NewRun {
+    shared::ledger::NewRun {
+        id,
+        index: docs(),
+        kind: shared::ledger::RunKind::Scan,
+        asked_by: "somebody".to_owned(),
+        path: None,
+        lease: std::time::Duration::ZERO,
+    }
+}

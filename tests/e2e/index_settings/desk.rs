@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
+use control_plane::http::run_events::RunWatch;
 use control_plane::http::{self, Api};
 use control_plane::indexes::{Index, Indexes, NewIndex, Opener};
 use control_plane::keeper::Keeper;
@@ -242,6 +243,7 @@ impl Desk {
         };
         let api = Arc::new(Api {
             indexes,
+            watch: Arc::new(RunWatch::new(Arc::clone(&ledger), tasks.stopping())),
             ledger,
             nudge: Arc::clone(&shop.nudge),
             clock: Arc::clone(&shop.clock),

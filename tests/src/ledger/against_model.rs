@@ -19,8 +19,9 @@ use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::conformance::Fixture;
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
-    ApprovalFilter, Approvals, Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, Fail, FileFilter,
-    FileRow, Hold, Ledger, Resolution, RunKind, SweepPolicy, Version,
+    ApprovalFilter, Approvals, Change, ClaimOutcome, ClaimRequest, Commit, CommitChange, ControlLedger, Fail,
+    FileFilter, FileRow, Hold, InstancesLedger, Ledger, NewRun, Resolution, RunFilter, RunKind, RunLedger,
+    RunPage, RunPhase, SweepPolicy, Terminate, Version,
 };
 use shared::place::Missing;
 use shared::retry::Failure;
@@ -73,7 +74,7 @@ impl Pair {
         };
         both!(pair, ensure_index(&pair.index, &serde_json::json!({})));
         for run in pair.runs {
-            both!(pair, open_run(&pair.index, run, RunKind::Scan));
+            both!(pair, open_run(&pair.new_run(run)));
         }
         pair
     }
@@ -81,6 +82,17 @@ impl Pair {
     async fn advance(&self, by: Duration) {
         self.clock.advance(by);
         (self.real.advance)(by).await;
+    }
+
+    fn new_run(&self, id: RunId) -> NewRun {
+        NewRun {
+            id,
+            index: self.index.clone(),
+            kind: RunKind::Full,
+            asked_by: "somebody".to_owned(),
+            path: None,
+            lease: Duration::ZERO,
+        }
     }
 
     fn path(file: usize) -> BlobPath {
@@ -113,6 +125,8 @@ impl Pair {
                 debounce,
                 hold,
                 run,
+                batch,
+                again,
             } => {
                 let lane = if *fast { Lane::Fast } else { Lane::Bulk };
                 // A run is an explicit question, which content that failed is tried again for.
@@ -121,6 +135,8 @@ impl Pair {
                     debounce: millis(*debounce),
                     hold: *hold,
                     run: self.run(*run),
+                    batch: *batch,
+                    again: *again,
                     sequencer: fast.then(|| "42".to_owned()),
                     ..Change::new(Self::path(*file), reason, lane)
                 };
@@ -130,6 +146,7 @@ impl Pair {
                 let change = Change {
                     renamed_from: Some(Self::path(*from)),
                     run: self.run(*run),
+                    batch: run.is_none(),
                     ..Change::new(Self::path(*to), "event", Lane::Fast)
                 };
                 // Twice in one batch: order within a batch is kept.
@@ -252,8 +269,73 @@ impl Pair {
             Op::Pause { paused } => {
                 both!(self, set_active(&self.index, !paused));
             }
-            Op::SealRun { run } => {
-                both!(self, seal_run(self.runs[usize::from(*run)]));
+            Op::Page { file, last } => {
+                let Some(work) = both!(self, take_run(&self.index, Duration::ZERO)) else {
+                    return;
+                };
+                let change = Change {
+                    again: true,
+                    ..Change::new(Self::path(*file), "run", Lane::Bulk)
+                };
+                let page = RunPage {
+                    changes: vec![change],
+                    retry: vec![FileId::of(&self.index, &Self::path((*file + 1) % PATHS.len()))],
+                    next: (!last).then(|| (RunPhase::Again, Some(Self::path(*file)))),
+                };
+                both!(self, advance_run(&work, &page, Duration::ZERO));
+                both!(self, advance_run(&work, &page, Duration::ZERO));
+            }
+            Op::Cancel { run, limit } => {
+                let run = self.runs[usize::from(*run)];
+                // A page is any of the files, so it has to be all of them to be compared.
+                if both!(self, cancel_run(run)) || *limit > 0 {
+                    both!(self, give_back(run, 100));
+                }
+            }
+            Op::CloseBatch => {
+                both!(self, close_batch(&self.index));
+            }
+            Op::WakePending => {
+                both!(self, wake_pending(&self.index, 100));
+            }
+            Op::Terminate { file, etag } => {
+                let terminate = Terminate {
+                    index: self.index.clone(),
+                    file_id: FileId::of(&self.index, &Self::path(*file)),
+                    failure: Failure::permanent("terminated", "somebody ended it"),
+                    etag: etag.map(|etag| format!("etag-{etag}")),
+                };
+                both!(self, terminate(&terminate));
+            }
+            Op::SuspendFile { file, resume } => {
+                let file = FileId::of(&self.index, &Self::path(*file));
+                if *resume {
+                    both!(self, resume_file(&self.index, file, ""));
+                } else {
+                    both!(self, suspend_file(&self.index, file, "later"));
+                }
+            }
+            Op::SuspendRun { run, resume } => {
+                let run = self.runs[usize::from(*run)];
+                if *resume {
+                    both!(self, resume_run(run));
+                } else {
+                    both!(self, suspend_run(run));
+                }
+            }
+            Op::SetAside => {
+                let due = both!(self, due(10, millis(500)));
+                both!(self, set_aside(&due));
+            }
+            Op::LetGo { limit } => {
+                both!(self, let_go(*limit));
+            }
+            Op::Rewind { run, limit } => {
+                both!(self, rewind_run(self.runs[usize::from(*run)], None, *limit));
+            }
+            Op::Purge { file } => {
+                let file = FileId::of(&self.index, &Self::path(*file));
+                both!(self, purge_files(&self.index, &[file]));
             }
             Op::ForgetDead { which } => {
                 let dead = both!(self, dead_claims(&self.index, millis(500), 2));
@@ -306,6 +388,13 @@ impl Pair {
         both!(self, known_files(&self.index, "b"));
         both!(self, dead_claims(&self.index, Duration::from_millis(500), 3));
         both!(self, run(self.runs[0]));
+        let open = both!(self, open_runs(&self.index));
+        for run in open {
+            assert!(
+                run.done <= run.total,
+                "more files are done than there are: {run:?}"
+            );
+        }
         let now: BTreeMap<_, _> = rows.into_iter().map(|row| (row.file_id, row)).collect();
         for (file, row) in &now {
             if let Some(before) = self.rows.get(file) {
@@ -326,10 +415,13 @@ impl Pair {
             .collect();
         both!(self, claims_in_use(&self.index, &claims));
         both!(self, live_claims(&self.index, &files));
-        both!(self, runs(&self.index, 5));
+        both!(self, runs(&self.index, &RunFilter::default(), 5));
+        both!(self, backlog());
+        both!(self, suspended_files(&self.index, Some(&Self::path(0)), 2));
         both!(self, known_files(&self.index, ""));
         for file in files {
             both!(self, history(&self.index, file, 100));
+            both!(self, history_before(&self.index, file, Some(3), 2));
             both!(self, file(&self.index, file));
         }
         both!(self, prune(&self.index, 2, Duration::ZERO));
@@ -361,6 +453,13 @@ impl Pair {
     /// When the world stands still, every file ends: nobody waits for ever.
     async fn run_dry(&mut self) {
         both!(self, set_active(&self.index, true));
+        for run in self.runs {
+            both!(self, resume_run(run));
+        }
+        both!(self, let_go(100));
+        for row in both!(self, suspended_files(&self.index, None, 100)) {
+            both!(self, resume_file(&self.index, row.file_id, ""));
+        }
         let policy = SweepPolicy {
             stale_after: Duration::ZERO,
             delay: Duration::ZERO,
@@ -404,6 +503,17 @@ impl Pair {
                 both!(self, release(&claim.hold, Duration::ZERO));
             }
         }
+        // Everything is settled, so each file that joined a run has left it, once.
+        for run in both!(self, open_runs(&self.index)) {
+            assert_eq!(run.done, run.total, "not each file left once: {run:?}");
+        }
+        for run in self.runs {
+            both!(self, cancel_run(run));
+        }
+        both!(self, close_batch(&self.index));
+        self.advance(Duration::from_secs(5)).await;
+        assert_eq!(both!(self, open_runs(&self.index)), [], "a run is never over");
+        both!(self, runs(&self.index, &RunFilter::default(), 1000));
         for row in both!(self, files(&self.index, &FileFilter::default(), 100)) {
             assert!(row.state.is_settled(), "waits for ever: {row:?}");
         }

@@ -35,6 +35,9 @@ pub(super) enum Statement<'a> {
     Sweep,
     Retry,
     Decide,
+    Terminate,
+    Suspend,
+    Resume,
     Prune,
 }
 

@@ -90,6 +90,8 @@ pub(super) struct Plan {
     pub(super) guarded: bool,
     /// Tombstones and history are pruned soon.
     pub(super) pruned: bool,
+    /// Somebody terminates, suspends and resumes files.
+    pub(super) meddled: bool,
 }
 
 impl Plan {
@@ -154,6 +156,7 @@ impl Plan {
             skew: [0, 0, 500, 30_000, 600_000][dice.place(5)],
             guarded: dice.chance(0.2),
             pruned: dice.chance(0.2),
+            meddled: dice.chance(0.3),
         }
     }
 }

@@ -54,6 +54,9 @@ pub(super) async fn tell(world: Arc<World>) -> anyhow::Result<()> {
     if world.plan.guarded {
         detached(operator(Arc::clone(&fleet), finish.clone()));
     }
+    if world.plan.meddled {
+        detached(meddler(Arc::clone(&fleet), finish.clone()));
+    }
 
     changes(&fleet).await;
     sleep(world.dice.millis(0..=20_000)).await;
@@ -218,6 +221,27 @@ async fn operator(fleet: Arc<Fleet>, finish: CancellationToken) {
         let approve = fleet.world.is_calm() || fleet.world.dice.chance(0.7);
         if let Err(error) = fleet.ledger.decide(approve).await {
             fleet.world.broken(3, None, error.to_string());
+        }
+    }
+}
+
+/// Somebody terminates and suspends files, and lets them all go on in the end.
+async fn meddler(fleet: Arc<Fleet>, finish: CancellationToken) {
+    let world = &fleet.world;
+    while !finish.is_cancelled() {
+        sleep(world.dice.millis(500..=8_000)).await;
+        let done = if world.is_calm() {
+            fleet.ledger.let_all_go_on().await
+        } else {
+            let path = any_path(world);
+            match world.dice.between(0..=3) {
+                0 => fleet.ledger.terminate(&path).await,
+                1 => fleet.ledger.suspend(&path).await,
+                _ => fleet.ledger.resume(&path).await,
+            }
+        };
+        if let Err(error) = done {
+            world.broken(3, None, error.to_string());
         }
     }
 }

@@ -181,6 +181,10 @@ impl Vectors for VectorClient {
             .await
     }
 
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.server.memory.count_claim(claim).await
+    }
+
     async fn count(&self) -> Result<u64, VectorsError> {
         self.server.memory.count().await
     }

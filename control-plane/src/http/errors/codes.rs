@@ -81,6 +81,15 @@ codes! {
         "The detail says what state the file is in; `GET /indexes/{index}/files/{path}` says why.";
     /// There is no such run.
     RunNotFound = "run_not_found", NOT_FOUND, "`GET /indexes/{index}/runs` lists the newest.";
+    /// There is no such instance.
+    InstanceNotFound = "instance_not_found", NOT_FOUND,
+        "An instance id is a run's id, or `INDEX:FILEID`; `GET /status` lists those that there are.";
+    /// The instance has ended.
+    InstanceEnded = "instance_ended", GONE,
+        "Nothing goes on that could be ended, held or resumed; rewind it when it failed, or report a change.";
+    /// The cursor is not one of this listing.
+    InvalidCursor = "invalid_cursor", BAD_REQUEST,
+        "Send the cursor or continuation token of the page before, unchanged, with the same filters; or begin anew.";
     /// There is no such approval.
     ApprovalNotFound = "approval_not_found", NOT_FOUND, "`GET /approvals` lists those that there are.";
     /// There is no such API key.

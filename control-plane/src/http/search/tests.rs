@@ -18,8 +18,10 @@ use shared::index_settings::IndexSettings;
 use shared::ledger::IndexRecord;
 use shared::vectors::conformance::DIMENSIONS;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::super::run_events::RunWatch;
 use super::super::{Api, router};
 use super::*;
 use crate::indexes::{Index, Indexes, NewIndex, Opener};
@@ -132,6 +134,10 @@ fn serve(shelf: Arc<Shelf>) -> Desk {
         clock: Arc::new(ManualClock::at(0)),
         registry: Registry::new(),
         metrics: metrics as Arc<Metrics>,
+        watch: Arc::new(RunWatch::new(
+            Arc::clone(&shelf.ledger) as _,
+            CancellationToken::new(),
+        )),
     };
     Desk {
         shelf,

@@ -105,6 +105,9 @@ impl Vectors for Overtaken {
     async fn claims(&self) -> Result<Vec<ClaimId>, VectorsError> {
         self.store.claims().await
     }
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.store.count_claim(claim).await
+    }
     async fn count(&self) -> Result<u64, VectorsError> {
         self.store.count().await
     }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures::try_join;
 use serde::Serialize;
 
-use super::notes::{Line, record, settled};
+use super::notes::{Account, Line, record, settled};
 use super::rows::claim as read_claim;
 use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId};
-use crate::ledger::database::{Database, DbResult, Value, values};
+use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ledger::database::{Columns, Database, DbResult, Value, values};
 use crate::ledger::{
     Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, FailOutcome,
-    Hold, LedgerError, ReleaseOutcome, SweepPolicy, Swept, detail, millis, sql,
+    Hold, LedgerError, ReleaseOutcome, RunOutcome, SweepPolicy, Swept, detail, detail::Usage, millis, sql,
 };
 use crate::retry::FailureClass;
 
@@ -94,10 +94,10 @@ pub(in crate::ledger) async fn commit<D: Database>(db: &D, commit: &Commit) -> D
     ]);
     let committed = db
         .one(&sql::COMMIT, values, |c| {
-            Ok((c.text_or_null()?, c.value()?, c.value()?))
+            Ok((c.text_or_null()?, c.value()?, c.value()?, open_run(c)?))
         })
         .await?;
-    let Some((prev_claim, seq, n)) = committed else {
+    let Some((prev_claim, seq, n, (run, open))) = committed else {
         let before = db
             .one(&sql::COMMITTED, held_by(hold), |c| {
                 Ok(Committed {
@@ -118,14 +118,23 @@ pub(in crate::ledger) async fn commit<D: Database>(db: &D, commit: &Commit) -> D
         detail: &commit.detail,
         n,
     }];
+    let usage = Usage::of(&commit.detail);
     let released = if prev_claim.is_none() {
-        let ((), outcome) = try_join!(record(db, &line), release(db, hold, commit.debounce))?;
+        let kept = matches!(commit.change, CommitChange::Keep(_));
+        let ((), outcome) = try_join!(
+            record(db, &line),
+            release_with(db, hold, commit.debounce, kept, usage)
+        )?;
         match outcome {
             ReleaseOutcome::Released(state) => Some(state),
             ReleaseOutcome::Lost => None,
         }
     } else {
-        record(db, &line).await?;
+        let mut account = Account::default();
+        if let (Some(run), Some(RunOpen::Yes)) = (run, open) {
+            account.spent(run, hold.file_id, usage);
+        }
+        try_join!(record(db, &line), account.write(db))?;
         None
     };
     Ok(CommitOutcome::Committed(Committed { prev_claim, released }))
@@ -136,12 +145,25 @@ pub(in crate::ledger) async fn release<D: Database>(
     hold: &Hold,
     debounce: Duration,
 ) -> DbResult<ReleaseOutcome> {
+    release_with(db, hold, debounce, false, Usage::default()).await
+}
+
+/// `kept`: the commit kept what was shown. A commit that keeps is always released in its own transaction.
+async fn release_with<D: Database>(
+    db: &D,
+    hold: &Hold,
+    debounce: Duration,
+    kept: bool,
+    usage: Usage,
+) -> DbResult<ReleaseOutcome> {
     let mut values = held_by(hold);
     values.push(millis(debounce).into());
     let released = db
-        .one(&sql::RELEASE, values, |c| Ok((c.text()?, c.value()?, c.value()?)))
+        .one(&sql::RELEASE, values, |c| {
+            Ok((c.text()?, c.value()?, c.value()?, open_run(c)?))
+        })
         .await?;
-    let Some((state, seq, n)) = released else {
+    let Some((state, seq, n, (run, open))) = released else {
         return Ok(ReleaseOutcome::Lost);
     };
     let line = [Line {
@@ -154,9 +176,53 @@ pub(in crate::ledger) async fn release<D: Database>(
         detail: &detail::nothing(),
         n,
     }];
+    let mut account = Account::default();
+    match (run, open, outcome_of(state, kept)) {
+        (Some(run), Some(RunOpen::Ended), Some(outcome)) => {
+            account.left(run, hold.file_id, outcome, "", usage);
+        }
+        (Some(run), Some(_), _) => account.spent(run, hold.file_id, usage),
+        _ => {}
+    }
     let file = (&hold.index, hold.file_id, state);
     try_join!(record(db, &line), settled(db, std::iter::once(file)))?;
+    account.write(db).await?;
     Ok(ReleaseOutcome::Released(state))
+}
+
+/// Did the file's run wait for it?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunOpen {
+    /// It still does.
+    Yes,
+    /// The statement has ended that.
+    Ended,
+}
+
+/// The next two columns: `run_id` and `run_open`.
+pub(super) fn open_run(c: &mut Columns<'_>) -> DbResult<(Option<RunId>, Option<RunOpen>)> {
+    let run = c.text_or_null()?;
+    let open = match c.value::<i64>()? {
+        1 => Some(RunOpen::Yes),
+        2 => Some(RunOpen::Ended),
+        _ => None,
+    };
+    Ok((run, open))
+}
+
+/// How a file that was released leaves its run.
+fn outcome_of(state: FileState, kept: bool) -> Option<RunOutcome> {
+    match state {
+        FileState::Indexed if kept => Some(RunOutcome::Unchanged),
+        FileState::Indexed => Some(RunOutcome::Indexed),
+        FileState::Skipped => Some(RunOutcome::Skipped),
+        FileState::Deleted => Some(RunOutcome::Deleted),
+        FileState::Failed
+        | FileState::Pending
+        | FileState::Processing
+        | FileState::Publishing
+        | FileState::AwaitingApproval => None,
+    }
 }
 
 fn json_text(value: &impl Serialize) -> DbResult<String> {
@@ -172,20 +238,34 @@ fn class_name(class: FailureClass) -> &'static str {
 }
 
 /// A claim that was given up.
-struct GivenUp<'a> {
-    index: &'a IndexId,
-    file: FileId,
-    claim: ClaimId,
-    state: FileState,
-    seq: i64,
-    n: i64,
+pub(super) struct GivenUp<'a> {
+    pub(super) index: &'a IndexId,
+    pub(super) file: FileId,
+    /// `None` when nobody held the file.
+    pub(super) claim: Option<ClaimId>,
+    pub(super) state: FileState,
+    pub(super) seq: i64,
+    pub(super) n: i64,
     /// The file's live claim.
-    live: Option<ClaimId>,
-    detail: serde_json::Value,
+    pub(super) live: Option<ClaimId>,
+    /// The run that it leaves.
+    pub(super) run: Option<RunId>,
+    pub(super) detail: serde_json::Value,
 }
 
 /// What goes with giving claims up. Each may have left points, unless it is the live one (its clean-up was given up).
-async fn lay_down<D: Database>(db: &D, event: &str, given_up: &[GivenUp<'_>]) -> DbResult<()> {
+pub(super) async fn lay_down<D: Database>(
+    db: &D,
+    event: &str,
+    code: &str,
+    given_up: &[GivenUp<'_>],
+) -> DbResult<()> {
+    let mut account = Account::default();
+    for it in given_up {
+        if let Some(run) = it.run {
+            account.left(run, it.file, RunOutcome::Failed, code, Usage::default());
+        }
+    }
     let lines: Vec<_> = given_up
         .iter()
         .map(|it| Line {
@@ -194,19 +274,19 @@ async fn lay_down<D: Database>(db: &D, event: &str, given_up: &[GivenUp<'_>]) ->
             event,
             state: it.state,
             seq: it.seq,
-            claim: Some(it.claim),
+            claim: it.claim,
             detail: &it.detail,
             n: it.n,
         })
         .collect();
     let dead: Vec<_> = given_up
         .iter()
-        .filter(|it| it.live != Some(it.claim))
+        .filter(|it| it.claim.is_some() && it.live != it.claim)
         .map(|it| values![it.index, it.claim, it.file])
         .collect();
     let files = given_up.iter().map(|it| (it.index, it.file, it.state));
     try_join!(record(db, &lines), db.each(&sql::BURY, &dead), settled(db, files))?;
-    Ok(())
+    account.write(db).await
 }
 
 pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResult<FailOutcome> {
@@ -233,23 +313,24 @@ pub(in crate::ledger) async fn fail<D: Database>(db: &D, fail: &Fail) -> DbResul
     values.extend(held_by(hold));
     let given_up = db
         .one(&sql::FAIL, values, |c| {
-            Ok((c.text()?, c.value()?, c.value()?, c.text_or_null()?))
+            Ok((c.text()?, c.value()?, c.value()?, c.text_or_null()?, open_run(c)?))
         })
         .await?;
-    let Some((state, seq, n, live)) = given_up else {
+    let Some((state, seq, n, live, (run, open))) = given_up else {
         return Ok(FailOutcome::Lost);
     };
     let given_up = GivenUp {
         index: &hold.index,
         file: hold.file_id,
-        claim: hold.claim_id,
+        claim: Some(hold.claim_id),
         state,
         seq,
         n,
         live,
+        run: run.filter(|_| open == Some(RunOpen::Ended)),
         detail: detail::failed(fail),
     };
-    lay_down(db, "failed", &[given_up]).await?;
+    lay_down(db, "failed", &failure.code, &[given_up]).await?;
     Ok(FailOutcome::Given(state))
 }
 
@@ -278,23 +359,24 @@ pub(in crate::ledger) async fn sweep<D: Database>(
                 owner: c.value()?,
                 state: c.text()?,
             };
-            Ok((swept, c.value()?, c.value()?, c.text_or_null()?))
+            Ok((swept, c.value()?, c.value()?, c.text_or_null()?, open_run(c)?))
         })
         .await?;
     rows.sort_by(|(a, ..), (b, ..)| (&a.index, &a.path).cmp(&(&b.index, &b.path)));
     let given_up: Vec<_> = rows
         .iter()
-        .map(|(swept, seq, n, live)| GivenUp {
+        .map(|(swept, seq, n, live, (run, open))| GivenUp {
             index: &swept.index,
             file: swept.file_id,
-            claim: swept.claim_id,
+            claim: Some(swept.claim_id),
             state: swept.state,
             seq: *seq,
             n: *n,
             live: *live,
+            run: run.filter(|_| *open == Some(RunOpen::Ended)),
             detail: detail::swept(&swept.owner, &failure),
         })
         .collect();
-    lay_down(db, "swept", &given_up).await?;
+    lay_down(db, "swept", &failure.code, &given_up).await?;
     Ok(rows.into_iter().map(|(swept, ..)| swept).collect())
 }

@@ -61,6 +61,7 @@ pub(in crate::ledger) async fn erase_index<D: Database>(
         &sql::ERASE_DEAD_CLAIMS,
         &sql::ERASE_OPERATIONS,
         &sql::ERASE_APPROVALS,
+        &sql::ERASE_COUNTS,
         &sql::ERASE_RUNS,
     ] {
         db.execute(statement, values![index]).await?;

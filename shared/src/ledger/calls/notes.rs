@@ -1,4 +1,5 @@
-//! What goes with a change of a row, in the same transaction: its line of history, the files that waited, the run's total.
+//! What goes with a change of a row, in the same transaction: its line of history, the files that waited, the
+//! counts of runs.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,9 @@ use serde_json::Value as Json;
 use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::database::{Database, DbResult, Value, values};
-use crate::ledger::sql;
+use crate::ledger::detail::Usage;
+use crate::ledger::runs::{COMMITTED, JOINED};
+use crate::ledger::{RunOutcome, sql};
 
 /// A line of history about a row that was just changed.
 pub(super) struct Line<'a> {
@@ -57,27 +60,71 @@ pub(super) async fn settled<'a, D: Database>(
     Ok(())
 }
 
-/// Files that joined a run, counted.
+/// What joined runs and left them, and what was spent for them.
 #[derive(Default)]
-pub(super) struct Joined(BTreeMap<RunId, i64>);
+pub(super) struct Account(BTreeMap<(RunId, char, &'static str, String), Tally>);
 
-impl Joined {
-    /// Counts a file, if it joined.
-    pub(super) fn count(&mut self, run: Option<RunId>, joined: bool) {
-        if let (Some(run), true) = (run, joined) {
-            *self.0.entry(run).or_default() += 1;
+/// What is added to one count.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    files: i64,
+    /// Of the model.
+    pub(super) usage: Usage,
+}
+
+impl Account {
+    fn add(&mut self, run: RunId, file: FileId, what: &'static str, code: &str, tally: Tally) {
+        // Any stripe will do; a file's own keeps those of one run that settle together apart.
+        let stripe = file.to_string().chars().next().unwrap_or('0');
+        let sum = self.0.entry((run, stripe, what, code.to_owned())).or_default();
+        sum.files += tally.files;
+        sum.usage.tokens += tally.usage.tokens;
+        sum.usage.embedded += tally.usage.embedded;
+        sum.usage.reused += tally.usage.reused;
+    }
+
+    /// A file joined a run. A batch of files names one of them for all, so that they are one count.
+    pub(super) fn joined(&mut self, run: RunId, file: FileId) {
+        let usage = Usage::default();
+        self.add(run, file, JOINED, "", Tally { files: 1, usage });
+    }
+
+    /// A file left a run.
+    pub(super) fn left(&mut self, run: RunId, file: FileId, outcome: RunOutcome, code: &str, usage: Usage) {
+        self.add(run, file, outcome.name(), code, Tally { files: 1, usage });
+    }
+
+    /// Something was spent for a file that is not done yet.
+    pub(super) fn spent(&mut self, run: RunId, file: FileId, usage: Usage) {
+        if usage != Usage::default() {
+            self.add(run, file, COMMITTED, "", Tally { files: 0, usage });
         }
     }
 
-    /// Adds them to the totals of their runs. Done last: a run's row is locked from here to the end of the transaction,
-    /// and every batch of the run wants it.
-    pub(super) async fn grow<D: Database>(self, db: &D) -> DbResult<()> {
+    /// Adds all of it to the counts. Done last: the counts are locked from here to the end of the transaction.
+    pub(super) async fn write<D: Database>(self, db: &D) -> DbResult<()> {
         let sets: Vec<_> = self
             .0
             .into_iter()
-            .map(|(run, files)| values![run, files])
+            .map(|((run, stripe, what, code), sum)| {
+                let Usage {
+                    tokens,
+                    embedded,
+                    reused,
+                } = sum.usage;
+                values![
+                    run,
+                    stripe.to_string(),
+                    what,
+                    code,
+                    sum.files,
+                    embedded,
+                    reused,
+                    tokens
+                ]
+            })
             .collect();
-        db.each(&sql::GROW_RUN, &sets).await?;
+        db.each(&sql::COUNT, &sets).await?;
         Ok(())
     }
 }

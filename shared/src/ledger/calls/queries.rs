@@ -8,12 +8,12 @@ use futures::try_join;
 
 use super::rows;
 use crate::file_state::FileState;
-use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::database::{Columns, Database, DbResult, Value, number, values};
 use crate::ledger::sql::{self, LIST, Sql};
 use crate::ledger::{
     DeadClaim, DueFile, FileFilter, FileRow, HistoryEntry, IndexRecord, IndexState, IndexStats, KnownFile,
-    RunRecord, millis, order::take_turns,
+    millis, order::take_turns,
 };
 use crate::work_message::Lane;
 
@@ -69,6 +69,7 @@ pub(in crate::ledger) async fn due<D: Database>(
                 path: c.text()?,
                 seq: c.value()?,
                 lane,
+                held_back_by: c.text_or_null()?,
             });
             Ok(())
         })
@@ -240,17 +241,19 @@ pub(in crate::ledger) async fn stats<D: Database>(db: &D, index: &IndexId) -> Db
         next_due_at = [next_due_at, c.value()?].into_iter().flatten().min();
         Ok(())
     });
-    let (counts, sizes, partial, oldest, _) = try_join!(
+    let (counts, sizes, partial, oldest, suspended, _) = try_join!(
         db.many(&sql::COUNTS, values![index], count),
         db.one(&sql::SIZES, values![index], |c| Ok((c.count()?, c.count()?))),
         db.one(&sql::PARTIAL, values![index], |c| c.count()),
         db.one(&sql::OLDEST, values![index], |c| c.value()),
+        db.one(&sql::SUSPENDED_PENDING, values![index], |c| c.count::<u64>()),
         next_due,
     )?;
     let by_state: BTreeMap<_, _> = counts.into_iter().collect();
     let (chunks, bytes) = sizes.unwrap_or((0, 0));
     let working = by_state.iter().filter(|(state, _)| is_working(**state));
-    let backlog = working.map(|(_, files)| files).sum();
+    let working: u64 = working.map(|(_, files)| files).sum();
+    let backlog = working.saturating_sub(suspended.unwrap_or_default());
     Ok(IndexStats {
         by_state,
         chunks,
@@ -264,49 +267,6 @@ pub(in crate::ledger) async fn stats<D: Database>(db: &D, index: &IndexId) -> Db
 
 fn is_working(state: FileState) -> bool {
     state == FileState::Pending || state.is_running()
-}
-
-/// Adds the counts of runs that are still open, and what is missing from them.
-async fn with_counts<D: Database>(db: &D, mut runs: Vec<RunRecord>) -> DbResult<Vec<RunRecord>> {
-    let open: Vec<_> = (0..runs.len())
-        .filter(|at| runs[*at].completed_at.is_none())
-        .collect();
-    let sets: Vec<_> = open.iter().map(|at| values![runs[*at].id]).collect();
-    db.run(&sql::RUN_COUNTS, &sets, |set, c| {
-        runs[open[set]].by_state.extend([count(c)?]);
-        Ok(())
-    })
-    .await?;
-    for run in &mut runs {
-        run.superseded = run.total.saturating_sub(run.by_state.values().sum());
-    }
-    Ok(runs)
-}
-
-/// Those of `runs` that are open and have nothing left to do.
-pub(in crate::ledger) fn ended(runs: &[RunRecord]) -> Vec<RunId> {
-    let has_ended = |run: &RunRecord| {
-        run.sealed && run.completed_at.is_none() && !run.by_state.keys().any(|state| is_working(*state))
-    };
-    runs.iter()
-        .filter(|run| has_ended(run))
-        .map(|run| run.id)
-        .collect()
-}
-
-/// A run with its counts, alone in its list.
-pub(in crate::ledger) async fn run<D: Database>(db: &D, run: RunId) -> DbResult<Vec<RunRecord>> {
-    let found = db.many(&sql::RUN, values![run], rows::run).await?;
-    with_counts(db, found).await
-}
-
-pub(in crate::ledger) async fn runs<D: Database>(
-    db: &D,
-    index: &IndexId,
-    limit: u32,
-) -> DbResult<Vec<RunRecord>> {
-    let found = db.many(&sql::RUNS, values![index, limit], rows::run).await?;
-    with_counts(db, found).await
 }
 
 /// The last file of the page after `after`.

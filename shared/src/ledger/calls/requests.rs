@@ -1,13 +1,17 @@
 //! What is asked of files from outside: changes, wake-ups, retries, decisions.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
-use super::notes::{Joined, Line, record};
+use super::notes::{Account, Line, record};
+use super::runs;
 use crate::blob_path::BlobPath;
 use crate::file_state::FileState;
 use crate::ids::{FileId, IndexId, RunId};
-use crate::ledger::database::{Database, DbError, DbResult, Value, values};
-use crate::ledger::{Change, Enqueued, LedgerError, detail, millis, sql};
+use crate::ledger::database::{Columns, Database, DbError, DbResult, Value, values};
+use crate::ledger::detail::{self, Usage};
+use crate::ledger::{Change, Enqueued, LedgerError, RunOutcome, millis, sql};
 use crate::work_message::WorkMessage;
 
 /// A row's statement sees nothing of other rows, so only the changes of one row have to stay in order. Rows are taken in
@@ -21,7 +25,10 @@ pub(in crate::ledger) async fn enqueue<D: Database>(
     let mut keys: Vec<_> = numbered.flat_map(|(n, change)| keys(index, n, change)).collect();
     keys.sort_by_key(|key| key.file_id);
     let sets: Vec<_> = keys.iter().map(|key| key.values(index)).collect();
-    let mut joined = Joined::default();
+    let mut account = Account::default();
+    // One count for the whole batch.
+    let counted = keys.first().map(|key| key.file_id);
+    let mut without_batch = BTreeSet::new();
     let mut made = Vec::with_capacity(keys.len());
     db.run(&sql::ENQUEUE, &sets, |set, c| {
         let key = &keys[set];
@@ -30,12 +37,20 @@ pub(in crate::ledger) async fn enqueue<D: Database>(
             seq: c.value()?,
             state: c.text()?,
         };
-        joined.count(key.change.run, c.value()?);
+        let membership = Membership::read(c)?;
+        let run = c.text_or_null()?;
+        if membership.joined == 2 {
+            without_batch.insert(key.file_id);
+        }
+        membership.count(&mut account, counted.unwrap_or(key.file_id), run);
         made.push((enqueued, c.value()?));
         Ok(())
     })
     .await
     .map_err(|error| unknown_index(error, index))?;
+    if !without_batch.is_empty() {
+        runs::open_batch(db, index, &without_batch, &mut account).await?;
+    }
     if made.len() != keys.len() {
         return Err(DbError::no_row());
     }
@@ -53,7 +68,7 @@ pub(in crate::ledger) async fn enqueue<D: Database>(
         })
         .collect();
     record(db, &lines).await?;
-    joined.grow(db).await?;
+    account.write(db).await?;
     let mut answers: Vec<_> = rows().filter(|(key, _)| key.waits_for.is_none()).collect();
     answers.sort_by_key(|(key, _)| key.n);
     Ok(answers.into_iter().map(|(_, (enqueued, _))| *enqueued).collect())
@@ -122,6 +137,8 @@ impl Key<'_> {
             self.renamed_from,
             self.waits_for,
             self.change.run,
+            self.change.batch,
+            self.change.again,
         ]
     }
 }
@@ -153,14 +170,48 @@ pub(in crate::ledger) async fn retry_failed<D: Database>(
     file: Option<FileId>,
     run: Option<RunId>,
 ) -> DbResult<u64> {
-    let mut joined = Joined::default();
-    let rows: Vec<(FileId, i64, i64)> = db
+    let mut account = Account::default();
+    let rows = db
         .many(&sql::RETRY, values![index, file, run], |c| {
-            let (file, seq) = (c.text()?, c.value()?);
-            joined.count(run, c.value()?);
-            Ok((file, seq, c.value()?))
+            retried(c, run, &mut account)
         })
         .await?;
+    note_retried(db, index, &rows).await?;
+    account.write(db).await?;
+    Ok(rows.len() as u64)
+}
+
+/// Those of `files` that are FAILED become PENDING and files of `run`.
+pub(super) async fn retry_files<D: Database>(
+    db: &D,
+    index: &IndexId,
+    files: &[FileId],
+    run: RunId,
+) -> DbResult<()> {
+    let mut files = files.to_vec();
+    files.sort_unstable();
+    let sets: Vec<_> = files.iter().map(|file| values![index, *file, run]).collect();
+    let mut account = Account::default();
+    let mut rows = Vec::new();
+    db.run(&sql::RETRY_FILE, &sets, |_, c| {
+        rows.push(retried(c, Some(run), &mut account)?);
+        Ok(())
+    })
+    .await?;
+    note_retried(db, index, &rows).await?;
+    account.write(db).await
+}
+
+/// A row of `RETRY`: file, seq, number of its line.
+fn retried(c: &mut Columns<'_>, run: Option<RunId>, account: &mut Account) -> DbResult<(FileId, i64, i64)> {
+    let (file, seq, joined) = (c.text()?, c.value()?, c.value()?);
+    if let (Some(run), true) = (run, joined) {
+        account.joined(run, file);
+    }
+    Ok((file, seq, c.value()?))
+}
+
+async fn note_retried<D: Database>(db: &D, index: &IndexId, rows: &[(FileId, i64, i64)]) -> DbResult<()> {
     let detail = detail::nothing();
     let line = |&(file, seq, n)| Line {
         index,
@@ -173,7 +224,39 @@ pub(in crate::ledger) async fn retry_failed<D: Database>(
         n,
     };
     let lines: Vec<_> = rows.iter().map(line).collect();
-    record(db, &lines).await?;
-    joined.grow(db).await?;
-    Ok(lines.len() as u64)
+    record(db, &lines).await
+}
+
+/// What a request made of a row's place in runs.
+pub(super) struct Membership {
+    /// 1: it joined its run; 2: it should join a batch, and there is none.
+    joined: i64,
+    left: Option<RunId>,
+    /// As in the column `run_open`.
+    open: i64,
+}
+
+impl Membership {
+    /// The next three columns.
+    pub(super) fn read(c: &mut Columns<'_>) -> DbResult<Self> {
+        Ok(Self {
+            joined: c.value()?,
+            left: c.text_or_null()?,
+            open: c.value()?,
+        })
+    }
+
+    pub(super) fn count(&self, account: &mut Account, file: FileId, run: Option<RunId>) {
+        if let Some(left) = self.left {
+            account.left(left, file, RunOutcome::Superseded, "", Usage::default());
+        }
+        if let Some(run) = run {
+            if self.joined == 1 {
+                account.joined(run, file);
+            }
+            if self.open == 2 {
+                account.left(run, file, RunOutcome::AwaitingApproval, "", Usage::default());
+            }
+        }
+    }
 }

@@ -1,11 +1,9 @@
 //! From rows to types.
 
-use std::collections::BTreeMap;
-
-use crate::file_state::FileState::{self, AwaitingApproval, Deleted, Failed, Indexed, Skipped};
+use crate::file_state::FileState;
 use crate::ids::{FileId, IndexId};
 use crate::ledger::database::{Columns, DbResult};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, RunRecord, Version};
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, IndexRecord, Suspended, Version};
 use crate::place::Missing;
 
 /// The next six columns.
@@ -54,11 +52,18 @@ pub(super) fn claim(
         renamed_from: c.text_or_null()?,
         enqueued_at: c.value()?,
         run: c.text_or_null()?,
+        again: c.value()?,
         revision: c.count()?,
         last_error: c.json_or_null()?,
         failed_etag: c.value()?,
     };
     Ok((claim, c.text()?, c.value()?))
+}
+
+/// The next two columns.
+fn suspended(c: &mut Columns<'_>) -> DbResult<Option<Suspended>> {
+    let (by, at) = (c.text_or_null()?, c.value()?);
+    Ok(by.zip(at).map(|(by, at)| Suspended { by, at }))
 }
 
 /// Columns of `file_columns!`.
@@ -85,12 +90,16 @@ pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
         updated_at: c.value()?,
         run: c.text_or_null()?,
         kept: c.value()?,
+        waits_for: c.text_or_null()?,
+        suspended: suspended(c)?,
+        created_at: c.value()?,
     })
 }
 
 /// Columns of `HISTORY`.
 pub(super) fn history(c: &mut Columns<'_>) -> DbResult<HistoryEntry> {
     Ok(HistoryEntry {
+        n: c.value()?,
         at: c.value()?,
         event: c.value()?,
         state: c.text()?,
@@ -111,26 +120,4 @@ pub(super) fn index(c: &mut Columns<'_>) -> DbResult<IndexRecord> {
         revision: c.count()?,
         role: c.text()?,
     })
-}
-
-/// Columns of `run_columns!`. `superseded` is left for the caller; `by_state` is what was kept at completion.
-pub(super) fn run(c: &mut Columns<'_>) -> DbResult<RunRecord> {
-    let mut run = RunRecord {
-        id: c.text()?,
-        index: c.text()?,
-        kind: c.text()?,
-        opened_at: c.value()?,
-        completed_at: c.value()?,
-        sealed: c.value()?,
-        total: c.count()?,
-        superseded: 0,
-        by_state: BTreeMap::new(),
-    };
-    for state in [Indexed, Failed, Skipped, Deleted, AwaitingApproval] {
-        let files: u64 = c.count()?;
-        if files > 0 {
-            run.by_state.insert(state, files);
-        }
-    }
-    Ok(run)
 }

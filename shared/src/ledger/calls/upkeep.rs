@@ -1,13 +1,12 @@
-//! Indexes, runs, and what is removed in time.
+//! Indexes, and what is removed in time.
 
 use std::time::Duration;
 
 use super::queries::{in_lists, page_end};
-use super::requests::unknown_index;
 use super::rows;
-use crate::ids::{ClaimId, FileId, IndexId, RunId};
+use crate::ids::{ClaimId, FileId, IndexId};
 use crate::ledger::database::{Database, DbResult, values};
-use crate::ledger::{IndexRecord, LedgerError, RunKind, millis, sql};
+use crate::ledger::{IndexRecord, LedgerError, millis, sql};
 
 /// Files looked at in one transaction while pruning.
 const PRUNE_PAGE: u32 = 500;
@@ -37,30 +36,6 @@ pub(in crate::ledger) async fn set_active<D: Database>(
     db.execute(&sql::ENSURE_FAMILY, values![name]).await?;
     db.execute(&sql::PAUSE_FAMILY, values![name, !active]).await?;
     db.execute(&sql::ALIGN_FAMILY, values![name]).await?;
-    Ok(())
-}
-
-pub(in crate::ledger) async fn open_run<D: Database>(
-    db: &D,
-    index: &IndexId,
-    run: RunId,
-    kind: RunKind,
-) -> DbResult<()> {
-    db.execute(&sql::OPEN_RUN, values![run, index, kind.name()])
-        .await
-        .map_err(|error| unknown_index(error, index))?;
-    Ok(())
-}
-
-pub(in crate::ledger) async fn seal_run<D: Database>(db: &D, run: RunId) -> DbResult<()> {
-    db.execute(&sql::SEAL_RUN, values![run]).await?;
-    Ok(())
-}
-
-/// Completes those of `runs` that have nothing left to do.
-pub(in crate::ledger) async fn complete_runs<D: Database>(db: &D, runs: &[RunId]) -> DbResult<()> {
-    let sets: Vec<_> = runs.iter().map(|run| values![*run]).collect();
-    db.each(&sql::COMPLETE_RUN, &sets).await?;
     Ok(())
 }
 

@@ -6,8 +6,7 @@ use serde_json::json;
 use super::{Checked, Desk, NONE, change, index_id, ms, path, replace};
 use crate::ids::IndexId;
 use crate::ledger::{
-    Begun, CommitChange, Comparison, Erased, Family, IndexRecord, IndexState, Lag, LedgerError, Resolution,
-    Role,
+    Begun, CommitChange, Comparison, Erased, Family, IndexRecord, IndexState, Lag, LedgerError, Role,
 };
 use crate::retry::Failure;
 
@@ -257,20 +256,7 @@ pub(super) async fn what_stands_in_the_way_is_named(desk: &Desk) -> Checked {
         desk.ledger.lags(&desk.index, &next, 10).await?,
         [lag("held.md", true)]
     );
-    let opened = desk.ledger.open_approvals().await?;
-    let of_live = opened.iter().find(|approval| approval.index == desk.index);
-    let number = of_live.map_or(0, |approval| approval.number);
-    let resolution = Resolution {
-        remove: true,
-        ceiling: None,
-        by: "somebody".to_owned(),
-        note: None,
-        after: ms(0),
-    };
-    desk.ledger
-        .resolve_approval(&desk.index, number, &resolution)
-        .await?;
-    while desk.ledger.carry_out(&desk.index, number, 10).await?.is_some() {}
+    desk.approve_held().await?;
     desk.apply("held.md", CommitChange::Remove).await?;
     assert_eq!(desk.ledger.lags(&desk.index, &next, 10).await?, []);
     assert!(desk.swap(&next).await?);

@@ -57,7 +57,9 @@ pub(super) async fn indexes_go_for_good(desk: &Desk) -> Checked {
         .await?;
     desk.apply("a.md", replace("1")).await?;
     let run = RunId::generate();
-    desk.ledger.open_run(&desk.index, run, RunKind::Full).await?;
+    desk.ledger
+        .open_run(&super::runs::new_run(run, &desk.index, RunKind::Full))
+        .await?;
     desk.ledger
         .open_operation(&removal(&desk.index, "event-1"))
         .await?;

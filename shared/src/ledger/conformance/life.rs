@@ -318,7 +318,12 @@ pub(super) async fn unknown_indexes_are_refused(desk: &Desk) -> Checked {
         refused
     );
     let run = crate::ids::RunId::generate();
-    assert_eq!(desk.ledger.open_run(&nowhere, run, RunKind::Scan).await, refused);
+    assert_eq!(
+        desk.ledger
+            .open_run(&super::runs::new_run(run, &nowhere, RunKind::Scan))
+            .await,
+        refused
+    );
     let kept = desk
         .ledger
         .ensure_index(&desk.index, &serde_json::json!({ "source": "another" }))

@@ -1,11 +1,11 @@
-//! Dead claims, runs, lists, history, statistics, pruning.
+//! Dead claims, lists, history, statistics, pruning.
 
 use std::collections::BTreeMap;
 
 use super::{Checked, Desk, LEASE, NONE, change, ms, path, replace};
 use crate::file_state::FileState::{self, Deleted, Failed, Indexed, Pending};
 use crate::ids::{ClaimId, RunId};
-use crate::ledger::{Change, CommitChange, DeadClaim, FileFilter, IndexStats, RunKind};
+use crate::ledger::{Change, CommitChange, DeadClaim, FileFilter, IndexStats};
 use crate::retry::Failure;
 
 pub(super) async fn dead_claims_are_listed_once_they_are_useless(desk: &Desk) -> Checked {
@@ -61,83 +61,6 @@ pub(super) async fn claims_in_use_are_known(desk: &Desk) -> Checked {
     in_use.retain(|claim| *claim != prev);
     assert_eq!(desk.ledger.claims_in_use(&desk.index, &asked).await?, in_use);
     assert_eq!(desk.ledger.claims_in_use(&desk.index, &[]).await?, []);
-    Ok(())
-}
-
-pub(super) async fn runs_count_exactly(desk: &Desk) -> Checked {
-    let (scan, retry) = (RunId::generate(), RunId::generate());
-    desk.ledger.open_run(&desk.index, scan, RunKind::Scan).await?;
-    desk.ledger.open_run(&desk.index, scan, RunKind::Full).await?;
-    let of = |run, at| Change {
-        run: Some(run),
-        ..change(at)
-    };
-    desk.enqueue(&[
-        of(scan, "a.md"),
-        of(scan, "b.md"),
-        of(scan, "c.md"),
-        of(scan, "a.md"),
-        change("d.md"),
-    ])
-    .await?;
-    let run = |id| async move {
-        Ok(desk
-            .ledger
-            .run(id)
-            .await?
-            .unwrap_or_else(|| panic!("no run {id}")))
-    };
-    let record = run(scan).await?;
-    assert_eq!(
-        (record.kind, record.total, record.superseded),
-        (RunKind::Scan, 3, 0),
-        "a file counts once"
-    );
-    assert_eq!(record.by_state, BTreeMap::from([(Pending, 3)]));
-
-    desk.apply("a.md", replace("v1")).await?;
-    let hold = desk.claim("b.md").await?.hold;
-    desk.ledger
-        .fail(&desk.failing(&hold, Failure::permanent("too_large", "too large")))
-        .await?;
-    desk.apply("c.md", replace("v1")).await?;
-    assert_eq!(run(scan).await?.completed_at, None, "more may be enqueued");
-    desk.ledger.open_run(&desk.index, retry, RunKind::Retry).await?;
-    assert_eq!(desk.ledger.retry_failed(&desk.index, None, Some(retry)).await?, 1);
-    desk.ledger.seal_run(scan).await?;
-    let record = run(scan).await?;
-    assert!(record.completed_at.is_some());
-    assert_eq!(
-        (record.total, record.superseded),
-        (3, 1),
-        "b.md belongs to the retry now"
-    );
-    assert_eq!(record.by_state, BTreeMap::from([(Indexed, 2)]));
-
-    desk.ledger.seal_run(retry).await?;
-    assert_eq!(run(retry).await?.completed_at, None, "b.md is pending");
-    desk.apply("b.md", CommitChange::Remove).await?;
-    desk.advance(ms(5)).await;
-    let done = desk.ledger.runs(&desk.index, 10).await?;
-    assert_eq!(
-        done.iter()
-            .map(|run| run.completed_at.is_some())
-            .collect::<Vec<_>>(),
-        [true, true]
-    );
-    let record = run(retry).await?;
-    assert_eq!(
-        (record.total, record.by_state),
-        (1, BTreeMap::from([(Deleted, 1)]))
-    );
-    // What a run did stays as it was when later ones take its files over.
-    let completed_at = record.completed_at;
-    desk.advance(ms(5)).await;
-    desk.enqueue(&[of(scan, "b.md")]).await?;
-    let record = run(retry).await?;
-    assert_eq!((record.completed_at, record.superseded), (completed_at, 0));
-    assert_eq!(record.by_state, BTreeMap::from([(Deleted, 1)]));
-    assert_eq!(desk.ledger.run(RunId::generate()).await?, None);
     Ok(())
 }
 

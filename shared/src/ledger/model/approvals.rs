@@ -150,6 +150,7 @@ impl Tables {
         row.attempts = 0;
         row.woken_at = 0;
         row.not_before = now;
+        row.back_to = None;
         let event = if approved { "approved" } else { "rejected" };
         row.record(now, event, row.desired, None, detail::nothing());
         self.settled(now, index, file, state);

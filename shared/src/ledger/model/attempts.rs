@@ -6,10 +6,11 @@ use super::Tables;
 use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
-use crate::ids::ClaimId;
+use crate::ids::{ClaimId, RunId};
+use crate::ledger::detail::Usage;
 use crate::ledger::{
     ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, Hold, IndexState,
-    SweepPolicy, Swept, detail, millis,
+    RunOutcome, SweepPolicy, Swept, detail, millis,
 };
 use crate::retry::{Failure, FailureClass};
 
@@ -35,13 +36,15 @@ impl Tables {
         let index = self.indexes.get(&request.index);
         let active = index.is_some_and(|index| index.state == IndexState::Active);
         let revision = index.map_or(0, |index| index.revision);
+        let held_back: Vec<RunId> = self.books.suspended().collect();
         let Some(row) = self.files.get_mut(&(request.index.clone(), request.file_id)) else {
             return ClaimOutcome::NotClaimable;
         };
         if row.claim == Some(request.claim_id) {
             return ClaimOutcome::Claimed(Box::new(row.claimed(&request.index, request.file_id, revision)));
         }
-        let due = row.not_before <= now && row.waits_for.is_none();
+        let suspended = row.suspended.is_some() || row.open_run().is_some_and(|run| held_back.contains(&run));
+        let due = row.not_before <= now && row.waits_for.is_none() && !suspended;
         let wanted = row.unapplied() || row.dirty;
         let used_before = row.last_claim == Some(request.claim_id)
             || row
@@ -138,6 +141,7 @@ impl Tables {
         if row.desired == row.claimed {
             row.renamed_from = None;
         }
+        row.back_to = None;
         row.record(
             now,
             "committed",
@@ -146,15 +150,32 @@ impl Tables {
             commit.detail.clone(),
         );
         let prev_claim = row.prev;
+        let usage = Usage::of(&commit.detail);
         let released = if prev_claim.is_none() {
-            self.release(now, hold, commit.debounce)
+            let kept = matches!(commit.change, CommitChange::Keep(_));
+            self.release_with(now, hold, commit.debounce, kept, usage)
         } else {
+            let run = row.run.filter(|_| row.run_open);
+            if let Some(run) = run {
+                self.books.spent(now, run, usage);
+            }
             None
         };
         CommitOutcome::Committed(Committed { prev_claim, released })
     }
 
     pub(super) fn release(&mut self, now: UnixMillis, hold: &Hold, debounce: Duration) -> Option<FileState> {
+        self.release_with(now, hold, debounce, false, Usage::default())
+    }
+
+    fn release_with(
+        &mut self,
+        now: UnixMillis,
+        hold: &Hold,
+        debounce: Duration,
+        kept: bool,
+        usage: Usage,
+    ) -> Option<FileState> {
         let row = held(self, hold)?;
         let (outcome, newer_wanted) = (row.outcome?, row.unapplied());
         row.state = transition(
@@ -181,7 +202,20 @@ impl Tables {
             Some(hold.claim_id),
             detail::nothing(),
         );
-        let state = row.state;
+        let (state, run) = (row.state, row.run.filter(|_| row.run_open));
+        let outcome = match state {
+            FileState::Indexed if kept => Some(RunOutcome::Unchanged),
+            FileState::Indexed => Some(RunOutcome::Indexed),
+            FileState::Skipped => Some(RunOutcome::Skipped),
+            FileState::Deleted => Some(RunOutcome::Deleted),
+            _ => None,
+        };
+        row.run_open &= outcome.is_none();
+        match (run, outcome) {
+            (Some(run), Some(outcome)) => self.books.left(now, run, outcome, "", usage),
+            (Some(run), None) => self.books.spent(now, run, usage),
+            (None, _) => {}
+        }
         self.settled(now, &hold.index, hold.file_id, state);
         Some(state)
     }
@@ -224,6 +258,13 @@ impl Tables {
             how.words.clone(),
         );
         let (state, may_have_points) = (row.state, row.live != Some(hold.claim_id));
+        let left = row.run.filter(|_| row.run_open && state == FileState::Failed);
+        row.run_open &= state != FileState::Failed;
+        if let Some(run) = left {
+            let code = &how.failure.code;
+            self.books
+                .left(now, run, RunOutcome::Failed, code, Usage::default());
+        }
         if may_have_points {
             self.dead_claims
                 .insert((hold.index.clone(), hold.claim_id), (hold.file_id, now));

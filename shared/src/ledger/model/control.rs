@@ -80,7 +80,7 @@ impl ControlLedger for ModelLedger {
         tables
             .operations
             .retain(|_, stored| stored.record.operation.index != *index);
-        tables.runs.retain(|_, run| run.index != *index);
+        tables.books.erase(index);
         tables.approvals.retain(|(of, _), _| of != index);
         tables.indexes.remove(index);
         tables.erase_family(&index.base());
@@ -191,7 +191,7 @@ impl ControlLedger for ModelLedger {
                 .get(index)
                 .is_some_and(|record| record.state == IndexState::Active);
             let pending = row.state == FileState::Pending;
-            if (pending && active) || row.state.is_running() {
+            if (pending && active && row.suspended.is_none()) || row.state.is_running() {
                 let count: &mut (u64, u64) = counts.entry((index.clone(), row.lane)).or_default();
                 count.0 += u64::from(pending);
                 count.1 += u64::from(!pending);

@@ -6,12 +6,14 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
-use crate::ledger::{Change, Enqueued, detail, millis};
+use crate::ledger::{Change, Enqueued, SuspendedBy, detail, millis};
 
 impl Tables {
     pub(super) fn enqueue(&mut self, now: UnixMillis, index: &IndexId, changes: &[Change]) -> Vec<Enqueued> {
         let mut answer = Vec::new();
+        let mut without_batch = Vec::new();
         for change in changes {
+            let no_batch = change.batch && change.run.is_none() && self.books.batch(index).is_none();
             let old = change.renamed_from.as_ref().filter(|old| **old != change.path);
             let new_id = FileId::of(index, &change.path);
             let words = detail::enqueued(change, None);
@@ -27,6 +29,15 @@ impl Tables {
                 let words = detail::enqueued(change, Some(&change.path));
                 self.enqueue_one(now, index, change, old, false, words).waits_for = Some(new_id);
             }
+            if no_batch {
+                without_batch.push(new_id);
+                without_batch.extend(old.map(|old| FileId::of(index, old)));
+            }
+        }
+        without_batch.sort_unstable();
+        without_batch.dedup();
+        if !without_batch.is_empty() {
+            self.join_batch(now, index, &without_batch);
         }
         answer
     }
@@ -68,12 +79,25 @@ impl Tables {
             row.failed = None;
         }
         row.woken_at = 0;
+        row.back_to = match row.state {
+            FileState::Pending if change.again => row.back_to,
+            settled if change.again && settled.is_settled() && row.desired > 0 => Some(settled),
+            _ => None,
+        };
+        row.suspended = row
+            .suspended
+            .filter(|suspended| suspended.by == SuspendedBy::File);
         row.kept = false;
         row.reason = change.reason;
         row.desired += 1;
+        if change.again {
+            row.again_seq = row.desired;
+        }
         row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);
         row.record(now, "enqueued", row.desired, None, words);
-        row.join(change.run, &mut self.runs);
+        let batch = self.books.batch(index).filter(|_| change.batch);
+        let awaits = row.state == FileState::AwaitingApproval;
+        row.join(now, change.run.or(batch), awaits, &mut self.books);
         row
     }
 
@@ -105,14 +129,7 @@ impl Tables {
             let Ok(state) = transition(row.state, Step::Retry) else {
                 continue;
             };
-            row.state = state;
-            row.attempts = 0;
-            row.woken_at = 0;
-            row.failed = None;
-            row.not_before = now;
-            row.enqueued_at = now;
-            row.record(now, "retried", row.desired, None, detail::nothing());
-            row.join(run, &mut self.runs);
+            row.retried(now, state, run, &mut self.books);
             retried += 1;
         }
         retried

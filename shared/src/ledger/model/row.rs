@@ -1,12 +1,12 @@
 //! One file's row.
 
-use std::collections::BTreeMap;
-
+use super::runs::Books;
 use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunRecord, Version};
+use crate::ledger::detail::Usage;
+use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunOutcome, Suspended, Version, detail};
 use crate::retry::Failure;
 use crate::work_message::Lane;
 
@@ -25,6 +25,10 @@ pub(super) struct Row {
     pub(super) waits_for: Option<FileId>,
     pub(super) renamed_from: Option<FileId>,
     pub(super) run: Option<RunId>,
+    /// Does its run wait for it?
+    pub(super) run_open: bool,
+    pub(super) back_to: Option<FileState>,
+    pub(super) again_seq: i64,
     pub(super) enqueued_at: UnixMillis,
     pub(super) newer_at: Option<UnixMillis>,
     pub(super) claim: Option<ClaimId>,
@@ -48,6 +52,10 @@ pub(super) struct Row {
     pub(super) last_error: Option<Failure>,
     pub(super) skip_error: Option<Failure>,
     pub(super) updated_at: UnixMillis,
+    pub(super) created_at: UnixMillis,
+    pub(super) suspended: Option<Suspended>,
+    /// History entries written.
+    pub(super) entries: i64,
     pub(super) history: Vec<HistoryEntry>,
 }
 
@@ -68,6 +76,9 @@ impl Row {
             waits_for: None,
             renamed_from: None,
             run: None,
+            run_open: false,
+            back_to: None,
+            again_seq: 0,
             enqueued_at: now,
             newer_at: None,
             claim: None,
@@ -90,6 +101,9 @@ impl Row {
             last_error: None,
             skip_error: None,
             updated_at: now,
+            created_at: now,
+            suspended: None,
+            entries: 0,
             history: Vec::new(),
         }
     }
@@ -99,9 +113,17 @@ impl Row {
         self.desired > self.applied
     }
 
+    /// The run that waits for it.
+    pub(super) fn open_run(&self) -> Option<RunId> {
+        self.run.filter(|_| self.run_open)
+    }
+
     /// Could a worker have it now?
     pub(super) fn is_due(&self, now: UnixMillis) -> bool {
-        self.state == FileState::Pending && self.waits_for.is_none() && self.not_before <= now
+        self.state == FileState::Pending
+            && self.waits_for.is_none()
+            && self.suspended.is_none()
+            && self.not_before <= now
     }
 
     /// Ends the hold.
@@ -112,14 +134,53 @@ impl Row {
         self.started_at = None;
     }
 
-    /// Makes the row one of `run`, which counts it unless it is one already.
-    pub(super) fn join(&mut self, run: Option<RunId>, runs: &mut BTreeMap<RunId, RunRecord>) {
-        if run.is_some() && run != self.run {
-            self.run = run;
-            let record = run.and_then(|run| runs.get_mut(&run));
-            if let Some(record) = record.filter(|record| record.completed_at.is_none()) {
-                record.total += 1;
+    /// Makes the row one of `run`, if there is one. `awaits`: the request has it wait for approval, for which no run waits.
+    pub(super) fn join(&mut self, now: UnixMillis, run: Option<RunId>, awaits: bool, books: &mut Books) {
+        let was_open = self.open_run();
+        if let Some(run) = run.filter(|run| was_open != Some(*run)) {
+            if let Some(left) = was_open {
+                books.left(now, left, RunOutcome::Superseded, "", Usage::default());
             }
+            books.joined(now, run);
+            self.run = Some(run);
+            self.run_open = true;
+        }
+        if awaits {
+            self.leave(now, RunOutcome::AwaitingApproval, "", Usage::default(), books);
+        }
+    }
+
+    /// A file that had failed is tried again, in `state`, for `run` if there is one.
+    pub(super) fn retried(
+        &mut self,
+        now: UnixMillis,
+        state: FileState,
+        run: Option<RunId>,
+        books: &mut Books,
+    ) {
+        self.state = state;
+        self.attempts = 0;
+        self.woken_at = 0;
+        self.not_before = now;
+        self.enqueued_at = now;
+        self.record(now, "retried", self.desired, None, detail::nothing());
+        self.back_to = Some(FileState::Failed);
+        self.run_open = false;
+        self.join(now, run, false, books);
+    }
+
+    /// Its run, if one waits for it, need not any more.
+    pub(super) fn leave(
+        &mut self,
+        now: UnixMillis,
+        outcome: RunOutcome,
+        code: &str,
+        usage: Usage,
+        books: &mut Books,
+    ) {
+        if let Some(run) = self.open_run() {
+            books.left(now, run, outcome, code, usage);
+            self.run_open = false;
         }
     }
 
@@ -133,7 +194,9 @@ impl Row {
         detail: serde_json::Value,
     ) {
         let (event, state) = (event.to_owned(), self.state);
+        self.entries += 1;
         self.history.push(HistoryEntry {
+            n: self.entries,
             at: now,
             event,
             state,
@@ -165,6 +228,7 @@ impl Row {
             renamed_from: self.renamed_from,
             enqueued_at: self.enqueued_at,
             run: self.run,
+            again: self.again_seq > self.applied,
             revision,
             last_error: self.last_error.clone(),
             failed_etag: self
@@ -198,6 +262,9 @@ impl Row {
             updated_at: self.updated_at,
             run: self.run,
             kept: self.kept,
+            waits_for: self.waits_for,
+            suspended: self.suspended,
+            created_at: self.created_at,
         }
     }
 }

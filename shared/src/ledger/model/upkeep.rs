@@ -1,6 +1,5 @@
-//! Reads, runs and pruning of the model.
+//! Reads and pruning of the model.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Tables;
@@ -9,10 +8,7 @@ use crate::clock::UnixMillis;
 use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::order::take_turns;
-use crate::ledger::{
-    DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, LedgerError, RunKind,
-    RunRecord, millis,
-};
+use crate::ledger::{DeadClaim, DueFile, FileFilter, FileRow, IndexState, IndexStats, KnownFile, millis};
 
 impl Tables {
     /// The rows of an index.
@@ -25,6 +21,7 @@ impl Tables {
 
     pub(super) fn due(&self, now: UnixMillis, window: u32, rewake_after: Duration) -> Vec<DueFile> {
         let recent = |row: &Row| row.woken_at > 0 && row.woken_at > now - millis(rewake_after);
+        let held_back: Vec<RunId> = self.books.suspended().collect();
         let mut per_index = Vec::new();
         for index in self
             .indexes
@@ -42,6 +39,7 @@ impl Tables {
                 path: row.path.clone(),
                 seq: row.desired,
                 lane: row.lane,
+                held_back_by: row.open_run().filter(|run| held_back.contains(run)),
             });
             per_index.push(due.collect());
         }
@@ -136,7 +134,7 @@ impl Tables {
             }
             let pending = row.state == FileState::Pending;
             if pending || row.state.is_running() {
-                stats.backlog += 1;
+                stats.backlog += u64::from(!pending || row.suspended.is_none());
                 if row.unapplied() {
                     stats.oldest_pending_at = Some(
                         stats
@@ -145,7 +143,7 @@ impl Tables {
                     );
                 }
             }
-            if pending && row.waits_for.is_none() {
+            if pending && row.waits_for.is_none() && row.suspended.is_none() {
                 stats.next_due_at = Some(
                     stats
                         .next_due_at
@@ -154,60 +152,6 @@ impl Tables {
             }
         }
         stats
-    }
-
-    pub(super) fn open_run(
-        &mut self,
-        now: UnixMillis,
-        index: &IndexId,
-        id: RunId,
-        kind: RunKind,
-    ) -> Result<(), LedgerError> {
-        if !self.indexes.contains_key(index) {
-            return Err(LedgerError::UnknownIndex(index.clone()));
-        }
-        self.runs.entry(id).or_insert_with(|| RunRecord {
-            id,
-            index: index.clone(),
-            kind,
-            opened_at: now,
-            completed_at: None,
-            sealed: false,
-            total: 0,
-            superseded: 0,
-            by_state: BTreeMap::new(),
-        });
-        Ok(())
-    }
-
-    pub(super) fn run(&mut self, now: UnixMillis, id: RunId) -> Option<RunRecord> {
-        let mut run = self.runs.get(&id)?.clone();
-        if run.completed_at.is_none() {
-            run.by_state.clear();
-            for row in self.files.values().filter(|row| row.run == Some(id)) {
-                *run.by_state.entry(row.state).or_default() += 1;
-            }
-            let working = run
-                .by_state
-                .keys()
-                .any(|state| *state == FileState::Pending || state.is_running());
-            run.superseded = run.total.saturating_sub(run.by_state.values().sum());
-            run.completed_at = (run.sealed && !working).then_some(now);
-            self.runs.insert(id, run.clone());
-        }
-        Some(run)
-    }
-
-    pub(super) fn newest_runs(&mut self, now: UnixMillis, index: &IndexId, limit: u32) -> Vec<RunRecord> {
-        let mut ids: Vec<_> = self
-            .runs
-            .values()
-            .filter(|run| run.index == *index)
-            .map(|run| (run.opened_at, run.id))
-            .collect();
-        ids.sort_unstable_by(|a, b| b.cmp(a));
-        ids.truncate(limit as usize);
-        ids.into_iter().filter_map(|(_, id)| self.run(now, id)).collect()
     }
 
     pub(super) fn prune(&mut self, now: UnixMillis, index: &IndexId, keep: u32, older_than: Duration) -> u64 {
@@ -219,9 +163,9 @@ impl Tables {
             !goes
         });
         for (_, row) in self.files.iter_mut().filter(|((of, _), _)| of == index) {
-            let old = row.history.len().saturating_sub(keep as usize);
-            row.history.drain(..old);
-            gone += old;
+            let (before, old) = (row.history.len(), row.entries - i64::from(keep));
+            row.history.retain(|entry| entry.n > old);
+            gone += before - row.history.len();
         }
         gone += self.prune_approvals(index, now - millis(older_than));
         gone += super::control::prune_operations(&mut self.operations, index, now - millis(older_than));

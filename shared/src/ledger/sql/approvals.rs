@@ -102,6 +102,7 @@ pub(in crate::ledger) static DECIDE: Sql = Sql::new(
         attempts = 0,
         woken_at = 0,
         not_before = now_ms(),
+        back_to = NULL,
         entries = entries + 1,
         updated_at = now_ms()
      WHERE index_id = $1 AND state = 'AWAITING_APPROVAL' AND updated_at <= CAST($3 AS BIGINT)

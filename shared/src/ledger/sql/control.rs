@@ -44,9 +44,6 @@ pub(in crate::ledger) static ERASE_DEAD_CLAIMS: Sql = Sql::new("DELETE FROM dead
 /// $1 index
 pub(in crate::ledger) static ERASE_OPERATIONS: Sql = Sql::new("DELETE FROM operations WHERE index_id = $1");
 
-/// $1 index
-pub(in crate::ledger) static ERASE_RUNS: Sql = Sql::new("DELETE FROM runs WHERE index_id = $1");
-
 /// Is none of its files left? A claim that began before the deletion may have kept one. $1 index
 pub(in crate::ledger) static ERASE_INDEX: Sql = Sql::new(
     "DELETE FROM indexes WHERE index_id = $1 AND state = 'DELETING'
@@ -80,17 +77,22 @@ pub(in crate::ledger) static ADVANCE_OPERATION: Sql = Sql::new(
      RETURNING operation_id",
 );
 
-/// Files that workers have to do per index and lane, from the index `files_working` alone. Only running files count of an
-/// index that is not ACTIVE.
+/// Files that workers have to do per index and lane, from the index `files_working` alone; less the suspended ones, of which
+/// `files_suspended` knows. Only running files count of an index that is not ACTIVE.
 pub(in crate::ledger) static BACKLOG: Sql = Sql::new(
     "SELECT working.index_id, lane, CASE WHEN indexes.state = 'ACTIVE' THEN pending ELSE 0 END, running
-     FROM (SELECT index_id, lane,
-            COUNT(CASE WHEN state = 'PENDING' THEN 1 END) AS pending,
-            COUNT(CASE WHEN state <> 'PENDING' THEN 1 END) AS running
-        FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
+     FROM (SELECT index_id, lane, CAST(SUM(pending) AS BIGINT) AS pending, CAST(SUM(running) AS BIGINT) AS running
+        FROM (SELECT index_id, lane, COUNT(CASE WHEN state = 'PENDING' THEN 1 END) AS pending,
+                COUNT(CASE WHEN state <> 'PENDING' THEN 1 END) AS running
+            FROM files WHERE state IN ('PENDING', 'PROCESSING', 'PUBLISHING')
+            GROUP BY index_id, lane
+            UNION ALL
+            SELECT index_id, lane, -COUNT(*) AS pending, 0 AS running
+            FROM files WHERE suspended IS NOT NULL AND state = 'PENDING'
+            GROUP BY index_id, lane) AS parts
         GROUP BY index_id, lane) AS working
      JOIN indexes ON indexes.index_id = working.index_id
-     WHERE running > 0 OR indexes.state = 'ACTIVE'
+     WHERE running > 0 OR (pending > 0 AND indexes.state = 'ACTIVE')
      ORDER BY working.index_id, lane",
 );
 

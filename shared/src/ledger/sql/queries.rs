@@ -7,7 +7,7 @@ macro_rules! file_columns {
     () => {
         "file_id, path, state, desired_seq, claimed_seq, applied_seq, fence, attempts, failure_count, not_before, owner, \
          claim_id, lease_until, live_claim, prev_claim, etag, content_hash, pipeline, size, chunks, missing, last_error, \
-         enqueued_at, updated_at, run_id, kept"
+         enqueued_at, updated_at, run_id, waits_for, suspended, suspended_at, COALESCE(created_at, enqueued_at), kept"
     };
 }
 
@@ -24,6 +24,7 @@ macro_rules! index_columns {
          FROM indexes LEFT JOIN catalog ON catalog.name = COALESCE(indexes.family, indexes.index_id)"
     };
 }
+pub(super) use file_columns;
 
 /// Every index.
 pub(in crate::ledger) static INDEXES: Sql = Sql::new(concat!(index_columns!(), " ORDER BY index_id"));
@@ -42,25 +43,30 @@ pub(in crate::ledger) static INDEX: Sql = Sql::new(concat!(
 /// $1 index, $2 lane, $3 re-wake period
 pub(in crate::ledger) static WOKEN: Sql = Sql::new(
     "SELECT COUNT(*) FROM files
-     WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at > 0
+     WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND suspended IS NULL AND woken_at > 0
         AND woken_at > now_ms() - CAST($3 AS BIGINT)",
 );
 
-/// What to wake in a lane, longest due first: files never woken, and those whose wake-up is too long ago. Each half is a
-/// range of `files_due`, so that a million pending files cost no more than `limit`.
+/// What to wake in a lane, longest due first: files never woken, and those whose wake-up is too long ago; and the run that
+/// holds each back, if it is suspended. Each half is a
+/// range of `files_ready`, so that a million pending files cost no more than `limit`.
 ///
 /// $1 index, $2 lane, $3 re-wake period, $4 limit
 pub(in crate::ledger) static DUE: Sql = Sql::new(
-    "SELECT file_id, path, desired_seq FROM (
+    "SELECT file_id, path, desired_seq,
+        (SELECT runs.run_id FROM runs
+            WHERE runs.run_id = candidates.run_id AND candidates.run_open = 1
+                AND runs.suspended_at IS NOT NULL AND runs.completed_at IS NULL)
+     FROM (
         SELECT * FROM (
-            SELECT file_id, path, desired_seq, not_before FROM files
-            WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL
+            SELECT file_id, path, desired_seq, not_before, run_id, run_open FROM files
+            WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND suspended IS NULL
                 AND woken_at = 0 AND not_before <= now_ms()
             ORDER BY not_before, file_id LIMIT $4) AS never_woken
         UNION ALL
         SELECT * FROM (
-            SELECT file_id, path, desired_seq, not_before FROM files
-            WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL
+            SELECT file_id, path, desired_seq, not_before, run_id, run_open FROM files
+            WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND suspended IS NULL
                 AND woken_at > 0 AND woken_at <= now_ms() - CAST($3 AS BIGINT) AND not_before <= now_ms()
             ORDER BY not_before, file_id LIMIT $4) AS woken_long_ago
      ) AS candidates
@@ -121,7 +127,7 @@ pub(in crate::ledger) static KNOWN_FILES: Sql = Sql::new(
 
 /// The newest entries of a file, newest first. $1 index, $2 file, $3 limit
 pub(in crate::ledger) static HISTORY: Sql = Sql::new(
-    "SELECT happened_at, event, state, seq, claim_id, detail FROM history
+    "SELECT n, happened_at, event, state, seq, claim_id, detail FROM history
      WHERE index_id = $1 AND file_id = $2 ORDER BY n DESC LIMIT $3",
 );
 
@@ -146,37 +152,14 @@ pub(in crate::ledger) static OLDEST: Sql = Sql::new(
      WHERE index_id = $1 AND state IN ('PENDING', 'PROCESSING', 'PUBLISHING') AND desired_seq > applied_seq",
 );
 
-/// When the next pending file of a lane becomes due: the first of `files_due`, or one of the few that were woken.
+/// When the next pending file of a lane becomes due: the first of `files_ready`, or one of the few that were woken.
 ///
 /// $1 index, $2 lane
 pub(in crate::ledger) static NEXT_DUE: Sql = Sql::new(
     "SELECT MIN(not_before) FROM (
         SELECT MIN(not_before) AS not_before FROM files
-        WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at = 0
+        WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND suspended IS NULL AND woken_at = 0
         UNION ALL
         SELECT MIN(not_before) AS not_before FROM files
-        WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND woken_at > 0) AS pending",
+        WHERE index_id = $1 AND lane = $2 AND state = 'PENDING' AND waits_for IS NULL AND suspended IS NULL AND woken_at > 0) AS pending",
 );
-
-/// The columns of a run.
-macro_rules! run_columns {
-    () => {
-        "run_id, index_id, kind, opened_at, completed_at, sealed, total, ended_indexed, ended_failed, ended_skipped, \
-         ended_deleted, ended_awaiting"
-    };
-}
-
-/// One run. $1 run
-pub(in crate::ledger) static RUN: Sql =
-    Sql::new(concat!("SELECT ", run_columns!(), " FROM runs WHERE run_id = $1"));
-
-/// The newest runs of an index. $1 index, $2 limit
-pub(in crate::ledger) static RUNS: Sql = Sql::new(concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM runs WHERE index_id = $1 ORDER BY opened_at DESC, run_id DESC LIMIT $2"
-));
-
-/// Files of a run per state. $1 run
-pub(in crate::ledger) static RUN_COUNTS: Sql =
-    Sql::new("SELECT state, COUNT(*) FROM files WHERE run_id = $1 GROUP BY state");

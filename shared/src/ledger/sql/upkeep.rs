@@ -1,4 +1,4 @@
-//! Indexes, runs, history and what is removed in time.
+//! Indexes, history and what is removed in time.
 
 use super::Sql;
 
@@ -38,35 +38,6 @@ pub(in crate::ledger) static DEAD_CLAIMS: Sql = Sql::new(
 /// $1 index, list: claims
 pub(in crate::ledger) static FORGET_DEAD_CLAIMS: Sql =
     Sql::new("DELETE FROM dead_claims WHERE index_id = $1 AND claim_id IN ({list})");
-
-/// $1 run, $2 index, $3 kind
-pub(in crate::ledger) static OPEN_RUN: Sql = Sql::new(
-    "INSERT INTO runs (run_id, index_id, kind, opened_at) VALUES ($1, $2, $3, now_ms())
-     ON CONFLICT (run_id) DO NOTHING",
-);
-
-/// A complete run keeps its counts. $1 run, $2 files that joined it
-pub(in crate::ledger) static GROW_RUN: Sql =
-    Sql::new("UPDATE runs SET total = total + CAST($2 AS BIGINT) WHERE run_id = $1 AND completed_at IS NULL");
-
-/// $1 run
-pub(in crate::ledger) static SEAL_RUN: Sql = Sql::new("UPDATE runs SET sealed = 1 WHERE run_id = $1");
-
-/// Is the run sealed, with nothing pending or running? Then it is complete, once, with its counts as they are now.
-///
-/// $1 run
-pub(in crate::ledger) static COMPLETE_RUN: Sql = Sql::new(
-    "UPDATE runs SET
-        completed_at = now_ms(),
-        ended_indexed = (SELECT COUNT(*) FROM files WHERE files.run_id = runs.run_id AND state = 'INDEXED'),
-        ended_failed = (SELECT COUNT(*) FROM files WHERE files.run_id = runs.run_id AND state = 'FAILED'),
-        ended_skipped = (SELECT COUNT(*) FROM files WHERE files.run_id = runs.run_id AND state = 'SKIPPED'),
-        ended_deleted = (SELECT COUNT(*) FROM files WHERE files.run_id = runs.run_id AND state = 'DELETED'),
-        ended_awaiting = (SELECT COUNT(*) FROM files WHERE files.run_id = runs.run_id AND state = 'AWAITING_APPROVAL')
-     WHERE run_id = $1 AND sealed = 1 AND completed_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM files WHERE files.run_id = runs.run_id
-            AND state IN ('PENDING', 'PROCESSING', 'PUBLISHING'))",
-);
 
 /// The end of the next page of files, so that pruning goes in small steps. $1 index, $2 end of the last page, $3 size
 pub(in crate::ledger) static PAGE_END: Sql = Sql::new(

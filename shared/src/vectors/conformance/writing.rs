@@ -56,6 +56,8 @@ pub(super) async fn points_go_with_their_claim_only(vectors: &dyn Vectors) {
     }
     assert_eq!(vectors.delete_claims(&[old, ClaimId::generate()]).await, Ok(()));
     assert_eq!(vectors.count().await, Ok(80));
+    assert_eq!(vectors.count_claim(new).await, Ok(40));
+    assert_eq!(vectors.count_claim(old).await, Ok(0));
     for query in queries(vectors, "anchor") {
         let hits = search(vectors, all(query)).await;
         assert_eq!(hits.len(), 80);

@@ -102,6 +102,10 @@ fn test(wanted: Test) -> Condition {
     }
 }
 
+pub(super) fn of_claim(claim: ClaimId) -> Filter {
+    any("claim", &[claim])
+}
+
 /// Every claim with its number of points.
 pub(super) fn all_claims() -> FacetRequest {
     FacetRequest {

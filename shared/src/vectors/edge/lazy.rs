@@ -85,6 +85,10 @@ impl Vectors for LazyVectors {
         self.edge().await?.claims().await
     }
 
+    async fn count_claim(&self, claim: ClaimId) -> Result<u64, VectorsError> {
+        self.edge().await?.count_claim(claim).await
+    }
+
     async fn count(&self) -> Result<u64, VectorsError> {
         self.edge().await?.count().await
     }

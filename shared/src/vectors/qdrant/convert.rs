@@ -146,6 +146,10 @@ fn test(wanted: Test) -> Condition {
     }
 }
 
+pub(super) fn of_claim(claim: ClaimId) -> Filter {
+    any_of("claim", &[claim])
+}
+
 /// At most `limit` claims with their numbers of points.
 pub(super) fn claims(target: Target<'_>, limit: u64) -> FacetCounts {
     FacetCounts {

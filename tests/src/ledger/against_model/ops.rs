@@ -14,6 +14,8 @@ pub(super) enum Op {
         debounce: u64,
         hold: bool,
         run: Option<u8>,
+        batch: bool,
+        again: bool,
     },
     Rename {
         from: usize,
@@ -68,8 +70,38 @@ pub(super) enum Op {
     Pause {
         paused: bool,
     },
-    SealRun {
+    Page {
+        file: usize,
+        last: bool,
+    },
+    Cancel {
         run: u8,
+        limit: u8,
+    },
+    CloseBatch,
+    WakePending,
+    Terminate {
+        file: usize,
+        etag: Option<u8>,
+    },
+    SuspendFile {
+        file: usize,
+        resume: bool,
+    },
+    SuspendRun {
+        run: u8,
+        resume: bool,
+    },
+    SetAside,
+    LetGo {
+        limit: u32,
+    },
+    Rewind {
+        run: u8,
+        limit: u32,
+    },
+    Purge {
+        file: usize,
     },
     ForgetDead {
         which: Index,
@@ -105,8 +137,10 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     let run = || prop::option::weighted(0.3, 0_u8..2);
     let wait = || prop_oneof![3 => Just(0_u64), 1 => Just(40), 1 => Just(700)];
     prop_oneof![
-        6 => (file(), any::<bool>(), wait(), prop::bool::weighted(0.15), run())
-            .prop_map(|(file, fast, debounce, hold, run)| Op::Enqueue { file, fast, debounce, hold, run }),
+        6 => (file(), any::<bool>(), wait(), prop::bool::weighted(0.15), run(), any::<bool>(), prop::bool::weighted(0.3))
+            .prop_map(|(file, fast, debounce, hold, run, batch, again)| {
+                Op::Enqueue { file, fast, debounce, hold, run, batch, again }
+            }),
         2 => (file(), file(), run()).prop_map(|(from, to, run)| Op::Rename { from, to, run }),
         2 => (0_u32..4, 0_usize..4).prop_map(|(window, confirm)| Op::Wake { window, confirm }),
         10 => (file(), 0_u8..3, prop_oneof![Just(60_u64), Just(500)])
@@ -122,7 +156,17 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         2 => (prop::option::of(file()), run()).prop_map(|(file, run)| Op::Retry { file, run }),
         2 => (any::<bool>(), 0_u8..4).prop_map(|(approve, most)| Op::Decide { approve, most }),
         1 => prop::bool::weighted(0.2).prop_map(|paused| Op::Pause { paused }),
-        1 => (0_u8..2).prop_map(|run| Op::SealRun { run }),
+        3 => (file(), prop::bool::weighted(0.3)).prop_map(|(file, last)| Op::Page { file, last }),
+        1 => (0_u8..2, 0_u8..2).prop_map(|(run, limit)| Op::Cancel { run, limit }),
+        1 => Just(Op::CloseBatch),
+        1 => Just(Op::WakePending),
+        2 => (file(), prop::option::of(0_u8..3)).prop_map(|(file, etag)| Op::Terminate { file, etag }),
+        2 => (file(), any::<bool>()).prop_map(|(file, resume)| Op::SuspendFile { file, resume }),
+        1 => (0_u8..2, any::<bool>()).prop_map(|(run, resume)| Op::SuspendRun { run, resume }),
+        2 => Just(Op::SetAside),
+        1 => (1_u32..3).prop_map(|limit| Op::LetGo { limit }),
+        1 => (0_u8..2, 1_u32..3).prop_map(|(run, limit)| Op::Rewind { run, limit }),
+        1 => file().prop_map(|file| Op::Purge { file }),
         1 => any::<Index>().prop_map(|which| Op::ForgetDead { which }),
         1 => (0_u32..4).prop_map(|keep| Op::Prune { keep }),
         4 => prop_oneof![Just(1_u64), Just(50), Just(1000)].prop_map(|millis| Op::Advance { millis }),

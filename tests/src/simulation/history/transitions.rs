@@ -112,6 +112,7 @@ fn holding(
         (before, after) if before == after => Ok(()),
         (None, None) => Ok(()),
         (Some(_), Some(_)) => broken(1, "it was claimed while another attempt held it"),
+        (None, Some(_)) if before.suspended.is_some() => broken(1, "it was claimed although it is suspended"),
         (None, Some(claim)) => match statement {
             Statement::Claim(request, _) if request.claim_id == claim && after.fence == before.fence + 1 => {
                 Ok(())
@@ -122,6 +123,7 @@ fn holding(
             Statement::Commit(commit, _) if holds(&commit.hold, before) => Ok(()),
             Statement::Release(hold) if holds(hold, before) => Ok(()),
             Statement::Fail(fail) if holds(&fail.hold, before) => Ok(()),
+            Statement::Terminate if before.state == FileState::Processing => Ok(()),
             Statement::Sweep if before.lease_until.is_none_or(|until| until < now) => Ok(()),
             Statement::Sweep => broken(1, "it was taken from a worker whose lease has not run out"),
             _ => broken(1, "its claim ended without anybody ending it"),

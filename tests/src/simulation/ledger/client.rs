@@ -9,14 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::blob_path::BlobPath;
 use shared::circuit::report::{DependencyReport, ReportedDependency, Reporter};
+use shared::file_state::FileState;
 use shared::ids::{ClaimId, FileId, IndexId, RunId};
 use shared::ledger::{
     Approval, ApprovalFilter, ApprovalState, Approvals, Backlog, Breakers, Change, ClaimOutcome,
     ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued,
-    Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats, KnownFile,
-    Ledger, LedgerError, LiveFile, Operation, OperationPage, OperationRecord, ReleaseOutcome, Resolution,
-    Resolved, RunKind, RunRecord, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Usage,
-    UsageLedger, UsageNote,
+    Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats,
+    InstancesLedger, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation, OperationPage,
+    OperationRecord, ReleaseOutcome, Resolution, Resolved, Rewound, RunFilter, RunLedger, RunPage, RunRecord,
+    RunWork, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Terminate, Usage, UsageLedger,
+    UsageNote,
 };
 use shared::work_message::WorkMessage;
 
@@ -233,24 +235,157 @@ impl Ledger for LedgerClient {
         self.server.model.stats(index).await
     }
 
-    async fn open_run(&self, index: &IndexId, run: RunId, kind: RunKind) -> Result<(), LedgerError> {
-        self.server.model.open_run(index, run, kind).await
+    async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
+        send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
+    }
+}
+
+/// Runs are intents and counts; the fleets here have no faults on the way to them.
+#[async_trait]
+impl RunLedger for LedgerClient {
+    async fn open_run(&self, run: &NewRun) -> Result<(), LedgerError> {
+        self.server.model.open_run(run).await
     }
 
-    async fn seal_run(&self, run: RunId) -> Result<(), LedgerError> {
-        self.server.model.seal_run(run).await
+    async fn take_run(&self, index: &IndexId, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+        self.server.model.take_run(index, lease).await
+    }
+
+    async fn keep_run(&self, work: &RunWork, lease: Duration) -> Result<bool, LedgerError> {
+        self.server.model.keep_run(work, lease).await
+    }
+
+    async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Result<Option<RunWork>, LedgerError> {
+        self.server.advance_run(work, page, lease).await
+    }
+
+    async fn stall_run(&self, work: &RunWork, problem: &str, wait: Duration) -> Result<(), LedgerError> {
+        self.server.model.stall_run(work, problem, wait).await
+    }
+
+    async fn cancel_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.cancel_run(run).await
+    }
+
+    async fn give_back(&self, run: RunId, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.give_back(run, limit).await
+    }
+
+    async fn close_batch(&self, index: &IndexId) -> Result<bool, LedgerError> {
+        self.server.model.close_batch(index).await
+    }
+
+    async fn wake_pending(&self, index: &IndexId, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.wake_pending(index, limit).await
+    }
+
+    async fn prune_runs(
+        &self,
+        index: &IndexId,
+        older_than: Duration,
+        limit: u32,
+    ) -> Result<u64, LedgerError> {
+        self.server.model.prune_runs(index, older_than, limit).await
+    }
+
+    async fn open_runs(&self, index: &IndexId) -> Result<Vec<RunRecord>, LedgerError> {
+        self.server.model.open_runs(index).await
+    }
+
+    async fn runs(
+        &self,
+        index: &IndexId,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<RunRecord>, LedgerError> {
+        self.server.model.runs(index, filter, limit).await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
         self.server.model.run(run).await
     }
+}
 
-    async fn runs(&self, index: &IndexId, limit: u32) -> Result<Vec<RunRecord>, LedgerError> {
-        self.server.model.runs(index, limit).await
+/// What people do goes to the server as it is: they see the answer, or ask again.
+#[async_trait]
+impl InstancesLedger for LedgerClient {
+    async fn terminate(&self, terminate: &Terminate) -> Result<bool, LedgerError> {
+        self.server.model.terminate(terminate).await
     }
 
-    async fn prune(&self, _index: &IndexId, keep: u32, older_than: Duration) -> Result<u64, LedgerError> {
-        send!(self, "prune", [], |server, who| server.prune(keep, older_than)).await
+    async fn suspend_file(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        reason: &str,
+    ) -> Result<Option<FileState>, LedgerError> {
+        self.server.model.suspend_file(index, file, reason).await
+    }
+
+    async fn resume_file(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        reason: &str,
+    ) -> Result<Option<FileState>, LedgerError> {
+        self.server.model.resume_file(index, file, reason).await
+    }
+
+    async fn suspend_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.suspend_run(run).await
+    }
+
+    async fn resume_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.resume_run(run).await
+    }
+
+    async fn rewind_run(
+        &self,
+        run: RunId,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Rewound, LedgerError> {
+        self.server.model.rewind_run(run, after, limit).await
+    }
+
+    async fn set_aside(&self, due: &[DueFile]) -> Result<u64, LedgerError> {
+        self.server.model.set_aside(due).await
+    }
+
+    async fn let_go(&self, limit: u32) -> Result<u64, LedgerError> {
+        self.server.model.let_go(limit).await
+    }
+
+    async fn suspended_files(
+        &self,
+        index: &IndexId,
+        after: Option<&BlobPath>,
+        limit: u32,
+    ) -> Result<Vec<FileRow>, LedgerError> {
+        self.server.model.suspended_files(index, after, limit).await
+    }
+
+    async fn history_before(
+        &self,
+        index: &IndexId,
+        file: FileId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, LedgerError> {
+        self.server.model.history_before(index, file, before, limit).await
+    }
+
+    async fn purge_files(&self, index: &IndexId, files: &[FileId]) -> Result<u64, LedgerError> {
+        self.server.model.purge_files(index, files).await
+    }
+
+    async fn purge_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.server.model.purge_run(run).await
     }
 }
 

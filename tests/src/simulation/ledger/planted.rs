@@ -52,6 +52,7 @@ pub(super) fn second_claim(row: &FileRow, request: &ClaimRequest) -> Claim {
         renamed_from: None,
         enqueued_at: row.enqueued_at,
         run: row.run,
+        again: false,
         revision: 1,
         last_error: row.last_error.clone(),
         failed_etag: None,

@@ -1,6 +1,6 @@
 //! The model ledger with the checker beside it, and with the planted bugs that a ledger can have.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use shared::ids::{ClaimId, FileId, IndexId};
 use shared::ledger::model::ModelLedger;
 use shared::ledger::{
     ApprovalFilter, ApprovalState, Approvals, Change, ClaimOutcome, ClaimRequest, Commit, CommitChange,
-    CommitOutcome, Committed, DueFile, Enqueued, Fail, FailOutcome, FileFilter, FileRow, Hold, Ledger,
-    LedgerError, ReleaseOutcome, Resolution, SweepPolicy, Swept,
+    CommitOutcome, Committed, DueFile, Enqueued, Fail, FailOutcome, FileFilter, FileRow, Hold,
+    InstancesLedger, Ledger, LedgerError, ReleaseOutcome, Resolution, RunLedger, RunPage, RunWork,
+    SweepPolicy, Swept, TERMINATED, Terminate,
 };
 use shared::retry::Failure;
 use shared::work_message::WorkMessage;
@@ -156,6 +157,31 @@ impl LedgerServer {
             ),
         );
         Ok(answer)
+    }
+
+    /// A page of a run. Nobody here tries files again by a run.
+    pub(super) async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Answer<Option<RunWork>> {
+        let mut before = BTreeMap::new();
+        for change in &page.changes {
+            for path in std::iter::once(&change.path).chain(&change.renamed_from) {
+                let file = FileId::of(&self.index, path);
+                before.insert(file, self.row(file).await?);
+            }
+        }
+        let after = self.model.advance_run(work, page, lease).await?;
+        if after.is_some() {
+            self.history.reported(&page.changes);
+            for (file, before) in before {
+                self.planted().done.remove(&file);
+                self.observe(file, before.as_ref(), Statement::Enqueue).await?;
+            }
+        }
+        Ok(after)
     }
 
     pub(super) async fn due(&self, window: u32, rewake_after: Duration) -> Answer<Vec<DueFile>> {
@@ -337,6 +363,54 @@ impl LedgerServer {
             );
         }
         Ok(decided)
+    }
+
+    /// Somebody ends what goes on with a file.
+    pub(in super::super) async fn terminate(&self, path: &BlobPath) -> Answer<()> {
+        let before = self.rows().await?;
+        let terminate = Terminate {
+            index: self.index.clone(),
+            file_id: FileId::of(&self.index, path),
+            failure: Failure::permanent(TERMINATED, "somebody ended it"),
+            etag: None,
+        };
+        if self.model.terminate(&terminate).await? {
+            self.world.note("operator", format_args!("terminates {path}"));
+        }
+        self.observe_all(&before, Statement::Terminate).await
+    }
+
+    /// Somebody keeps a file from being worked on.
+    pub(in super::super) async fn suspend(&self, path: &BlobPath) -> Answer<()> {
+        let before = self.rows().await?;
+        let file = FileId::of(&self.index, path);
+        if self.model.suspend_file(&self.index, file, "").await?.is_some() {
+            self.world.note("operator", format_args!("suspends {path}"));
+        }
+        self.observe_all(&before, Statement::Suspend).await
+    }
+
+    /// Somebody lets a file go on.
+    pub(in super::super) async fn resume(&self, path: &BlobPath) -> Answer<()> {
+        let before = self.rows().await?;
+        let file = FileId::of(&self.index, path);
+        if self.model.resume_file(&self.index, file, "").await?.is_some() {
+            self.world.note("operator", format_args!("resumes {path}"));
+        }
+        self.observe_all(&before, Statement::Resume).await
+    }
+
+    /// Whatever is suspended is resumed, and what was terminated is tried again.
+    pub(in super::super) async fn let_all_go_on(&self) -> Answer<()> {
+        for row in self.rows().await? {
+            if row.suspended.is_some() {
+                self.resume(&row.path).await?;
+            }
+            if row.last_error.is_some_and(|error| error.code == TERMINATED) {
+                self.retry_failed(Some(&row.path)).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn prune(&self, keep: u32, older_than: Duration) -> Answer<u64> {

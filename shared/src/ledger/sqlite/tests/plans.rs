@@ -47,19 +47,19 @@ fn each_statement_uses_its_index() {
         (&sql::RETRY, "USING INDEX files_by_state (index_id=? AND state=?)"),
         (
             &sql::DUE,
-            "USING INDEX files_due (index_id=? AND lane=? AND woken_at=? AND not_before<?)",
+            "USING INDEX files_ready (index_id=? AND lane=? AND woken_at=? AND not_before<?)",
         ),
         (
             &sql::DUE,
-            "USING INDEX files_due (index_id=? AND lane=? AND woken_at>? AND woken_at<?)",
+            "USING INDEX files_ready (index_id=? AND lane=? AND woken_at>? AND woken_at<?)",
         ),
         (
             &sql::WOKEN,
-            "INDEX files_due (index_id=? AND lane=? AND woken_at>?)",
+            "INDEX files_ready (index_id=? AND lane=? AND woken_at>?)",
         ),
         (
             &sql::NEXT_DUE,
-            "INDEX files_due (index_id=? AND lane=? AND woken_at=?)",
+            "INDEX files_ready (index_id=? AND lane=? AND woken_at=?)",
         ),
         (&sql::OLDEST, "INDEX files_unapplied (index_id=?)"),
         (&sql::COUNTS, "COVERING INDEX files_by_state (index_id=?)"),
@@ -84,19 +84,40 @@ fn each_statement_uses_its_index() {
             &sql::KNOWN_FILES,
             "INDEX files_by_path (index_id=? AND path>? AND path<?)",
         ),
-        (&sql::RUN_COUNTS, "COVERING INDEX files_by_run (run_id=?)"),
+        (&sql::COMPLETE_RUN, "INDEX files_by_run (run_id=? AND state=?)"),
+        (&sql::CLOSE_BATCH, "INDEX files_by_run (run_id=? AND state=?)"),
+        (&sql::GIVE_BACK, "INDEX files_by_run (run_id=? AND state=?)"),
+        (&sql::RUN_SUMS, "(run_id=?)"),
+        (&sql::OPEN_RUNS, "INDEX runs_open (index_id=?)"),
         (
-            &sql::COMPLETE_RUN,
-            "COVERING INDEX files_by_run (run_id=? AND state=?)",
+            &sql::RUNS,
+            "INDEX runs_by_index (index_id=? AND (opened_at,run_id)<(?,?))",
         ),
         (&sql::OPERATIONS, "INDEX operations_open (index_id=?)"),
         (&sql::BACKLOG, "SCAN files USING COVERING INDEX files_working"),
         (&sql::LIVE_FILES, "(index_id=? AND file_id>?)"),
         (&sql::SPOIL, "INDEX files_live (index_id=? AND live_claim=?)"),
         (&sql::DEAD_CLAIMS, "INDEX dead_claims_by_age (index_id=?)"),
+        (&sql::BACKLOG, "SCAN files USING COVERING INDEX files_suspended"),
+        (&sql::TERMINATE, by_key),
+        (&sql::SUSPEND, by_key),
+        (&sql::RESUME, by_key),
+        (&sql::SET_ASIDE, by_key),
+        (&sql::LET_RUN_GO, "COVERING INDEX files_set_aside (run_id=?)"),
+        (&sql::RESUMED_RUNS, "INDEX runs_set_aside"),
+        (&sql::REWIND_RUN, "INDEX files_by_run (run_id=? AND state=?)"),
+        (
+            &sql::SUSPENDED_FILES,
+            "INDEX files_suspended (index_id=? AND suspended=? AND path>?)",
+        ),
+        (
+            &sql::SUSPENDED_PENDING,
+            "COVERING INDEX files_suspended (index_id=?",
+        ),
+        (&sql::HISTORY_BEFORE, "(index_id=? AND file_id=? AND n<?)"),
     ];
     // As many rows as there is work.
-    let small = ["files_running", "files_working"];
+    let small = ["files_running", "files_working", "files_suspended"];
     for (sql, index) in expected {
         let plan = plan(&db, sql);
         assert!(plan.contains(index), "{}\n{plan}wanted: {index}", sql.sqlite());

@@ -1,0 +1,134 @@
+//! Runs on SQLite.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::SqliteLedger;
+use crate::ids::{IndexId, RunId};
+use crate::ledger::calls::runs;
+use crate::ledger::{LedgerError, NewRun, RunFilter, RunLedger, RunPage, RunRecord, RunWork};
+
+impl SqliteLedger {
+    /// Completes those of `found` that have nothing left; returns whether any might have.
+    async fn complete(&self, found: &[RunRecord]) -> Result<bool, LedgerError> {
+        let ended = runs::ended(found);
+        let any = !ended.is_empty();
+        if any {
+            self.write(async move |db| runs::complete_runs(db, &ended).await)
+                .await?;
+        }
+        Ok(any)
+    }
+}
+
+#[async_trait]
+impl RunLedger for SqliteLedger {
+    async fn open_run(&self, run: &NewRun) -> Result<(), LedgerError> {
+        let run = run.clone();
+        self.write(async move |db| runs::open_run(db, &run).await).await
+    }
+
+    async fn take_run(&self, index: &IndexId, lease: Duration) -> Result<Option<RunWork>, LedgerError> {
+        let index = index.clone();
+        self.write(async move |db| runs::take_run(db, &index, lease).await)
+            .await
+    }
+
+    async fn keep_run(&self, work: &RunWork, lease: Duration) -> Result<bool, LedgerError> {
+        let work = work.clone();
+        self.write(async move |db| runs::keep_run(db, &work, lease).await)
+            .await
+    }
+
+    async fn advance_run(
+        &self,
+        work: &RunWork,
+        page: &RunPage,
+        lease: Duration,
+    ) -> Result<Option<RunWork>, LedgerError> {
+        let (work, page) = (work.clone(), page.clone());
+        self.write(async move |db| runs::advance_run(db, &work, &page, lease).await)
+            .await
+    }
+
+    async fn stall_run(&self, work: &RunWork, problem: &str, wait: Duration) -> Result<(), LedgerError> {
+        let (work, problem) = (work.clone(), problem.to_owned());
+        self.write(async move |db| runs::stall_run(db, &work, &problem, wait).await)
+            .await
+    }
+
+    async fn cancel_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.write(async move |db| runs::cancel_run(db, run).await).await
+    }
+
+    async fn give_back(&self, run: RunId, limit: u32) -> Result<u64, LedgerError> {
+        self.write(async move |db| runs::give_back(db, run, limit).await)
+            .await
+    }
+
+    async fn close_batch(&self, index: &IndexId) -> Result<bool, LedgerError> {
+        let index = index.clone();
+        self.write(async move |db| runs::close_batch(db, &index).await)
+            .await
+    }
+
+    async fn wake_pending(&self, index: &IndexId, limit: u32) -> Result<u64, LedgerError> {
+        let index = index.clone();
+        self.write(async move |db| runs::wake_pending(db, &index, limit).await)
+            .await
+    }
+
+    async fn prune_runs(
+        &self,
+        index: &IndexId,
+        older_than: Duration,
+        limit: u32,
+    ) -> Result<u64, LedgerError> {
+        let index = index.clone();
+        self.write(async move |db| runs::prune_runs(db, &index, older_than, limit).await)
+            .await
+    }
+
+    async fn open_runs(&self, index: &IndexId) -> Result<Vec<RunRecord>, LedgerError> {
+        let look = || {
+            let index = index.clone();
+            self.read(async move |db| runs::open_runs(db, &index).await)
+        };
+        let mut found = look().await?;
+        if self.complete(&found).await? {
+            found = look().await?;
+        }
+        Ok(found)
+    }
+
+    async fn runs(
+        &self,
+        index: &IndexId,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<RunRecord>, LedgerError> {
+        if filter.state.is_some() {
+            // What has ended by now is in another state.
+            self.open_runs(index).await?;
+        }
+        let look = || {
+            let (index, filter) = (index.clone(), filter.clone());
+            self.read(async move |db| runs::runs(db, &index, &filter, limit).await)
+        };
+        let mut found = look().await?;
+        if self.complete(&found).await? {
+            found = look().await?;
+        }
+        Ok(found)
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
+        let look = || self.read(async move |db| runs::run(db, run).await);
+        let mut found = look().await?;
+        if self.complete(&found).await? {
+            found = look().await?;
+        }
+        Ok(found.pop())
+    }
+}
