@@ -13,7 +13,8 @@ mod up;
 pub(crate) use self::convert::ConvertFilesArgs;
 pub(crate) use self::up::UpArgs;
 use crate::commands::{
-    approvals, approve, audit, completions, document, files, index, keys, plan, retry, search, status, usage,
+    approvals, approve, audit, completions, document, files, history, index, instance, keys, plan, retry,
+    run, runs, search, status, usage, why,
 };
 use crate::exit;
 
@@ -88,6 +89,14 @@ pub(crate) enum Command {
     Files(files::FilesArgs),
     /// Show an index, a file with its history, or a run.
     Status(status::StatusArgs),
+    /// Tell where a document stops on its way from the source to a search, and what to do.
+    Why(why::WhyArgs),
+    /// Show what happened to a file, newest first.
+    History(history::HistoryArgs),
+    /// Compare the source with the index and bring it up to date; watch or cancel that.
+    Run(run::RunArgs),
+    /// List the runs of an index, or show one.
+    Runs(runs::RunsArgs),
     /// Try failed files again.
     Retry(retry::RetryArgs),
     /// Show what a run would do and cost; nothing is changed.
@@ -97,6 +106,9 @@ pub(crate) enum Command {
     /// Make, show, change, pause and delete indexes, and build their generations.
     #[command(subcommand)]
     Index(index::IndexCommand),
+    /// Hold, end and repeat files and runs, in the terms of Durable Functions.
+    #[command(subcommand)]
+    Instance(instance::InstanceCommand),
     /// List removals that wait, or waited, for approval.
     Approvals(approvals::ApprovalsArgs),
     /// Let files that wait for approval be removed from their index.

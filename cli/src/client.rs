@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Response};
-use control_plane::http::errors::{ErrorCode, Problem};
+use control_plane::http::errors::Problem;
 use control_plane::http::indexes::IndexStatus;
 use futures::TryStreamExt;
 use reqwest::{Url, redirect};
@@ -26,7 +26,7 @@ use crate::args::GlobalArgs;
 use crate::backends::BackendArgs;
 use crate::data_dir::{DataDir, Holder, admin_key};
 use crate::embedded::{self, Embedded};
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::output::line;
 
 /// Largest answer that is read in-process; far above any page.
@@ -59,7 +59,7 @@ enum Way {
 
 /// An answer that is not a problem.
 pub(crate) struct Answer {
-    pub(crate) headers: HeaderMap,
+    headers: HeaderMap,
     bytes: Bytes,
 }
 
@@ -82,7 +82,8 @@ impl Client {
         match DataDir::existing(&global.data_dir, elsewhere)? {
             Holder::Us(folder) => {
                 let embedded = embedded::reopen(folder).await?;
-                let router = control_plane::http::router(embedded.api(embedded.indexes(None), &embedded.tasks));
+                let router =
+                    control_plane::http::router(embedded.api(embedded.indexes(None), &embedded.tasks));
                 let main = embedded.index.as_str().to_owned();
                 let way = Way::Here {
                     router,
@@ -198,19 +199,6 @@ impl Client {
     /// Sends a request and takes the answer as what it is.
     pub(crate) async fn read<T: DeserializeOwned>(&self, request: Request) -> anyhow::Result<T> {
         self.send(request).await?.read()
-    }
-
-    /// The same when it may not be there.
-    pub(crate) async fn find<T: DeserializeOwned>(
-        &self,
-        request: Request,
-        missing: ErrorCode,
-    ) -> anyhow::Result<Option<T>> {
-        match self.read(request).await {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if failure::is(&error, missing) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Sends a request and shows its answer: to programs as it came, to people as `show` does.
@@ -334,6 +322,12 @@ impl Client {
 }
 
 impl Answer {
+    /// One of its headers.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let value = self.headers.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    }
+
     /// As what it is.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         serde_json::from_slice(&self.bytes).context("the answer is not what this build of longshore expects")

@@ -11,14 +11,19 @@ pub(crate) mod dead_letters;
 pub(crate) mod dependencies;
 pub(crate) mod document;
 pub(crate) mod files;
+pub(crate) mod history;
 pub(crate) mod index;
+pub(crate) mod instance;
 pub(crate) mod keys;
 pub(crate) mod openapi;
 pub(crate) mod plan;
 pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod search;
 pub(crate) mod status;
 pub(crate) mod usage;
+pub(crate) mod why;
 
 use crate::args::{Cli, Command};
 use crate::client::Client;
@@ -50,6 +55,11 @@ async fn ask(client: &Client, command: Command) -> anyhow::Result<Exit> {
         Command::Document(args) => document::run(client, &args).await,
         Command::Files(args) => files::run(client, &args).await,
         Command::Status(args) => status::run(client, &args).await,
+        Command::Why(args) => why::run(client, &args).await,
+        Command::History(args) => history::run(client, &args).await,
+        Command::Run(args) => run::run(client, args).await,
+        Command::Runs(args) => runs::run(client, args).await,
+        Command::Instance(command) => instance::run(client, command).await,
         Command::Retry(args) => retry::run(client, &args).await,
         Command::Plan(args) => plan::run(client, &args).await,
         Command::Usage(args) => usage::run(client, &args).await,

@@ -53,11 +53,6 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     failure(error).map_or(Exit::Failed, Failure::exit)
 }
 
-/// Did the API answer with this code?
-pub(crate) fn is(error: &anyhow::Error, code: ErrorCode) -> bool {
-    matches!(failure(error), Some(Failure::Problem(problem)) if problem.code == code.name())
-}
-
 /// What people are told beside the error itself: what its code means, what to do, and where the logs have it.
 pub(crate) fn notes(error: &anyhow::Error) -> Vec<String> {
     let Some(Failure::Problem(problem)) = failure(error) else {
@@ -129,7 +124,6 @@ mod tests {
         let error = anyhow::Error::from(Failure::Problem(problem));
         let error = Err::<(), _>(error).context("looking").unwrap_err();
         assert_eq!(exit(&error), Exit::NotFound);
-        assert!(is(&error, ErrorCode::IndexNotFound) && !is(&error, ErrorCode::RunNotFound));
         assert_eq!(json(&error)["code"], "index_not_found");
         let notes = notes(&error);
         assert_eq!(notes[0], "There is no index of this name.");

@@ -21,7 +21,8 @@ pub(crate) struct UpArgs {
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
 
-    /// Stop when the index equals the folder, print a summary, and exit: 0 when nothing failed, 3 otherwise.
+    /// Stop when the index equals the folder, print a summary, and exit: 0 when nothing failed, 3 otherwise. With --json,
+    /// also print the indexes.
     #[arg(long)]
     pub(crate) once: bool,
 

@@ -1,27 +1,32 @@
-//! `longshore status [PATH]`.
+//! `longshore status [PATH or RUN]`.
 
 use clap::Args;
 use console::Style;
 use control_plane::http::files::FileStatus;
 use control_plane::http::indexes::IndexStatus;
-use shared::ledger::HistoryEntry;
+use shared::ids::RunId;
 
-use super::files;
+use super::history::describe;
 use super::index::card;
+use super::{files, runs};
 use crate::client::{Client, Request};
 use crate::exit::Exit;
 use crate::output::table::fields;
 use crate::output::times::now;
-use crate::output::{ago, bytes, line, plural, span};
+use crate::output::{bytes, line, plural, span};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// A file, as `longshore files` prints it [default: the index].
-    path: Option<String>,
+    /// A file, as `longshore files` prints it, or a run's id [default: the index].
+    #[arg(value_name = "PATH|RUN")]
+    what: Option<String>,
 }
 
 pub(crate) async fn run(client: &Client, args: &StatusArgs) -> anyhow::Result<Exit> {
-    match &args.path {
+    match &args.what {
+        Some(run) if run.parse::<RunId>().is_ok() => {
+            client.show(Request::get(["runs", run]), runs::card).await?;
+        }
         Some(path) => {
             let mut url = client.of_index(&["files"]).await?;
             url.extend(path.split('/').map(str::to_owned));
@@ -75,32 +80,5 @@ fn file(status: &FileStatus) {
     line("history");
     for entry in &status.history {
         line(&describe(entry, now));
-    }
-}
-
-fn describe(entry: &HistoryEntry, now: i64) -> String {
-    let mut text = format!(
-        "  {:>16}  {:<9}  → {}",
-        ago(now, entry.at),
-        entry.event,
-        entry.state
-    );
-    let faint = Style::new().dim();
-    if let Some(detail) = entry.detail.as_object().filter(|detail| !detail.is_empty()) {
-        let parts: Vec<String> = detail
-            .iter()
-            .map(|(name, value)| describe_detail(name, value))
-            .collect();
-        text.push_str(&format!("  {}", faint.apply_to(parts.join(", "))));
-    }
-    text
-}
-
-/// `convert_ms: 3.2` as `convert 3.2 ms`, anything else as `name value`.
-fn describe_detail(name: &str, value: &serde_json::Value) -> String {
-    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match name.strip_suffix("_ms") {
-        Some(step) => format!("{} {value} ms", step.replace('_', " ")),
-        None => format!("{} {value}", name.replace('_', " ")),
     }
 }
