@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use console::Style;
 use control_plane::http::runs::{RunPage, RunStatus};
 use shared::ids::RunId;
-use shared::ledger::{RunCounts, RunKind, RunOutcome, RunState};
+use shared::ledger::{RunCounts, RunError, RunKind, RunOutcome, RunState};
 
 use crate::client::{Client, Request};
 use crate::exit::Exit;
@@ -165,17 +165,22 @@ pub(crate) fn card(status: &RunStatus) {
     if let Some(problem) = &run.problem {
         shown.push(("problem", problem.clone()));
     }
+    shown.extend(failures(status));
     fields(&shown);
-    errors(status);
+    advise(status);
 }
 
 /// Failures by code, most first.
-pub(crate) fn errors(status: &RunStatus) {
-    for error in &status.run.errors {
-        let files = plural(error.files, "file");
+pub(crate) fn failures(status: &RunStatus) -> Vec<(&'static str, String)> {
+    let failed = |error: &RunError| {
         let code = Style::new().red().apply_to(&error.code);
-        line(&format!("failed    {files} with {code}"));
-    }
+        ("failed", format!("{} with {code}", plural(error.files, "file")))
+    };
+    status.run.errors.iter().map(failed).collect()
+}
+
+/// Says what to do about failures.
+pub(crate) fn advise(status: &RunStatus) {
     if status.run.counts.failed > 0 {
         note(
             "`longshore files --status FAILED` lists them with their reasons; `longshore retry` tries them again",

@@ -90,7 +90,7 @@ fn failed_files_are_an_outcome_of_their_own() -> anyhow::Result<()> {
     let remote = Remote::new(up.url())?;
     let ran = remote.ends(&["run", "--retry", "--watch"], 3)?;
     ensure!(
-        ran.stdout.contains("1 failed") && ran.stdout.contains("failed    1 file with"),
+        ran.stdout.contains("1 failed") && ran.stdout.contains("failed  1 file with"),
         "{}",
         ran.stdout
     );

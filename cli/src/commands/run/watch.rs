@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::client::{Client, Event, Request};
 use crate::commands::runs::{self, outcomes, pace};
 use crate::exit::Exit;
+use crate::output::table::fields;
 use crate::output::{bars, grouped, is_watched, line, note, span};
 
 /// Without a terminal a line is printed this often.
@@ -85,7 +86,8 @@ impl View {
             outcomes => outcomes.to_owned(),
         };
         line(&format!("{state} in {took}: {files}"));
-        runs::errors(status);
+        fields(&runs::failures(status));
+        runs::advise(status);
     }
 }
 
