@@ -89,10 +89,10 @@ pub(super) fn file(c: &mut Columns<'_>) -> DbResult<FileRow> {
         enqueued_at: c.value()?,
         updated_at: c.value()?,
         run: c.text_or_null()?,
-        kept: c.value()?,
         waits_for: c.text_or_null()?,
         suspended: suspended(c)?,
         created_at: c.value()?,
+        kept: c.value()?,
     })
 }
 

@@ -161,6 +161,7 @@ impl Row {
         self.state = state;
         self.attempts = 0;
         self.woken_at = 0;
+        self.failed = None;
         self.not_before = now;
         self.enqueued_at = now;
         self.record(now, "retried", self.desired, None, detail::nothing());
