@@ -48,16 +48,19 @@ fn list(approvals: &[Approval]) {
         "NOTE",
     ]);
     for approval in approvals {
-        table.row([
-            approval.index.to_string(),
-            approval.number.to_string(),
-            state(approval.state),
-            grouped(approval.files),
-            grouped(approval.passed),
-            ago(now(), approval.opened_at),
-            approval.decided_by.clone().unwrap_or_default(),
-            approval.note.clone().unwrap_or_default(),
-        ]);
+        table.row_with(
+            [
+                approval.index.to_string(),
+                approval.number.to_string(),
+                state(approval.state),
+                grouped(approval.files),
+                grouped(approval.passed),
+                ago(now(), approval.opened_at),
+                approval.decided_by.clone().unwrap_or_default(),
+                String::new(),
+            ],
+            approval.note.as_deref().unwrap_or_default(),
+        );
     }
     table.print();
     if approvals

@@ -23,12 +23,15 @@ fn show(letters: &[DeadLetter]) {
     }
     let mut table = Table::new(&["RECEIVED", "QUEUE", "REASON", "PROBLEM"]);
     for letter in letters {
-        table.row([
-            moment(letter.received_at),
-            letter.queue.clone(),
-            letter.reason.clone(),
-            letter.problem.clone(),
-        ]);
+        table.row_with(
+            [
+                moment(letter.received_at),
+                letter.queue.clone(),
+                letter.reason.clone(),
+                String::new(),
+            ],
+            &letter.problem,
+        );
     }
     table.print();
 }

@@ -25,13 +25,16 @@ fn show(all: &Dependencies) {
     let mut table = Table::new(&["DEPENDENCY", "STATE", "SEEN BY", ">SINCE", "LAST ERROR"]);
     for dependency in &all.dependencies {
         for report in &dependency.reports {
-            table.row([
-                dependency.dependency.to_string(),
-                state(report.state),
-                report.reporter.process.clone(),
-                ago(now(), report.since_at),
-                report.last_error.clone().unwrap_or_default(),
-            ]);
+            table.row_with(
+                [
+                    dependency.dependency.to_string(),
+                    state(report.state),
+                    report.reporter.process.clone(),
+                    ago(now(), report.since_at),
+                    String::new(),
+                ],
+                report.last_error.as_deref().unwrap_or_default(),
+            );
         }
     }
     table.print();

@@ -3,8 +3,10 @@
 use clap::Args;
 use console::Style;
 use control_plane::http::files::HistoryPage;
+use serde_json::Value;
 use shared::clock::UnixMillis;
 use shared::ledger::HistoryEntry;
+use shared::retry::Failure;
 
 use crate::client::{Client, Request};
 use crate::exit::Exit;
@@ -68,8 +70,11 @@ pub(crate) fn describe(entry: &HistoryEntry, now: UnixMillis) -> String {
     text
 }
 
-/// `convert_ms: 3.2` as `convert 3.2 ms`, anything else as `name value`.
-fn describe_detail(name: &str, value: &serde_json::Value) -> String {
+/// `convert_ms: 3.2` as `convert 3.2 ms`, a failure as a sentence, anything else as `name value`.
+fn describe_detail(name: &str, value: &Value) -> String {
+    if let Ok(failure) = serde_json::from_value::<Failure>(value.clone()) {
+        return failure.to_string();
+    }
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match name.strip_suffix("_ms") {
         Some(step) => format!("{} {value} ms", step.replace('_', " ")),

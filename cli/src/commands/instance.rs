@@ -165,8 +165,13 @@ async fn act(client: &Client, args: &ActArgs, action: &str) -> anyhow::Result<()
     let id = args.one.id(client).await?;
     let request = Request::post(["status", &id, action]).with_some("reason", args.reason.as_ref());
     let show = |status: &InstanceStatus| {
+        let held = if status.custom_status.suspended.is_some() {
+            ", and held until it is resumed"
+        } else {
+            ""
+        };
         line(&format!(
-            "{} {} is {}",
+            "{} {} is {}{held}",
             status.name,
             args.one.instance,
             shown(status.runtime_status)
@@ -247,7 +252,10 @@ fn card(status: &InstanceStatus) {
     ]);
     let mut table = Table::new(&["TIMESTAMP", "EVENT", "DETAIL"]);
     for event in status.history_events.iter().flatten() {
-        table.row([event.timestamp.clone(), event.event_type.clone(), detail(event)]);
+        table.row_with(
+            [event.timestamp.clone(), event.event_type.clone(), String::new()],
+            &detail(event),
+        );
     }
     if status
         .history_events

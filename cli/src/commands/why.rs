@@ -38,7 +38,9 @@ fn show(answer: &WhyAnswer) {
         Style::new().bold().apply_to(&answer.path),
         style.apply_to(found)
     ));
-    line(&answer.says);
+    if answer.steps.iter().all(|step| step.says != answer.says) {
+        line(&answer.says);
+    }
     line("");
     for step in &answer.steps {
         let (mark, style) = match step.verdict {

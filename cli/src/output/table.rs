@@ -17,7 +17,7 @@ struct Column {
     width: usize,
 }
 
-/// A table. The last column is not padded; what it says beyond its `keep` is cut where the terminal ends.
+/// A table. The last column is not padded, and what stands behind it is cut where the terminal ends.
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Row>,
@@ -62,11 +62,7 @@ impl Table {
         for (column, cell) in self.columns.iter_mut().zip(&cells) {
             column.width = column.width.max(measure_text_width(cell));
         }
-        let keep = if more.is_empty() {
-            0
-        } else {
-            cells.last().map_or(0, |last| measure_text_width(last))
-        };
+        let keep = cells.last().map_or(0, |last| measure_text_width(last));
         if let Some(last) = cells.last_mut() {
             last.push_str(more);
         }
@@ -114,7 +110,7 @@ impl Table {
                 (Align::Left, true) => match most {
                     // What is wanted of it is at its beginning.
                     Some(most) => {
-                        let left = most.saturating_sub(used).max(keep).max(20);
+                        let left = most.saturating_sub(used).max(keep);
                         text.push_str(&truncate_str(cell, left, "…"));
                     }
                     None => text.push_str(cell),
@@ -160,14 +156,21 @@ mod tests {
         table.row(["b".into(), "2".into(), "x".repeat(40)]);
         assert_eq!(
             table.lines(Some(36)),
-            [format!("b           2  {}…", "x".repeat(20))]
+            [format!("b           2  {}", "x".repeat(40))]
         );
-        table.row(["c".into(), "3".into(), "x".repeat(40)]);
-        assert_eq!(table.lines(None), [format!("c           3  {}", "x".repeat(40))]);
+        table.row_with(["c".into(), "3".into(), "x".repeat(10)], &"y".repeat(30));
         table.row_with(["d".into(), "4".into(), "p".repeat(30)], "  why");
         assert_eq!(
             table.lines(Some(36)),
-            [format!("d           4  {}…", "p".repeat(29))]
+            [
+                format!("c           3  {}{}…", "x".repeat(10), "y".repeat(10)),
+                format!("d           4  {}…", "p".repeat(29)),
+            ]
+        );
+        table.row_with(["e".into(), "5".into(), "p".repeat(30)], "  why");
+        assert_eq!(
+            table.lines(None),
+            [format!("e           5  {}  why", "p".repeat(30))]
         );
     }
 }

@@ -14,6 +14,8 @@ fn scripts_can_go_by_the_exit_codes() -> anyhow::Result<()> {
     let longshore = Longshore::new(&["--name", "docs"])?;
     let up = longshore.up(&docs, &[])?;
     let remote = Remote::new(up.url())?;
+    let other = Docs::new()?;
+    let elsewhere = format!("file://{}", other.path().canonicalize()?.display());
     let cases: &[(&[&str], i32, &str)] = &[
         (&["status"], 0, ""),
         (&["search", "x", "--mode", "vector"], 1, "--embedding-base-url"),
@@ -32,11 +34,7 @@ fn scripts_can_go_by_the_exit_codes() -> anyhow::Result<()> {
             4,
             "longshore runs",
         ),
-        (
-            &["index", "create", "docs", "--source", "file:///elsewhere"],
-            7,
-            "docs",
-        ),
+        (&["index", "create", "docs", "--source", &elsewhere], 7, "docs"),
     ];
     for (args, code, says) in cases {
         let ran = remote.ends(args, *code)?;
@@ -50,7 +48,6 @@ fn scripts_can_go_by_the_exit_codes() -> anyhow::Result<()> {
     );
     ensure!(refused.stdout.is_empty(), "{}", refused.stdout);
 
-    // With a key that opens nothing it is another one than with none: neither says more.
     let url = up.url().to_owned();
     drop(up);
     let gone = Remote::new(&url)?.ends(&["status"], 6)?;

@@ -85,7 +85,8 @@ fn files_are_held_ended_and_repeated() -> anyhow::Result<()> {
     let remote = Remote::new(up.url())?;
     wait::until("the damaged file to have failed", || {
         let status = remote.json(&["status"])?;
-        Ok((status["stats"]["by_state"]["FAILED"] == 1).then_some(()))
+        let stats = &status["stats"];
+        Ok((stats["by_state"]["FAILED"] == 1 && stats["backlog"] == 0).then_some(()))
     })?;
     let why = remote.says(&["why", "damaged.pdf"])?;
     ensure!(why.contains("not found") && why.contains("STOP"), "{why}");

@@ -65,11 +65,14 @@ pub(super) async fn settings(client: &Client) -> anyhow::Result<Exit> {
 fn guide(guide: &SettingsGuide) {
     let mut table = Table::new(&["SETTING", "A CHANGE TAKES EFFECT", "HOLDS"]);
     for setting in &guide.settings {
-        table.row([
-            setting.field.clone(),
-            setting.effect.name().replace('_', " "),
-            setting.holds.clone(),
-        ]);
+        table.row_with(
+            [
+                setting.field.clone(),
+                setting.effect.name().replace('_', " "),
+                String::new(),
+            ],
+            &setting.holds,
+        );
     }
     table.print();
     line("");

@@ -61,11 +61,13 @@ impl View {
     }
 
     fn show(&mut self, status: &RunStatus) {
-        if let Some(bar) = &self.bar {
+        if status.run.state.is_over() {
+            // The end is told by itself.
+        } else if let Some(bar) = &self.bar {
             bar.set_length(status.run.total);
             bar.set_position(status.run.done);
             bar.set_message(describe(status));
-        } else if !status.run.state.is_over() && self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+        } else if self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
             self.last_line = Some(Instant::now());
             note(&describe(status));
         }
