@@ -17,6 +17,7 @@ use crate::commands::{
     run, runs, search, status, usage, why,
 };
 use crate::exit;
+use crate::failure::Failure;
 
 /// Keeps a searchable index true to documents: a folder on this machine, or the sources of a control plane.
 #[derive(Debug, Parser)]
@@ -45,8 +46,8 @@ pub(crate) struct GlobalArgs {
     pub(crate) data_dir: PathBuf,
 
     /// Address of a control plane to talk to, in place of a data folder.
-    #[arg(long, env = "LONGSHORE_URL", value_name = "URL", value_parser = address, global = true)]
-    pub(crate) url: Option<Url>,
+    #[arg(long, env = "LONGSHORE_URL", value_name = "URL", global = true)]
+    pub(crate) url: Option<String>,
 
     /// File with the API key; without it, the key is what LONGSHORE_API_KEY holds.
     #[arg(long, env = "LONGSHORE_API_KEY_FILE", value_name = "FILE", global = true)]
@@ -128,6 +129,9 @@ pub(crate) enum Command {
     DeadLetters,
     /// Convert files to Markdown and show how that went; needs no index.
     Convert(Box<ConvertFilesArgs>),
+    /// Serve search and documents to a language-model client that starts this command, by the Model Context Protocol on
+    /// standard input and output.
+    Mcp,
     /// Print the OpenAPI description of the HTTP interface.
     Openapi,
     /// Print the completions for a shell.
@@ -166,18 +170,30 @@ impl Cli {
     }
 }
 
-fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}; write it as https://HOST:PORT"))?;
+impl GlobalArgs {
+    /// The control plane that was named. What was given is not repeated in the error: it may hold a key.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub(crate) fn address(&self) -> anyhow::Result<Option<Url>> {
+        self.url.as_deref().map(address).transpose().map_err(|why| {
+            Failure::usage(format!(
+                "--url (or LONGSHORE_URL) is no address of a control plane: {why}"
+            ))
+        })
+    }
+}
+
+fn address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "write it as https://HOST:PORT")?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("it begins with http:// or https://".to_owned());
+        return Err("it begins with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "a key does not belong into an address: use LONGSHORE_API_KEY or --api-key-file".to_owned(),
-        );
+        return Err("a key does not belong into it; use LONGSHORE_API_KEY or --api-key-file");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("it ends before ? and #".to_owned());
+        return Err("it ends before ? and #");
     }
     Ok(url)
 }

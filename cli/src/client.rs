@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, Response, StatusCode};
 use control_plane::http::errors::Problem;
 use control_plane::http::indexes::IndexStatus;
 use futures::TryStreamExt;
@@ -74,9 +74,9 @@ impl Client {
             only: OnceCell::new(),
             json: global.json,
         };
-        if let Some(url) = &global.url {
+        if let Some(url) = global.address()? {
             let http = remote(global)?;
-            return Ok(client(url.clone(), Way::Remote(http), None));
+            return Ok(client(url, Way::Remote(http), None));
         }
         let elsewhere = BackendArgs::from_environment()?.has_ledger();
         match DataDir::existing(&global.data_dir, elsewhere)? {
@@ -237,6 +237,15 @@ impl Client {
         Ok(body)
     }
 
+    /// Sends a request and gives back status and body of the answer as they are.
+    pub(crate) async fn pass(&self, request: &Request) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+        let (parts, body) = self.respond(request).await?.into_parts();
+        let bytes = to_bytes(body, MAX_ANSWER_BYTES)
+            .await
+            .map_err(|error| self.broken(&error))?;
+        Ok((parts.status, bytes.to_vec()))
+    }
+
     /// Follows server-sent events.
     pub(crate) fn follow(&self, request: Request) -> Events<'_> {
         Events::new(self, request)
@@ -251,7 +260,7 @@ impl Client {
     }
 
     async fn respond(&self, request: &Request) -> anyhow::Result<Response<Body>> {
-        let url = request.url(&self.base);
+        let url = request.url(&self.base)?;
         match &self.way {
             Way::Remote(http) | Way::Running(http) => {
                 let answer = http

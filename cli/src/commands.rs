@@ -15,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod index;
 pub(crate) mod instance;
 pub(crate) mod keys;
+pub(crate) mod mcp;
 pub(crate) mod openapi;
 pub(crate) mod plan;
 pub(crate) mod retry;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Up(args) => Box::pin(up::run(&global, *args)).await,
         Command::Convert(args) => Box::pin(convert::run(*args, global.json)).await,
         Command::Completions(args) => completions::run(&args, global.json),
+        Command::Mcp => Box::pin(mcp::run(global)).await,
         command => {
             let client = Box::pin(Client::connect(&global)).await?;
             let done = Box::pin(ask(&client, command)).await;
@@ -74,6 +76,6 @@ async fn ask(client: &Client, command: Command) -> anyhow::Result<Exit> {
         Command::DeadLetters => dead_letters::run(client).await,
         Command::Openapi => openapi::run(client).await,
         // They need no API, and are not sent here.
-        Command::Up(_) | Command::Convert(_) | Command::Completions(_) => Ok(Exit::Ok),
+        Command::Up(_) | Command::Convert(_) | Command::Completions(_) | Command::Mcp => Ok(Exit::Ok),
     }
 }

@@ -18,6 +18,7 @@ pub mod health;
 pub mod index_settings;
 pub mod indexes;
 pub mod keys;
+pub mod mcp;
 mod openapi;
 pub mod plan;
 pub mod run_events;
@@ -78,7 +79,7 @@ pub fn router(api: Arc<Api>) -> Router {
 /// The routes behind a guard; with an intake, those where sources report too. Every one is registered together with its
 /// description, so that the OpenAPI document, the access that it asks for and the router cannot differ.
 pub fn guarded(api: Arc<Api>, intake: Option<Intake>, guard: Guard) -> Router {
-    guard::around(all(api, intake), guard)
+    mcp::reachable(guard::around(all(api, intake), guard))
 }
 
 fn all(api: Arc<Api>, intake: Option<Intake>) -> OpenApiRouter {
@@ -112,6 +113,7 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(generations::undo))
         .routes(routes!(search::by_url, search::by_body))
         .routes(routes!(documents::one))
+        .routes(routes!(mcp::message))
         .routes(routes!(files::list))
         .routes(routes!(files::history))
         .routes(routes!(files::one))

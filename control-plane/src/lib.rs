@@ -2,7 +2,7 @@
 //!
 //! A change walks from [`intake`] through [`reconcile`] into the ledger; [`dispatch`] wakes a worker for it; [`upkeep`]
 //! sweeps dead attempts, scrubs dead points and compares source and ledger from time to time. [`search`] and [`http`]
-//! are what applications hold in their hands.
+//! are what applications hold in their hands, [`mcp`] is what language models do.
 
 pub mod approvals;
 pub mod dependencies;
@@ -14,6 +14,7 @@ pub mod http;
 pub mod indexes;
 pub mod intake;
 pub mod keeper;
+pub mod mcp;
 pub mod metrics;
 pub mod opener;
 pub mod operations;

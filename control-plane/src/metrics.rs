@@ -38,6 +38,9 @@ pub struct Metrics {
     pub query_embeddings: IntCounterVec,
     /// Documents read from their points, by `outcome`: `ok`, `superseded` (and read again), `failed`.
     pub documents_read: IntCounterVec,
+    /// Calls of tools by language-model clients over HTTP, by `tool` (`unknown` for any that there is not) and `outcome`:
+    /// `ok`, `refused` (the arguments or the key), `failed`.
+    pub mcp_calls: IntCounterVec,
     /// Time of one query to the vector store.
     pub vector_query_seconds: Histogram,
     /// Hits left out because their claim is not live.
@@ -127,6 +130,11 @@ impl Metrics {
                 "longshore_documents_read_total",
                 "Documents put together from their points, by outcome",
                 "outcome",
+            )?,
+            mcp_calls: declare.counters_by(
+                "longshore_mcp_calls_total",
+                "Calls of tools by language-model clients, by tool and outcome",
+                &["tool", "outcome"],
             )?,
             vector_query_seconds: declare.seconds(
                 "longshore_vector_query_seconds",

@@ -94,6 +94,7 @@ impl Opener for IndexOpener {
             .as_ref()
             .map(|repairs| self.upkeep(record, &parts, repairs))
             .transpose()?;
+        let limits = self.search.of(parts.settings.embedding.as_ref());
         Ok(Index {
             record: record.clone(),
             settings: parts.settings,
@@ -105,7 +106,7 @@ impl Opener for IndexOpener {
                 embedder: parts.embedder,
                 bm25: parts.bm25,
                 metrics: Arc::clone(&self.metrics),
-                limits: self.search.clone(),
+                limits,
             },
             vectors: parts.vectors,
             reconciler: upkeep.as_ref().map(|upkeep| Arc::clone(&upkeep.reconciler)),

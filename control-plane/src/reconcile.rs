@@ -242,6 +242,9 @@ fn is_news(file: &KnownFile, tag: &str, pipeline: Option<&str>) -> bool {
         .is_some_and(|pipeline| halves(file.pipeline.as_deref().unwrap_or_default()).0 != halves(pipeline).0);
     match file.state {
         FileState::Pending => false,
+        // It is back as it was. The decision to keep it was about that absence and not about the next one; what is recorded
+        // of the file again forgets it.
+        FileState::Indexed | FileState::Skipped | FileState::Failed if file.kept => true,
         FileState::Indexed | FileState::Skipped => other_tag || other_pipeline,
         // Content that failed is not tried again until it changes or somebody asks.
         FileState::Failed => other_tag,

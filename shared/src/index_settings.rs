@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::approval::{ApprovalSettings, Otherwise};
 pub use self::budget::{BUDGET_SPENT, Budget, OVER_BUDGET};
-pub use self::change::{Changed, NotChanged, change};
+pub use self::change::{Changed, NotChanged, change, check_names};
 pub use self::chunking::{ChunkStrategy, ChunkUnit, Chunking, TypeChunking};
 pub use self::document_type::DocumentType;
 pub use self::files::FileRules;

@@ -341,7 +341,8 @@ fn with(request: RequestBuilder, key: Option<&String>) -> RequestBuilder {
     }
 }
 
-/// The path with something in each place: the document's example, or what its schema asks for.
+/// The path with something in each place: the document's example, or what its schema asks for. What a handler's extractors take
+/// of a path must be right, or nothing else of the request is looked at.
 fn filled(operation: &Operation<'_>) -> anyhow::Result<String> {
     let mut path = operation.path.to_owned();
     let parameters = operation.described["parameters"].as_array();
@@ -353,14 +354,19 @@ fn filled(operation: &Operation<'_>) -> anyhow::Result<String> {
         let name = parameter["name"].as_str().context("a parameter without a name")?;
         let schema = &parameter["schema"];
         let example = [&parameter["example"], &schema["example"], &schema["examples"][0]];
-        let example = example.iter().find_map(|example| example.as_str());
-        let value = match (name, example) {
-            ("index", _) => "docs",
-            (_, Some(example)) => example,
+        let example = example.iter().find_map(|example| match example {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        let value = match (name, example, schema["type"].as_str()) {
+            ("index", ..) => "docs".to_owned(),
+            (_, Some(example), _) => example,
+            (_, None, Some("integer")) => "1".to_owned(),
             // Most are ids; what else it is, it is not there.
-            (_, None) => "0198c0de-7a11-7000-8000-000000000009",
+            (_, None, _) => "0198c0de-7a11-7000-8000-000000000009".to_owned(),
         };
-        path = path.replace(&format!("{{{name}}}"), value);
+        path = path.replace(&format!("{{{name}}}"), &value);
     }
     ensure!(!path.contains('{'), "a part of the path is not described");
     Ok(path)

@@ -12,17 +12,25 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: Method,
-    path: Vec<String>,
+    path: Path,
     query: Vec<(&'static str, String)>,
     headers: HeaderMap,
     body: Option<Value>,
+}
+
+#[derive(Clone, Debug)]
+enum Path {
+    /// Its parts, as they are.
+    Parts(Vec<String>),
+    /// Path and query, encoded, with a slash in front.
+    Encoded(String),
 }
 
 impl Request {
     fn new<S: Into<String>>(method: Method, path: impl IntoIterator<Item = S>) -> Self {
         Self {
             method,
-            path: path.into_iter().map(Into::into).collect(),
+            path: Path::Parts(path.into_iter().map(Into::into).collect()),
             query: Vec::new(),
             headers: HeaderMap::new(),
             body: None,
@@ -47,6 +55,16 @@ impl Request {
     /// Removes something.
     pub(crate) fn delete<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
         Self::new(Method::DELETE, path)
+    }
+
+    /// What somebody else made: path and query, and a body by POST.
+    pub(crate) fn encoded(uri: String, body: Option<Value>) -> Self {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        Self {
+            path: Path::Encoded(uri),
+            body,
+            ..Self::new(method, [""; 0])
+        }
     }
 
     /// With a parameter.
@@ -77,15 +95,20 @@ impl Request {
     }
 
     /// Its address below that of the API, which may have a path in front.
-    pub(super) fn url(&self, base: &Url) -> Url {
+    pub(super) fn url(&self, base: &Url) -> anyhow::Result<Url> {
         let mut url = base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(&self.path);
+        match &self.path {
+            Path::Parts(parts) => {
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    segments.pop_if_empty().extend(parts);
+                }
+            }
+            Path::Encoded(uri) => url = Url::parse(&format!("{}{uri}", base.as_str().trim_end_matches('/')))?,
         }
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
-        url
+        Ok(url)
     }
 
     /// For a server.
@@ -133,10 +156,13 @@ mod tests {
             .with("state", "FAILED,SKIPPED")
             .with_some("limit", None::<u32>)
             .with_some("cursor", Some("ü&x=1"));
-        let url = |base: &str| request.url(&Url::parse(base).unwrap()).to_string();
+        let url = |base: &str| request.url(&Url::parse(base).unwrap()).unwrap().to_string();
         let path = "indexes/docs/files/a%20b/c%3Fd%23e.md?state=FAILED%2CSKIPPED&cursor=%C3%BC%26x%3D1";
         assert_eq!(url("http://host:1"), format!("http://host:1/{path}"));
         assert_eq!(url("https://host/search"), format!("https://host/search/{path}"));
         assert_eq!(url("https://host/search/"), format!("https://host/search/{path}"));
+        let made = Request::encoded("/indexes/a%20b?x=1".to_owned(), None);
+        let url = made.url(&Url::parse("https://host/search/").unwrap()).unwrap();
+        assert_eq!(url.as_str(), "https://host/search/indexes/a%20b?x=1");
     }
 }

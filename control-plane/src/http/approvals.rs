@@ -188,7 +188,6 @@ impl Api {
         ceiling: Option<u64>,
         note: Option<String>,
     ) -> Result<Json<Approval>, ApiError> {
-        let index = self.record(index).await?.id;
         if note
             .as_ref()
             .is_some_and(|note| note.chars().count() > MAX_NOTE || note.contains('\0'))
@@ -202,6 +201,7 @@ impl Api {
                 "files: more than there can be",
             ));
         }
+        let index = self.record(index).await?.id;
         self.ledger.open_approvals().await?;
         let resolution = Resolution {
             remove,

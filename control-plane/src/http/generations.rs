@@ -151,6 +151,9 @@ pub(super) async fn begin(
     Path(index): Path<String>,
     Body(wanted): Body<NewGeneration>,
 ) -> Result<impl IntoResponse, ApiError> {
+    if let Some(language) = &wanted.language {
+        Bm25::new(language).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    }
     let live = api.whole(&index).await?;
     // Before the model is asked, which costs.
     let families = api.ledger.families().await?;
@@ -162,7 +165,6 @@ pub(super) async fn begin(
         .map_err(|error| ApiError::new(ErrorCode::IndexUnusable, error.to_string()))?;
     let mut settings = before.clone();
     if let Some(language) = wanted.language {
-        Bm25::new(&language).map_err(|error| ApiError::bad_request(error.to_string()))?;
         settings.language = language;
     }
     match &wanted.embedding {

@@ -128,6 +128,9 @@ pub(super) async fn change(
 ) -> Result<impl IntoResponse, ApiError> {
     let seen = Seen::of(&headers);
     let model = patch.as_object_mut().and_then(|patch| patch.remove("embedding"));
+    // What is wrong for every index is told before one is looked for, as with any body.
+    shared::index_settings::check_names(&patch).map_err(|why| not_changed(&index, &why))?;
+    let model = model.map(model_patch).transpose()?;
     for _ in 0..TRIES {
         let record = api.whole(&index).await?;
         if record.state == IndexState::Deleting {
@@ -143,7 +146,10 @@ pub(super) async fn change(
             shared::index_settings::change(&current, &patch).map_err(|why| not_changed(&index, &why))?;
         // Before anything is changed, the model has answered.
         let next = match &model {
-            Some(model) => api.next_generation(&current, &changed.settings, model).await?,
+            Some(model) => {
+                let model = model.as_ref();
+                api.next_generation(&current, &changed.settings, model).await?
+            }
             None => None,
         };
         let compares = changed.fields.iter().any(|field| moves_files(field.name));
@@ -221,7 +227,7 @@ impl Api {
         &self,
         current: &IndexSettings,
         settings: &IndexSettings,
-        patch: &serde_json::Value,
+        patch: Option<&ModelPatch>,
     ) -> Result<Option<IndexSettings>, ApiError> {
         let embedding = match wanted_model(current.embedding.as_ref(), patch)? {
             Wanted::AsItIs => return Ok(None),
@@ -271,13 +277,19 @@ enum Wanted {
     Other(WantedModel),
 }
 
-fn wanted_model(current: Option<&ModelSettings>, patch: &serde_json::Value) -> Result<Wanted, ApiError> {
-    let invalid = |why: String| ApiError::new(ErrorCode::InvalidSettings, format!("embedding: {why}"));
-    if patch.is_null() {
+/// What a patch says of the model; `None` for `null`.
+fn model_patch(patch: serde_json::Value) -> Result<Option<ModelPatch>, ApiError> {
+    serde_json::from_value(patch).map_err(|error| invalid_model(&error.to_string()))
+}
+
+fn invalid_model(why: &str) -> ApiError {
+    ApiError::new(ErrorCode::InvalidSettings, format!("embedding: {why}"))
+}
+
+fn wanted_model(current: Option<&ModelSettings>, patch: Option<&ModelPatch>) -> Result<Wanted, ApiError> {
+    let Some(patch) = patch.cloned() else {
         return Ok(current.map_or(Wanted::AsItIs, |_| Wanted::None));
-    }
-    let patch: ModelPatch =
-        serde_json::from_value(patch.clone()).map_err(|error| invalid(error.to_string()))?;
+    };
     let of_current = |is: &dyn Fn(&ModelSettings) -> bool| current.is_some_and(is);
     let is_new_text = |new: &Option<String>, is: &dyn Fn(&ModelSettings) -> Option<&str>| {
         new.as_deref()
@@ -286,9 +298,7 @@ fn wanted_model(current: Option<&ModelSettings>, patch: &serde_json::Value) -> R
     if is_new_text(&patch.azure_api_version, &|model| {
         model.azure_api_version.as_deref()
     }) {
-        return Err(invalid(
-            "azure_api_version is a setting of the service".to_owned(),
-        ));
+        return Err(invalid_model("azure_api_version is a setting of the service"));
     }
     let is_new_size = |size: &u32| !of_current(&|model| u32::try_from(model.dimensions) == Ok(*size));
     let dimensions = patch.dimensions.or(patch.shortened_to).filter(is_new_size);

@@ -153,4 +153,4 @@ impl Api {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -259,6 +259,22 @@ fn what_was_kept_is_asked_about_only_when_somebody_asks() {
     assert_eq!((asked.removed, asked.kept), (1, 0));
 }
 
+#[test]
+fn a_file_that_is_back_as_it_was_is_not_kept_any_more() {
+    for (state, news) in [
+        (FileState::Indexed, 1),
+        (FileState::Failed, 1),
+        (FileState::Pending, 0),
+    ] {
+        let known = KnownFile {
+            kept: true,
+            ..row("kept.md", state, "v-1")
+        };
+        let plan = planned(&[there("kept.md", "v", 1)], &[known]);
+        assert_eq!((plan.changed, plan.changes.len()), (news, news), "{state}");
+    }
+}
+
 /// The scope of an index that leaves drafts out.
 fn without_drafts() -> Policy {
     let source = shared::blobs::source::Source::Folder("/docs".into());

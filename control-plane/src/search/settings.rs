@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use shared::index_settings::ModelSettings;
 
 use super::query_cache::QueryCache;
 
@@ -50,6 +51,15 @@ impl SearchLimits {
         Self {
             timeout: Duration::from_secs(settings.search_timeout_seconds),
             cache: QueryCache::new(settings.search_cache_mib << 20, time_to_live),
+        }
+    }
+
+    /// The same for an index with this model.
+    #[must_use]
+    pub fn of(&self, model: Option<&ModelSettings>) -> Self {
+        Self {
+            timeout: self.timeout,
+            cache: self.cache.of(model),
         }
     }
 }

@@ -36,26 +36,7 @@ pub enum NotChanged {
 /// When it names what is no setting, or the settings would be wrong with it.
 pub fn change(current: &IndexSettings, patch: &Value) -> Result<Changed, NotChanged> {
     let invalid = |problem: String| NotChanged::Invalid(vec![problem]);
-    if !patch.is_object() {
-        return Err(invalid(
-            "the patch must be a JSON object with the settings to change".to_owned(),
-        ));
-    }
-    let mut leaves = Vec::new();
-    leaves_of(patch, &mut Vec::new(), &mut leaves)?;
-    let unknown: Vec<String> = leaves
-        .iter()
-        .filter(|(place, _)| !is_setting(place))
-        .map(|(place, _)| {
-            format!(
-                "{}: there is no such setting; GET /index-settings lists them",
-                place.join(".")
-            )
-        })
-        .collect();
-    if !unknown.is_empty() {
-        return Err(NotChanged::Invalid(unknown));
-    }
+    let leaves = settings_in(patch)?;
     let before = serde_json::to_value(current).map_err(|error| invalid(error.to_string()))?;
     let mut after = before.clone();
     merge(&mut after, patch);
@@ -92,6 +73,39 @@ pub fn change(current: &IndexSettings, patch: &Value) -> Result<Changed, NotChan
         settings,
         fields: changed,
     })
+}
+
+/// Does a patch name nothing but settings? What does not is wrong for every index.
+///
+/// # Errors
+/// When it names what is no setting, or is no patch at all.
+pub fn check_names(patch: &Value) -> Result<(), NotChanged> {
+    settings_in(patch).map(drop)
+}
+
+/// The settings that a patch names, with what it sets them to.
+fn settings_in(patch: &Value) -> Result<Vec<Leaf<'_>>, NotChanged> {
+    if !patch.is_object() {
+        let problem = "the patch must be a JSON object with the settings to change";
+        return Err(NotChanged::Invalid(vec![problem.to_owned()]));
+    }
+    let mut leaves = Vec::new();
+    leaves_of(patch, &mut Vec::new(), &mut leaves)?;
+    let unknown: Vec<String> = leaves
+        .iter()
+        .filter(|(place, _)| !is_setting(place))
+        .map(|(place, _)| {
+            format!(
+                "{}: there is no such setting; GET /index-settings lists them",
+                place.join(".")
+            )
+        })
+        .collect();
+    if unknown.is_empty() {
+        Ok(leaves)
+    } else {
+        Err(NotChanged::Invalid(unknown))
+    }
 }
 
 type Leaf<'a> = (Vec<String>, &'a Value);

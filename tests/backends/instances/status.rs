@@ -330,8 +330,8 @@ pub(crate) async fn nonsense_is_never_a_server_error(desk: &Desk) {
     let long = "x".repeat(1001);
     for (method, path, status, code) in [
         (Method::GET, "/status/nobody", 404, "instance_not_found"),
-        (Method::GET, "/status/%00", 404, "instance_not_found"),
-        (Method::GET, "/status/conformance:%00", 404, "instance_not_found"),
+        (Method::GET, "/status/%00", 400, "invalid_path"),
+        (Method::GET, "/status/conformance:%00", 400, "invalid_path"),
         (
             Method::POST,
             "/status/0198c0de-7a11-7000-8000-000000000001/suspend",

@@ -222,6 +222,23 @@ async fn operator(fleet: Arc<Fleet>, finish: CancellationToken) {
         if let Err(error) = fleet.ledger.decide(approve).await {
             fleet.world.broken(3, None, error.to_string());
         }
+        // A comparison must not ask again for what somebody decided to keep. So that the index can become what the source is,
+        // their removal is reported once more, when it is approved.
+        if fleet.world.is_calm() {
+            match fleet.ledger.kept().await {
+                Ok(kept) => report_again(&fleet, kept).await,
+                Err(error) => fleet.world.broken(3, None, error.to_string()),
+            }
+        }
+    }
+}
+
+/// Reports those files that are not in the source.
+async fn report_again(fleet: &Fleet, files: Vec<BlobPath>) {
+    for path in files {
+        if fleet.source.content(&path).is_none() {
+            deliver(fleet, &Change::new(path, "event", Lane::Fast)).await;
+        }
     }
 }
 

@@ -81,9 +81,9 @@ async fn desk(dense_size: Option<usize>) -> Desk {
 }
 
 /// Opens every index as what is on the shelf.
-struct Shelved {
-    shelf: Arc<Shelf>,
-    settings: IndexSettings,
+pub(in crate::http) struct Shelved {
+    pub(in crate::http) shelf: Arc<Shelf>,
+    pub(in crate::http) settings: IndexSettings,
 }
 
 #[async_trait]

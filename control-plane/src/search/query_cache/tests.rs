@@ -68,17 +68,46 @@ async fn equal_queries_at_once_are_embedded_once() {
 }
 
 #[tokio::test]
-async fn models_dimensions_and_texts_are_kept_apart() {
-    let cache = cache();
-    let (one, other) = (model("m", 100), model("n", 100));
+async fn models_endpoints_dimensions_and_texts_are_kept_apart() {
+    let (all, model) = (cache(), model("m", 100));
+    let set = ModelSettings {
+        url: "http://one.example/v1".to_owned(),
+        model: "m".to_owned(),
+        dimensions: 1,
+        azure_api_version: None,
+        shortened_to: None,
+    };
+    let others = [
+        ModelSettings {
+            url: "http://other.example/v1".to_owned(),
+            ..set.clone()
+        },
+        ModelSettings {
+            model: "n".to_owned(),
+            ..set.clone()
+        },
+        ModelSettings {
+            azure_api_version: Some("2024-10-21".to_owned()),
+            ..set.clone()
+        },
+        ModelSettings {
+            shortened_to: Some(1),
+            ..set.clone()
+        },
+    ];
     for _ in 0..2 {
-        cache.vector(&one, 1, "crane").await.unwrap();
-        cache.vector(&one, 2, "crane").await.unwrap();
-        cache.vector(&one, 1, "Crane").await.unwrap();
-        cache.vector(&other, 1, "crane").await.unwrap();
+        let cache = all.of(Some(&set));
+        cache.vector(&model, 1, "crane").await.unwrap();
+        cache.vector(&model, 2, "crane").await.unwrap();
+        cache.vector(&model, 1, "Crane").await.unwrap();
     }
-    assert_eq!(one.asked.load(Ordering::SeqCst), 3);
-    assert_eq!(other.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(model.asked.load(Ordering::SeqCst), 3);
+    for (before, other) in others.iter().enumerate() {
+        for _ in 0..2 {
+            all.of(Some(other)).vector(&model, 1, "crane").await.unwrap();
+        }
+        assert_eq!(model.asked.load(Ordering::SeqCst), 4 + before, "{other:?}");
+    }
 }
 
 #[tokio::test]
@@ -109,7 +138,7 @@ async fn memory_is_bounded() {
     for number in 0..1_000 {
         cache.vector(&model, 1, &format!("crane {number}")).await.unwrap();
     }
-    let kept = cache.0.unwrap();
+    let kept = cache.cache.unwrap();
     kept.run_pending_tasks().await;
     assert!(kept.entry_count() > 50 && kept.weighted_size() <= 20_000);
     let none = QueryCache::new(0, Duration::from_secs(3600));

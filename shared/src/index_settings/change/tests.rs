@@ -228,3 +228,19 @@ fn a_stamp_changes_with_what_decides_the_points() {
         assert!(seen.insert(other), "{patch} leaves the stamp as it is");
     }
 }
+
+#[test]
+fn what_is_no_setting_is_wrong_for_every_index() {
+    for patch in [
+        json!([]),
+        json!({"size": 1}),
+        json!({"files": {"no_such_field": 1}}),
+    ] {
+        let NotChanged::Invalid(problems) = check_names(&patch).unwrap_err() else {
+            panic!("{patch}")
+        };
+        assert_eq!(problems.join("; "), problems_of(&patch));
+    }
+    // Whether an index can be so is another question.
+    check_names(&json!({"files": {"max_bytes": "many"}, "source": null})).unwrap();
+}

@@ -413,6 +413,12 @@ impl LedgerServer {
         Ok(())
     }
 
+    /// Files that somebody decided to keep although the source does not have them.
+    pub(in super::super) async fn kept(&self) -> Answer<Vec<BlobPath>> {
+        let rows = self.rows().await?.into_iter();
+        Ok(rows.filter(|row| row.kept).map(|row| row.path).collect())
+    }
+
     pub(super) async fn prune(&self, keep: u32, older_than: Duration) -> Answer<u64> {
         let before = self.rows().await?;
         let gone = self.model.prune(&self.index, keep, older_than).await?;
