@@ -10,6 +10,7 @@ use tests::random::seed;
 fn a_fleet_is_run_from_anywhere() -> anyhow::Result<()> {
     let mut fleet = Fleet::start(seed())?;
     fleet.add_control()?;
+    fleet.add_processor()?;
     let mut events = Vec::new();
     for number in 0..20 {
         let path = format!("docs/{number}.md");
