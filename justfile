@@ -33,7 +33,7 @@ crash rounds="20":
 # Simulated fleets from a seed on, each of which must keep the promises. `just simulate 1 SEED` replays one.
 simulate fleets="10000" seed="0":
     LONGSHORE_SIMULATION_FLEETS={{fleets}} LONGSHORE_SIMULATION_BEGIN={{seed}} \
-        cargo nextest run --workspace --no-fail-fast -E 'test(/^seeds::part/)'
+        cargo nextest run --profile simulate --workspace --no-fail-fast -E 'test(/^seeds::part/)'
 
 # Beside other tools, on a real corpus; see benches/README.md.
 bench *flags="":

@@ -56,6 +56,13 @@ else
   cargo test --locked --workspace -- --test-threads=2
 fi
 
+# The next step leaves a core idle.
+deny=""
+if ! have cargo-deny; then
+  # Unoptimised: it runs for seconds, and is compiled in half the time.
+  cargo install --locked --quiet --debug --root target/tools cargo-deny & deny=$!
+fi
+
 step "requests of every form"
 tests/schemathesis.sh 90
 
@@ -66,10 +73,7 @@ step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 
 step "dependency policy"
-if ! have cargo-deny; then
-  # Unoptimised: it runs for seconds, and is compiled in half the time.
-  cargo install --locked --quiet --debug --root target/tools cargo-deny
-fi
+[ -z "$deny" ] || wait "$deny"
 # Advisories need their database from GitHub; where it cannot be reached, the rest of the policy still holds.
 cargo deny --locked check bans licenses sources
 cargo deny --locked check advisories || { [ "${LONGSHORE_ADVISORIES:-}" != required ] && echo "advisories were not checked"; }

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use tests::simulation::run;
 
 /// Fleets in all, over every part, unless `LONGSHORE_SIMULATION_FLEETS` says otherwise.
-const FLEETS: u64 = 10_000;
+const FLEETS: u64 = 4_000;
 const PARTS: u64 = 20;
 
 /// Runs a share of the seeds; the parts run side by side.

@@ -37,20 +37,27 @@ pub(super) fn top_up(dir: &Path, layout: &EdgeConfig, writable: usize) -> Operat
     Ok(())
 }
 
+/// The version that follows those of all updates that the segments of the shard in `dir` had at their last flush.
+pub(super) fn next_version(dir: &Path) -> io::Result<u64> {
+    let segments = dir.join("segments");
+    if !segments.exists() {
+        return Ok(0);
+    }
+    let versions = states(&segments)?.filter_map(|state| state["version"].as_u64());
+    Ok(versions.max().map_or(0, |version| version.saturating_add(1)))
+}
+
 /// Segments whose term index is the writable one.
 fn count_writable(segments: &Path) -> io::Result<usize> {
-    let writable = |segment: &PathBuf| {
-        let state: Option<Value> = fs::read(segment.join("segment.json"))
-            .ok()
-            .and_then(|state| from_slice(&state).ok());
-        state.is_some_and(|state| {
-            state["config"]["sparse_vector_data"][BM25]["index"]["index_type"] == "MutableRam"
-        })
-    };
-    Ok(folders(segments)?
-        .iter()
-        .filter(|segment| writable(segment))
-        .count())
+    let writable =
+        |state: &Value| state["config"]["sparse_vector_data"][BM25]["index"]["index_type"] == "MutableRam";
+    Ok(states(segments)?.filter(writable).count())
+}
+
+/// What the segments say about themselves. One that cannot be read is the engine's to complain about.
+fn states(segments: &Path) -> io::Result<impl Iterator<Item = Value>> {
+    let state = |segment: PathBuf| from_slice(&fs::read(segment.join("segment.json")).ok()?).ok();
+    Ok(folders(segments)?.into_iter().filter_map(state))
 }
 
 fn folders(dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -5,6 +5,11 @@
 //! the point it is about is ignored. So the log is replaced by an empty one that *starts* where the old one ended:
 //! a "closed" log file without entries, named after the position that follows it.
 //!
+//! That file does not last. When Edge finishes its first file it removes the empty one and then gives its name to the
+//! full one; killed in between, it leaves a log that seems to start at 0, and whoever opens it would have deletes
+//! acknowledged and ignored. So a note beside the files says where the log starts (`start-<position>`, which Edge
+//! passes over), and no log starts before the versions that the segments say they hold.
+//!
 //! The format is that of Edge's `wal` module: files `open-<n>` and `closed-<first position>`; each has an 8-byte
 //! header (`wal`, version 0, a checksum seed) and entries of an 8-byte little-endian length, the data, padding to 8
 //! bytes and a 4-byte checksum, of which length and checksum take part in the alignment.
@@ -12,6 +17,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use super::segments;
 
 const HEADER: [u8; 8] = *b"wal\0\0\0\0\0";
 const LENGTH_BYTES: u64 = 8;
@@ -38,12 +45,13 @@ pub(super) fn empty(dir: &Path) -> io::Result<()> {
             Ok(())
         };
     }
-    let next = next_position(&log)?;
+    let next = next_position(&log)?.max(segments::next_version(dir)?);
     remove(&fresh)?;
     fs::create_dir(&fresh)?;
     let mut file = File::create(fresh.join(format!("closed-{next}")))?;
     file.write_all(&HEADER)?;
     file.sync_all()?;
+    File::create(fresh.join(format!("start-{next}")))?.sync_all()?;
     File::open(&fresh)?.sync_all()?;
     remove(&stale)?;
     fs::rename(&log, &stale)?;
@@ -66,7 +74,7 @@ fn remove(dir: &Path) -> io::Result<()> {
 /// One file of a log.
 struct LogFile {
     path: PathBuf,
-    /// The position of a finished file's first entry; `None` for one that is being written.
+    /// The position of a finished file's first entry, or the one that a note says; `None` for one that is being written.
     first: Option<u64>,
 }
 
@@ -96,19 +104,14 @@ impl LogFile {
 }
 
 fn next_position(log: &Path) -> io::Result<u64> {
-    let files = files(log)?;
-    let finished = files
-        .iter()
-        .filter(|file| file.first.is_some())
-        .max_by_key(|file| file.first);
-    let mut next = match finished {
-        Some(file) => file.first.unwrap_or(0) + file.entries()?,
-        None => 0,
-    };
-    for file in files.iter().filter(|file| file.first.is_none()) {
-        next += file.entries()?;
+    let (mut finished, mut open) = (0, 0);
+    for file in files(log)? {
+        match file.first {
+            Some(first) => finished = finished.max(first + file.entries()?),
+            None => open += file.entries()?,
+        }
     }
-    Ok(next)
+    Ok(finished + open)
 }
 
 fn files(log: &Path) -> io::Result<Vec<LogFile>> {
@@ -117,7 +120,11 @@ fn files(log: &Path) -> io::Result<Vec<LogFile>> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if let Some(first) = name.strip_prefix("closed-").and_then(|first| first.parse().ok()) {
+        let first = name
+            .strip_prefix("closed-")
+            .or_else(|| name.strip_prefix("start-"))
+            .and_then(|first| first.parse().ok());
+        if let Some(first) = first {
             files.push(LogFile {
                 path: entry.path(),
                 first: Some(first),
@@ -147,6 +154,30 @@ mod tests {
         empty(dir.path()).unwrap();
         assert_eq!(next_position(&dir.path().join("wal")).unwrap(), 7);
         assert!(!dir.path().join("wal.stale").exists());
+    }
+
+    #[test]
+    fn a_crash_while_the_first_file_is_finished_loses_no_position() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("wal");
+        fs::create_dir(&log).unwrap();
+        fs::write(log.join("closed-7"), HEADER).unwrap();
+        empty(dir.path()).unwrap();
+        // Two entries of four bytes, and room for more; the engine has removed the empty file and renamed nothing yet.
+        let entry = [&4_u64.to_le_bytes()[..], b"data", b"hash"].concat();
+        fs::write(
+            log.join("open-1"),
+            [&HEADER[..], &entry, &entry, &[0; 32]].concat(),
+        )
+        .unwrap();
+        fs::write(log.join("open-2"), HEADER).unwrap();
+        fs::remove_file(log.join("closed-7")).unwrap();
+        assert_eq!(next_position(&log).unwrap(), 9);
+        // It gets the name of the removed one.
+        fs::rename(log.join("open-1"), log.join("closed-7")).unwrap();
+        assert_eq!(next_position(&log).unwrap(), 9);
+        empty(dir.path()).unwrap();
+        assert_eq!(next_position(&log).unwrap(), 9);
     }
 
     #[test]
