@@ -1,47 +1,41 @@
 //! The command line, with the environment variables that stand in for its flags.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use control_plane::http::settings::HttpArgs;
-use index_processor::conversion::chain::Link;
-use index_processor::conversion::settings::ConvertArgs;
-use index_processor::settings::ChunkArgs;
-use shared::circuit::CircuitArgs;
-use shared::file_state::FileState;
-use shared::ids::IndexId;
-use shared::retry::StepRetryArgs;
-use shared::secret::Secret;
-use shared::settings::EmbeddingArgs;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use reqwest::Url;
 
-use crate::backends::BackendArgs;
+mod convert;
+mod up;
 
-/// Keeps a searchable index true to a folder of documents.
+pub(crate) use self::convert::ConvertFilesArgs;
+pub(crate) use self::up::UpArgs;
+use crate::commands::{
+    approvals, approve, audit, completions, document, files, history, index, instance, keys, plan, retry,
+    run, runs, search, status, usage, why,
+};
+use crate::exit;
+use crate::failure::Failure;
+
+/// Keeps a searchable index true to documents: a folder on this machine, or the sources of a control plane.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, about, max_term_width = 100)]
+#[command(name = "longshore", version, max_term_width = 100, after_help = exit::help())]
 pub(crate) struct Cli {
-    /// Where the index is.
     #[command(flatten)]
-    pub(crate) data: DataArgs,
-
-    /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
-    #[arg(
-        long,
-        env = "LONGSHORE_LOG",
-        default_value = "error,longshore=warn",
-        global = true
-    )]
-    pub(crate) log: String,
+    pub(crate) global: GlobalArgs,
 
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Where the index is.
+/// What goes for every command.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct DataArgs {
-    /// Folder that holds the indexes: the ledger, the vectors, nothing else.
+#[command(next_help_heading = "For every command")]
+pub(crate) struct GlobalArgs {
+    /// Folder that holds the indexes of `longshore up`: the ledger, the vectors, nothing else. Commands talk to the process
+    /// that runs there, or open the folder when none does.
     #[arg(
         long,
         env = "LONGSHORE_DATA_DIR",
@@ -50,215 +44,165 @@ pub(crate) struct DataArgs {
         global = true
     )]
     pub(crate) data_dir: PathBuf,
+
+    /// Address of a control plane to talk to, in place of a data folder.
+    #[arg(long, env = "LONGSHORE_URL", value_name = "URL", global = true)]
+    pub(crate) url: Option<String>,
+
+    /// File with the API key; without it, the key is what LONGSHORE_API_KEY holds.
+    #[arg(long, env = "LONGSHORE_API_KEY_FILE", value_name = "FILE", global = true)]
+    pub(crate) api_key_file: Option<PathBuf>,
+
+    /// The index that the command is about; not needed where there is only one. In a data folder it is the one that
+    /// `longshore up` made first, if none is named.
+    #[arg(long, env = "LONGSHORE_INDEX", value_name = "NAME", value_parser = index_name, global = true)]
+    pub(crate) index: Option<String>,
+
+    /// Print the API's answer as JSON. Lists that come in pages are printed whole, one entry a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Print results and errors, and nothing else.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
+    #[arg(
+        long,
+        env = "LONGSHORE_LOG",
+        value_name = "FILTER",
+        default_value = "error,longshore=warn",
+        global = true
+    )]
+    pub(crate) log: String,
 }
 
+/// The commands, those that one begins with first.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Index a folder, keep the index true to it, and serve search over HTTP.
     Up(Box<UpArgs>),
-    /// Search the index.
-    Search(SearchArgs),
-    /// List the files that the index knows.
-    Files(FilesArgs),
-    /// Show the index, or one file with its history.
-    Status(StatusArgs),
+    /// Search an index.
+    Search(Box<search::SearchArgs>),
+    /// Print what an index holds of a file, as text.
+    Document(document::DocumentArgs),
+    /// List the files that an index knows.
+    Files(files::FilesArgs),
+    /// Show an index, a file with its history, or a run.
+    Status(status::StatusArgs),
+    /// Tell where a document stops on its way from the source to a search, and what to do.
+    Why(why::WhyArgs),
+    /// Show what happened to a file, newest first.
+    History(history::HistoryArgs),
+    /// Compare the source with the index and bring it up to date; watch or cancel that.
+    Run(run::RunArgs),
+    /// List the runs of an index, or show one.
+    Runs(runs::RunsArgs),
     /// Try failed files again.
-    Retry(RetryArgs),
-    /// Decide on removals that wait for approval.
-    Approve(ApproveArgs),
+    Retry(retry::RetryArgs),
+    /// Show what a run would do and cost; nothing is changed.
+    Plan(plan::PlanArgs),
+    /// Show what an index used by day, and what is left of its budget.
+    Usage(usage::UsageArgs),
+    /// Make, show, change, pause and delete indexes, and build their generations.
+    #[command(subcommand)]
+    Index(index::IndexCommand),
+    /// Hold, end and repeat files and runs, in the terms of Durable Functions.
+    #[command(subcommand)]
+    Instance(instance::InstanceCommand),
+    /// List removals that wait, or waited, for approval.
+    Approvals(approvals::ApprovalsArgs),
+    /// Let files that wait for approval be removed from their index.
+    Approve(approve::ApproveArgs),
+    /// Keep files that wait for approval in their index.
+    Reject(approve::RejectArgs),
+    /// Make, list, rotate and revoke API keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Show who changed what, newest first.
+    Audit(audit::AuditArgs),
+    /// Show what the processes depend on, and how that is.
+    Dependencies,
+    /// Show what is to be done, by index.
+    Backlog,
+    /// Show messages that led to nothing, newest first.
+    DeadLetters,
     /// Convert files to Markdown and show how that went; needs no index.
     Convert(Box<ConvertFilesArgs>),
-    /// Serve search and documents to a language-model client that starts this command, by the Model Context Protocol
-    /// on standard input and output.
-    Mcp(McpArgs),
+    /// Serve search and documents to a language-model client that starts this command, by the Model Context Protocol on
+    /// standard input and output.
+    Mcp,
+    /// Print the OpenAPI description of the HTTP interface.
+    Openapi,
+    /// Print the completions for a shell.
+    Completions(completions::CompletionsArgs),
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct UpArgs {
-    /// The folder of documents.
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-
-    /// Stop when the index equals the folder, print a summary, and exit: 0 when nothing failed, 3 otherwise.
-    #[arg(long)]
-    pub(crate) once: bool,
-
-    /// Address for HTTP; port 0 takes a free one. At another address than a loopback one keys are asked for; the first is in
-    /// the file admin.key of the data folder. With --once, HTTP is off unless this is given.
-    #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
-
-    /// Name of the folder's index [default: the folder's name].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<IndexId>,
-
-    /// Who may send requests.
-    #[command(flatten)]
-    pub(crate) http: HttpArgs,
-
-    #[command(flatten)]
-    pub(crate) embedding: EmbeddingArgs,
-
-    #[command(flatten)]
-    pub(crate) convert: ConvertArgs,
-
-    #[command(flatten)]
-    pub(crate) chunk: ChunkArgs,
-
-    /// Servers in place of the embedded parts.
-    #[command(flatten)]
-    pub(crate) backends: BackendArgs,
-
-    /// Language of the full-text search: its stop words and word stems.
-    #[arg(long, env = "LONGSHORE_LANGUAGE", default_value = "english")]
-    pub(crate) language: String,
-
-    /// Larger files are skipped; in MiB.
-    #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4096))]
-    pub(crate) max_file_size: u64,
-
-    /// Files in work at a time.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) slots: u16,
-
-    /// Attempts after which a file is FAILED.
-    #[arg(long, env = "FILE_INDEXING_MAX_RETRIES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) max_retries: u32,
-
-    /// Secret that senders of events must give, as "Authorization: Bearer …", as x-longshore-key, or as ?key=… [default: none is
-    /// asked for].
-    #[arg(
-        long,
-        env = "EVENTS_KEY",
-        value_name = "KEY",
-        hide_env_values = true,
-        default_value = ""
-    )]
-    pub(crate) events_key: Secret,
-    #[command(flatten)]
-    pub(crate) retry: StepRetryArgs,
-
-    #[command(flatten)]
-    pub(crate) circuits: CircuitArgs,
-
-    /// Longest time that one attempt at a file may take.
-    #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
-    pub(crate) stale_timeout: u64,
-
-    /// Time between full comparisons of folder and index.
-    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) reconcile_every: u64,
-
-    /// With --once: give up when nothing could be done for this long, for example because the embedding endpoint is down.
-    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) patience: u64,
+impl Command {
+    /// Does it talk to an API?
+    fn is_client(&self) -> bool {
+        !matches!(self, Self::Up(_) | Self::Convert(_) | Self::Completions(_))
+    }
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ConvertFilesArgs {
-    /// Files, or folders of files.
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-
-    /// Write the Markdown to FOLDER, as NAME.md, instead of printing it.
-    #[arg(long, short, value_name = "FOLDER")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Print JSON, one file a line; without --output with the text.
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Take this converter only: native, poppler, ocr, remote, vision.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) converter: Option<Link>,
-
-    #[command(flatten)]
-    pub(crate) convert: ConvertArgs,
+impl Cli {
+    /// What the process was started with; ends it when that makes no sense.
+    pub(crate) fn from_command_line() -> Self {
+        let matches = Self::command().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let client_only = [
+            ("url", "--url"),
+            ("api_key_file", "--api-key-file"),
+            ("index", "--index"),
+        ];
+        if let Some((_, flag)) = client_only.iter().find(|(id, _)| given(id))
+            && !cli.command.is_client()
+        {
+            let text = format!("{flag} is for commands that ask a control plane; this one does not");
+            Self::command().error(ErrorKind::ArgumentConflict, text).exit();
+        }
+        if given("data_dir") && !given("url") {
+            // What is written counts more than what the environment says.
+            cli.global.url = None;
+        }
+        cli
+    }
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct SearchArgs {
-    /// What to look for.
-    pub(crate) query: String,
-
-    /// How [default: hybrid with an embedding model, else full_text].
-    #[arg(long, value_enum)]
-    pub(crate) mode: Option<Mode>,
-
-    /// Most results.
-    #[arg(long, short = 'n', default_value_t = 10)]
-    pub(crate) limit: usize,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+impl GlobalArgs {
+    /// The control plane that was named. What was given is not repeated in the error: it may hold a key.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub(crate) fn address(&self) -> anyhow::Result<Option<Url>> {
+        self.url.as_deref().map(address).transpose().map_err(|why| {
+            Failure::usage(format!(
+                "--url (or LONGSHORE_URL) is no address of a control plane: {why}"
+            ))
+        })
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum Mode {
-    /// Nearest in meaning.
-    Vector,
-    /// Sharing words (BM25).
-    FullText,
-    /// Both, merged by rank.
-    Hybrid,
+fn address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "write it as https://HOST:PORT")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it begins with http:// or https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a key does not belong into it; use LONGSHORE_API_KEY or --api-key-file");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it ends before ? and #");
+    }
+    Ok(url)
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct FilesArgs {
-    /// Only files in these states, for example FAILED,SKIPPED.
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
-    pub(crate) status: Vec<FileState>,
-
-    /// Only paths that start with this.
-    #[arg(long, default_value = "")]
-    pub(crate) prefix: String,
-
-    /// Only files that are indexed in part, because some of their pages or attachments could not be read.
-    #[arg(long)]
-    pub(crate) partial: bool,
-
-    /// Print JSON, one file a line.
-    #[arg(long)]
-    pub(crate) json: bool,
+fn index_name(text: &str) -> Result<String, String> {
+    // `NAME~1` is a name in addresses only.
+    shared::ids::IndexId::new(text.strip_suffix("~1").unwrap_or(text)).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    /// A file, as `longshore files` prints it.
-    pub(crate) path: Option<String>,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RetryArgs {
-    /// Only this file [default: all that failed].
-    pub(crate) path: Option<String>,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ApproveArgs {
-    /// Keep the files in the index instead of removing them.
-    #[arg(long)]
-    pub(crate) reject: bool,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct McpArgs {
-    /// A control plane, or a `longshore up` elsewhere; its key, one with the scope `search`, is taken from
-    /// LONGSHORE_API_KEY [default: the index of the data folder].
-    #[arg(long, env = "LONGSHORE_URL", value_name = "URL")]
-    pub(crate) url: Option<String>,
-}
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,25 @@
 //! Everything that is printed goes through here, so that progress bars, logs and results do not write over each other.
 
+pub(crate) mod ask;
+pub(crate) mod table;
+pub(crate) mod times;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use console::{Style, Term};
 use indicatif::MultiProgress;
+
+use crate::failure;
+
+/// Is nothing but results and errors printed?
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Prints nothing but results and errors from now on.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// The bars of this process; logs are printed above them.
 pub(crate) fn bars() -> &'static MultiProgress {
@@ -14,7 +29,7 @@ pub(crate) fn bars() -> &'static MultiProgress {
 
 /// Does a person watch standard error?
 pub(crate) fn is_watched() -> bool {
-    io::stderr().is_terminal()
+    io::stderr().is_terminal() && !QUIET.load(Ordering::Relaxed)
 }
 
 /// Prints a result.
@@ -25,11 +40,21 @@ pub(crate) fn line(text: &str) {
 
 /// Prints something for the person, not for a program.
 pub(crate) fn note(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        complain(text);
+    }
+}
+
+fn complain(text: &str) {
     bars().suspend(|| drop(writeln!(io::stderr().lock(), "{text}")));
 }
 
-/// Prints an error with its causes.
-pub(crate) fn error(error: &anyhow::Error) {
+/// Prints an error with its causes, what its code means and what to do; for programs as one line of JSON.
+pub(crate) fn error(error: &anyhow::Error, json: bool) {
+    if json {
+        complain(&failure::json(error).to_string());
+        return;
+    }
     let label = Style::new().for_stderr().red().bold().apply_to("error:");
     let mut text = format!("{label} {error}");
     for cause in error.chain().skip(1) {
@@ -38,7 +63,10 @@ pub(crate) fn error(error: &anyhow::Error) {
             text.push_str(&format!("\n  because: {cause}"));
         }
     }
-    note(&text);
+    for note in failure::notes(error) {
+        text.push_str(&format!("\n  {}", Style::new().for_stderr().dim().apply_to(note)));
+    }
+    complain(&text);
 }
 
 /// Columns of the terminal that standard output goes to; 100 when it goes elsewhere.
@@ -47,6 +75,13 @@ pub(crate) fn width() -> usize {
         .size_checked()
         .map_or(100, |(_, columns)| usize::from(columns))
         .clamp(40, 120)
+}
+
+/// The same, if it is a terminal: what goes elsewhere is not cut.
+fn terminal_width() -> Option<usize> {
+    Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
 }
 
 /// Logs on standard error, above the bars.

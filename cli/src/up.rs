@@ -10,11 +10,13 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use control_plane::approvals::ApprovalDesk;
 use control_plane::dispatch::{DispatchSettings, Dispatcher};
 use control_plane::duties::Duties;
 use control_plane::generations::{GenerationSettings, Generations};
-use control_plane::http;
+use control_plane::http::{self, Api};
 use control_plane::indexes::Indexes;
 use control_plane::intake::accept::Intake;
 use control_plane::keeper::Keeper;
@@ -37,12 +39,14 @@ use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tower::ServiceExt;
 
 use self::foreground::View;
-use crate::args::{DataArgs, UpArgs};
+use crate::args::{GlobalArgs, UpArgs};
 use crate::data_dir::DataDir;
 use crate::embedded::Embedded;
-use crate::output::note;
+use crate::exit::Exit;
+use crate::output::{line, note};
 
 /// Memory for files in work, in bytes.
 const MEMORY_BYTES: u64 = 128 << 20;
@@ -52,7 +56,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// Runs until done (`--once`) or told to stop.
-pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
+pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> anyhow::Result<Exit> {
     let root = opening::readable_folder(&args.dir)?;
     let chunk = args
         .chunk
@@ -63,14 +67,14 @@ pub(crate) async fn run(data: &DataArgs, args: UpArgs) -> anyhow::Result<u8> {
         .open(&SourceOptions::new())
         .map_err(anyhow::Error::msg)?;
     let listener = opening::listen(&args).await?;
-    let folder = DataDir::create(&data.data_dir)?;
+    let folder = DataDir::create(&global.data_dir)?;
     let embedded = opening::open(folder, &root, &args).await?;
     let queue = args.backends.open_queue().await?;
     let mut conversion = conversion;
     conversion.circuits = Some(embedded.circuits.clone());
     let recipe = recipe(conversion, chunk, &args);
     let up = Up::assemble(embedded, queue, &args, recipe)?;
-    up.run(listener, &args).await
+    up.run(listener, &args, global.json).await
 }
 
 fn recipe(conversion: Conversion, chunk: ChunkSettings, args: &UpArgs) -> Recipe {
@@ -225,7 +229,7 @@ impl Up {
         })
     }
 
-    async fn run(self, listener: Option<TcpListener>, args: &UpArgs) -> anyhow::Result<u8> {
+    async fn run(self, listener: Option<TcpListener>, args: &UpArgs, json: bool) -> anyhow::Result<Exit> {
         opening::check_usable(&self.indexes, &self.embedded.index).await?;
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || note("stopping; again to stop at once"));
@@ -275,7 +279,11 @@ impl Up {
             settled: &self.settled,
         };
         let code = if args.once {
-            view.once(&tasks, Duration::from_secs(args.patience)).await
+            let exit = view.once(&tasks, Duration::from_secs(args.patience)).await;
+            if json && exit.is_ok() {
+                print_indexes(embedded.api(Arc::clone(&self.indexes), &tasks)).await?;
+            }
+            exit
         } else {
             view.follow(&tasks).await
         };
@@ -291,8 +299,16 @@ impl Up {
     }
 }
 
-/// The same routes as a control plane's.
-/// Begins to serve; returns where.
+/// Prints the indexes for programs, as the API shows them.
+async fn print_indexes(api: Arc<Api>) -> anyhow::Result<()> {
+    let request = Request::get("/indexes").body(Body::empty())?;
+    let answer = http::router(api).oneshot(request).await?;
+    let bytes = to_bytes(answer.into_body(), usize::MAX).await?;
+    line(&String::from_utf8_lossy(&bytes));
+    Ok(())
+}
+
+/// Begins to serve the same routes as a control plane; returns where.
 async fn serve(
     listener: TcpListener,
     embedded: &Embedded,

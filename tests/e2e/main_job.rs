@@ -122,7 +122,7 @@ fn commands_print_for_people_and_for_programs() -> anyhow::Result<()> {
     }
     let unknown = longshore.run(&["status", "nowhere.md"])?;
     ensure!(
-        unknown.code() == 1 && unknown.stderr.contains("never seen"),
+        unknown.code() == 4 && unknown.stderr.contains("never seen"),
         "{}",
         unknown.stderr
     );

@@ -224,7 +224,7 @@ fn the_command_sends_the_key_of_its_environment() -> anyhow::Result<()> {
         let longshore = Longshore::new(&[])?;
         let ran = longshore.run(&["mcp", "--url", "https://user:hidden@localhost"])?;
         ensure!(
-            ran.code() == 1 && ran.stderr.contains("LONGSHORE_API_KEY"),
+            ran.code() == 2 && ran.stderr.contains("LONGSHORE_API_KEY"),
             "{}",
             ran.stderr
         );

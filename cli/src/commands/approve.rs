@@ -1,49 +1,106 @@
-//! `longshore approve [--reject]`.
+//! `longshore approve [NUMBER]` and `longshore reject [NUMBER]`.
 
-use serde_json::json;
+use clap::Args;
+use control_plane::http::approvals::{Approve, Reject};
 use shared::ledger::{Approval, ApprovalState};
 
-use crate::args::{ApproveArgs, DataArgs};
-use crate::client::Client;
+use crate::client::{Client, Request};
+use crate::exit::Exit;
 use crate::output::{line, plural};
 
-pub(crate) async fn run(data: &DataArgs, args: ApproveArgs) -> anyhow::Result<u8> {
-    let client = Client::connect(data).await?;
-    let decided = decide(&client, &args).await;
-    let live = client.is_live();
-    client.close().await?;
-    let decided = decided?;
-    if args.json {
-        line(&serde_json::to_string(&decided)?);
-        return Ok(0);
-    }
-    let Some(approval) = decided else {
-        line("no removal waits for approval");
-        return Ok(0);
-    };
-    let files = plural(approval.ceiling.unwrap_or(0).min(approval.files), "file");
-    line(&match (approval.state, live) {
-        (ApprovalState::Kept, _) => format!("{files} kept in the index"),
-        (_, true) => format!("{files} removed from the index now"),
-        (_, false) => format!("{files} removed from the index at the next `longshore up`"),
-    });
-    Ok(0)
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// The approval's number in its index, as `longshore approvals` shows it [default: the one that waits].
+    number: Option<u64>,
+
+    /// Remove no more than this many; the rest is asked about again [default: as many as wait now].
+    #[arg(long, value_name = "N", conflicts_with = "reject")]
+    files: Option<u64>,
+
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+
+    /// Keep the files in the index instead, like `longshore reject`.
+    #[arg(long)]
+    reject: bool,
 }
 
-/// Decides on what waits, as it was shown when it was asked for.
-async fn decide(client: &Client, args: &ApproveArgs) -> anyhow::Result<Option<Approval>> {
-    let waiting: Vec<Approval> = client
-        .get(&["approvals"], &[("index", client.index()), ("state", "WAITING")])
-        .await?;
-    let Some(waiting) = waiting.first() else {
-        return Ok(None);
+#[derive(Debug, Args)]
+pub(crate) struct RejectArgs {
+    /// The approval's number in its index, as `longshore approvals` shows it [default: the one that waits].
+    number: Option<u64>,
+
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+pub(crate) async fn approve(client: &Client, args: &ApproveArgs) -> anyhow::Result<Exit> {
+    let note = args.note.clone();
+    let Some((number, files)) = wanted(client, args.number).await? else {
+        return Ok(nothing(client));
     };
-    let number = waiting.number.to_string();
-    let (verb, body) = if args.reject {
-        ("reject", json!({}))
+    let number = number.to_string();
+    let request = if args.reject {
+        let path = client.of_index(&["approvals", &number, "reject"]).await?;
+        Request::post(path).body(&Reject { note })?
     } else {
-        ("approve", json!({ "files": waiting.files }))
+        let path = client.of_index(&["approvals", &number, "approve"]).await?;
+        let files = args.files.unwrap_or(files);
+        Request::post(path).body(&Approve { files, note })?
     };
-    let path = client.of_index(&["approvals", &number, verb]);
-    client.post(&path, &[], Some(body)).await.map(Some)
+    decide(client, request).await
+}
+
+pub(crate) async fn reject(client: &Client, args: &RejectArgs) -> anyhow::Result<Exit> {
+    let as_approve = ApproveArgs {
+        number: args.number,
+        files: None,
+        note: args.note.clone(),
+        reject: true,
+    };
+    approve(client, &as_approve).await
+}
+
+/// The approval that was named, or that waits, with the files that wait now.
+async fn wanted(client: &Client, number: Option<u64>) -> anyhow::Result<Option<(u64, u64)>> {
+    let approval: Option<Approval> = match number {
+        Some(number) => {
+            let path = client.of_index(&["approvals", &number.to_string()]).await?;
+            Some(client.read(Request::get(path)).await?)
+        }
+        None => {
+            let request = Request::get(["approvals"])
+                .with("index", client.index().await?)
+                .with("state", ApprovalState::Waiting);
+            let waiting: Vec<Approval> = client.read(request).await?;
+            waiting.into_iter().next()
+        }
+    };
+    Ok(approval.map(|approval| (approval.number, approval.files)))
+}
+
+fn nothing(client: &Client) -> Exit {
+    line(if client.is_json() {
+        "null"
+    } else {
+        "no removal waits for approval"
+    });
+    Exit::Ok
+}
+
+async fn decide(client: &Client, request: Request) -> anyhow::Result<Exit> {
+    let show = |approval: &Approval| {
+        let files = plural(
+            approval.ceiling.unwrap_or(approval.files).min(approval.files),
+            "file",
+        );
+        line(&match approval.state {
+            ApprovalState::Kept => format!("{files} kept in index {}", approval.index),
+            _ => format!("{files} removed from index {} {}", approval.index, client.when()),
+        });
+    };
+    client.show(request, show).await?;
+    Ok(Exit::Ok)
 }

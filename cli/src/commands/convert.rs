@@ -18,14 +18,12 @@ use tokio::time::Instant;
 use self::files::{Found, find};
 use self::report::Report;
 use crate::args::ConvertFilesArgs;
+use crate::exit::Exit;
 use crate::output::{bars, is_watched, line, note, plural, span};
 
-/// Some files could not be converted.
-const SOME_FAILED: u8 = 3;
-
-pub(crate) async fn run(args: ConvertFilesArgs) -> anyhow::Result<u8> {
+pub(crate) async fn run(args: ConvertFilesArgs, json: bool) -> anyhow::Result<Exit> {
     let found = find(&args.files)?;
-    if args.output.is_none() && !args.json && found.iter().any(|file| file.is_below_a_folder) {
+    if args.output.is_none() && !json && found.iter().any(|file| file.is_below_a_folder) {
         bail!("say where the Markdown of a folder's files is to go with --output FOLDER, or take --json");
     }
     let mut conversion = args
@@ -49,12 +47,12 @@ pub(crate) async fn run(args: ConvertFilesArgs) -> anyhow::Result<u8> {
         tally.count(&report);
         bar.set_message(report.path.clone());
         bar.inc(1);
-        show(&report, &args, count)?;
+        show(&report, &args, count, json)?;
     }
     drop(reports);
     bar.finish_and_clear();
     conversion.close().await;
-    if count > 1 && !args.json {
+    if count > 1 && !json {
         let millis = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
         note(&format!(
             "{} in {}: {tally}",
@@ -63,9 +61,9 @@ pub(crate) async fn run(args: ConvertFilesArgs) -> anyhow::Result<u8> {
         ));
     }
     Ok(if tally.failed + tally.skipped == 0 {
-        0
+        Exit::Ok
     } else {
-        SOME_FAILED
+        Exit::Partly
     })
 }
 
@@ -89,11 +87,11 @@ async fn convert_one(conversion: Arc<Conversion>, found: Found) -> anyhow::Resul
 }
 
 /// Prints or writes what came of a file.
-fn show(report: &Report, args: &ConvertFilesArgs, count: usize) -> anyhow::Result<()> {
+fn show(report: &Report, args: &ConvertFilesArgs, count: usize, json: bool) -> anyhow::Result<()> {
     if let (Some(folder), Some(markdown)) = (&args.output, &report.markdown) {
         write(folder, &report.path, markdown)?;
     }
-    if args.json {
+    if json {
         line(&report.json(args.output.is_none())?);
         return Ok(());
     }

@@ -1,46 +1,106 @@
 //! `longshore search QUERY`.
 
+mod filter;
+
+use clap::{Args, ValueEnum};
 use console::Style;
-use control_plane::search::{SearchAnswer, SearchHit, SearchQuery};
+use control_plane::search::{Diversify, Highlight, SearchAnswer, SearchHit, SearchQuery};
 use shared::vectors::SearchMode;
 
-use crate::args::{DataArgs, Mode, SearchArgs};
-use crate::client::Client;
+use self::filter::FilterArgs;
+use crate::client::{Client, Request};
+use crate::exit::Exit;
 use crate::output::{line, note, width};
 
-pub(crate) async fn run(data: &DataArgs, args: SearchArgs) -> anyhow::Result<u8> {
-    let client = Client::connect(data).await?;
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// What to look for.
+    query: String,
+
+    /// How [default: hybrid with an embedding model, else full_text].
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+
+    /// Most results.
+    #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
+    limit: usize,
+
+    /// Results to leave out from the start.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    offset: usize,
+
+    /// Only results with at least this score.
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    min_score: Option<f32>,
+
+    /// Only the best result of each file.
+    #[arg(long)]
+    by_file: bool,
+
+    /// Prefer results that say something else than those before: from 0 (relevance alone) to 1 (difference alone).
+    #[arg(long, value_name = "SHARE")]
+    diversify: Option<f32>,
+
+    /// With --json: also give the snippets with their matching words marked up.
+    #[arg(long)]
+    highlight: bool,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Mode {
+    /// Nearest in meaning.
+    Vector,
+    /// Sharing words (BM25).
+    FullText,
+    /// Both, merged by rank.
+    Hybrid,
+}
+
+impl From<Mode> for SearchMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Vector => Self::Vector,
+            Mode::FullText => Self::FullText,
+            Mode::Hybrid => Self::Hybrid,
+        }
+    }
+}
+
+pub(crate) async fn run(client: &Client, args: SearchArgs) -> anyhow::Result<Exit> {
+    let first = args.offset + 1;
     let wanted = SearchQuery {
         query: args.query,
-        mode: args.mode.map(|mode| match mode {
-            Mode::Vector => SearchMode::Vector,
-            Mode::FullText => SearchMode::FullText,
-            Mode::Hybrid => SearchMode::Hybrid,
-        }),
+        mode: args.mode.map(SearchMode::from),
         limit: args.limit,
-        ..SearchQuery::default()
+        offset: args.offset,
+        min_score: args.min_score,
+        group_by_file: args.by_file,
+        diversify: args.diversify.map(Diversify::Share),
+        filter: args.filter.into_filter()?,
+        highlight: args.highlight.then(Highlight::default),
     };
-    let found: anyhow::Result<SearchAnswer> = client
-        .post(
-            &client.of_index(&["search"]),
-            &[],
-            Some(serde_json::to_value(&wanted)?),
-        )
-        .await;
-    client.close().await?;
-    let answer = found?;
-    if args.json {
-        line(&serde_json::to_string_pretty(&answer)?);
-    } else if answer.hits.is_empty() {
-        note("nothing found");
-    } else {
-        answer
-            .hits
-            .iter()
-            .zip(1..)
-            .for_each(|(hit, place)| print(hit, place));
+    let request = Request::post(client.of_index(&["search"]).await?).body(&wanted)?;
+    client.show(request, |answer| show(answer, first)).await?;
+    Ok(Exit::Ok)
+}
+
+fn show(answer: &SearchAnswer, first: usize) {
+    for degraded in &answer.degraded {
+        note(&format!("note: {}", degraded.detail));
     }
-    Ok(0)
+    if answer.hits.is_empty() {
+        note("nothing found");
+    }
+    for (hit, place) in answer.hits.iter().zip(first..) {
+        print(hit, place);
+    }
+    if let Some(next) = answer.next_offset {
+        note(&format!("there is more: --offset {next}"));
+    }
 }
 
 fn print(hit: &SearchHit, place: usize) {

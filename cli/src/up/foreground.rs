@@ -16,11 +16,10 @@ use tokio::time::Instant;
 
 use self::numbers::{Numbers, backlog, total};
 use crate::embedded::Embedded;
+use crate::exit::Exit;
 use crate::output::{note, plural};
 use crate::progress::Progress;
 
-/// Finished, and something failed or waits for a decision.
-const INCOMPLETE: u8 = 3;
 /// Between looks at the ledger while something is going on.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Without work for this long, the vector store is given time for its upkeep.
@@ -47,7 +46,7 @@ struct Scan {
 
 impl View<'_> {
     /// Works until sources and indexes are equal.
-    pub(super) async fn once(&self, tasks: &Tasks, patience: Duration) -> anyhow::Result<u8> {
+    pub(super) async fn once(&self, tasks: &Tasks, patience: Duration) -> anyhow::Result<Exit> {
         let started = Instant::now();
         let mut unchanged = None;
         loop {
@@ -59,7 +58,7 @@ impl View<'_> {
             if scan.changes == 0 && backlog(&numbers) == 0 {
                 self.summary(&numbers, unchanged, started).await?;
                 let complete = scan.failed == 0 && numbers.iter().all(Numbers::is_complete);
-                return Ok(if complete { 0 } else { INCOMPLETE });
+                return Ok(if complete { Exit::Ok } else { Exit::Partly });
             }
             if !self.catch_up(tasks, Some(patience)).await? {
                 let numbers = self.numbers().await?;
@@ -73,13 +72,13 @@ impl View<'_> {
                     "{why} with {} to do; run the same command again to go on",
                     plural(backlog(&numbers), "file")
                 ));
-                return Ok(INCOMPLETE);
+                return Ok(Exit::Partly);
             }
         }
     }
 
     /// Keeps the indexes true until told to stop.
-    pub(super) async fn follow(&self, tasks: &Tasks) -> anyhow::Result<u8> {
+    pub(super) async fn follow(&self, tasks: &Tasks) -> anyhow::Result<Exit> {
         let started = Instant::now();
         let stop = tasks.stopping();
         let scan = self.scan("scan").await?;
@@ -104,7 +103,7 @@ impl View<'_> {
                 }
             }
         }
-        Ok(0)
+        Ok(Exit::Ok)
     }
 
     async fn vectors_upkeep(&self) {
@@ -265,7 +264,7 @@ impl View<'_> {
         }
         if numbers.paused {
             note(&format!(
-                "index {0} is paused with {1} to do; POST /indexes/{0}/resume goes on",
+                "index {0} is paused with {1} to do; `longshore index resume {0}` goes on",
                 numbers.index,
                 plural(numbers.stats.backlog, "file")
             ));
