@@ -59,12 +59,16 @@ async fn start(client: &Client, args: &RunArgs) -> anyhow::Result<Exit> {
         .with_some("retry", args.retry.then_some("failed"))
         .with_some("full", args.full.then_some(true));
     let answer = client.send(request).await?;
-    if args.watch {
+    if args.watch && client.is_live() {
         let started: RunStarted = answer.read()?;
         note(&format!("run {}", started.run));
         return watch(client, started.run).await;
     }
     client.present(&answer, |started: &RunStarted| {
+        if !client.is_live() {
+            line(&format!("run {} begins {}", started.run, client.when()));
+            return;
+        }
         line(&format!("run {} is started", started.run));
         note(&format!(
             "`longshore run watch {}` shows how it goes",

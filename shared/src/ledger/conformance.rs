@@ -85,7 +85,7 @@ where
             commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match,
             unknown_indexes_are_refused;
         approvals: held_removals_wait_for_a_decision, one_of_two_decisions_counts, a_decision_has_a_ceiling,
-            what_came_later_is_asked_again, a_timer_waits, nothing_held_is_withdrawn, the_webhook_is_told_each_state;
+            what_came_later_is_asked_again, nothing_is_asked_about_what_is_gone, a_timer_waits, nothing_held_is_withdrawn, the_webhook_is_told_each_state;
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
             wake_ups_of_claimed_files_are_not_stamped;
         failures: failures_are_classed, something_newer_gets_fresh_attempts, a_failed_clean_up_is_finished_first,

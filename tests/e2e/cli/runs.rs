@@ -144,17 +144,11 @@ fn files_are_held_ended_and_repeated() -> anyhow::Result<()> {
 }
 
 #[test]
-fn without_a_running_process_runs_are_refused_and_retries_kept() -> anyhow::Result<()> {
+fn without_a_running_process_runs_wait_for_the_next_one() -> anyhow::Result<()> {
     let docs = Docs::with_files(2, 1)?;
     docs.write("damaged.pdf", b"%PDF-1.7\nnothing of the kind")?;
     let longshore = Longshore::new(&["--name", "docs"])?;
     ensure!(longshore.once(&docs)?.code() == 3);
-    let refused = longshore.run(&["run"])?;
-    ensure!(
-        refused.code() == 7 && refused.stderr.contains("longshore up"),
-        "{}",
-        refused.stderr
-    );
     let retry = longshore.run(&["retry"])?;
     ensure!(
         retry
@@ -163,7 +157,25 @@ fn without_a_running_process_runs_are_refused_and_retries_kept() -> anyhow::Resu
         "{}",
         retry.stdout
     );
-    let listed: Value = longshore.json(&["status"])?;
-    ensure!(listed["stats"]["by_state"]["PENDING"] == 1, "{listed}");
+    let run = longshore.run(&["run", "--full", "--watch"])?;
+    ensure!(
+        run.code() == 0 && run.stdout.contains("begins at the next `longshore up`"),
+        "{} {}",
+        run.stdout,
+        run.stderr
+    );
+    docs.write("damaged.pdf", b"it is text now")?;
+    ensure!(longshore.once(&docs)?.code() != 1);
+    let runs: Value = longshore.json(&["runs"])?;
+    for (kind, files) in [("full", 3), ("retry", 1)] {
+        let of_kind = runs["runs"]
+            .as_array()
+            .and_then(|runs| runs.iter().find(|run| run["kind"] == kind));
+        let of_kind = of_kind.with_context(|| format!("no {kind} run: {runs}"))?;
+        ensure!(
+            of_kind["state"] == "COMPLETED" && of_kind["total"] == files,
+            "{of_kind}"
+        );
+    }
     Ok(())
 }

@@ -172,6 +172,17 @@ pub(super) async fn a_decision_has_a_ceiling(desk: &Desk) -> Checked {
     Ok(())
 }
 
+pub(super) async fn nothing_is_asked_about_what_is_gone(desk: &Desk) -> Checked {
+    desk.hold(&["a.md"]).await?;
+    desk.approve_held().await?;
+    desk.apply("a.md", CommitChange::Remove).await?;
+    // Seen as it was being removed, and reported when it was.
+    desk.enqueue(&[held("a.md")]).await?;
+    assert_eq!(desk.state("a.md").await?, Pending);
+    assert_eq!(desk.ledger.open_approvals().await?, []);
+    Ok(())
+}
+
 pub(super) async fn what_came_later_is_asked_again(desk: &Desk) -> Checked {
     desk.hold(&["a.md"]).await?;
     desk.opened().await?;

@@ -93,6 +93,8 @@ impl Tables {
         if change.again {
             row.again_seq = row.desired;
         }
+        let gone = row.state == FileState::Deleted && row.desired > 1;
+        let hold = hold && !gone;
         row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);
         row.record(now, "enqueued", row.desired, None, words);
         let batch = self.books.batch(index).filter(|_| change.batch);

@@ -3,7 +3,8 @@
 use super::{Sql, claim_columns};
 
 /// **enqueue**: is the file running? Then only `desired_seq` grows and the release will see it. Otherwise the file becomes
-/// PENDING (AWAITING_APPROVAL when held) with fresh attempts, and `woken_at = 0` puts its wake-up into the outbox.
+/// PENDING (AWAITING_APPROVAL when held) with fresh attempts, and `woken_at = 0` puts its wake-up into the outbox. Of a file that
+/// is gone already, as one may be that was being removed when its absence was seen, there is nothing to ask about.
 ///
 /// Also decided here, from the row as it was:
 /// - lane: of a pending or running file, the more urgent one stays;
@@ -37,7 +38,8 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
             ELSE CAST($11 AS TEXT) END AS run) AS of_run
      WHERE 1 = 1
      ON CONFLICT (index_id, file_id) DO UPDATE SET
-        state = CASE WHEN files.claim_id IS NOT NULL THEN files.state ELSE excluded.state END,
+        state = CASE WHEN files.claim_id IS NOT NULL THEN files.state
+            WHEN files.state = 'DELETED' THEN 'PENDING' ELSE excluded.state END,
         desired_seq = files.desired_seq + 1,
         lane = CASE WHEN files.state IN ('PENDING', 'PROCESSING', 'PUBLISHING') AND files.lane < excluded.lane
             THEN files.lane ELSE excluded.lane END,
@@ -64,7 +66,7 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
         run_left = CASE WHEN files.run_open = 1 AND excluded.run_id <> files.run_id THEN files.run_id END,
         run_open = CASE
             WHEN excluded.run_id IS NULL AND files.run_open <> 1 THEN 0
-            WHEN files.claim_id IS NULL AND excluded.state = 'AWAITING_APPROVAL' THEN 2
+            WHEN files.claim_id IS NULL AND files.state <> 'DELETED' AND excluded.state = 'AWAITING_APPROVAL' THEN 2
             ELSE 1 END,
         run_id = COALESCE(excluded.run_id, files.run_id),
         back_to = CASE WHEN CAST($13 AS BIGINT) = 1 AND files.claim_id IS NULL THEN CASE
