@@ -10,7 +10,7 @@ use tests::longshore::Longshore;
 use tests::model::Model;
 use tests::random::seed;
 
-const FILES: usize = 120;
+const FILES: usize = 72;
 /// Documents that change in a round: enough for several requests to the model.
 const EDITS: usize = 20;
 const CHUNKS: &[&str] = &[

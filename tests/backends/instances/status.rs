@@ -410,7 +410,7 @@ pub(crate) async fn nonsense_is_never_a_server_error(desk: &Desk) {
             Method::GET,
             "/indexes/conformance/why?path=%00",
             400,
-            "bad_request",
+            "invalid_query",
         ),
         (
             Method::GET,

@@ -166,12 +166,11 @@ fn without_a_running_process_runs_wait_for_the_next_one() -> anyhow::Result<()> 
     );
     docs.write("damaged.pdf", b"it is text now")?;
     ensure!(longshore.once(&docs)?.code() != 1);
-    let runs: Value = longshore.json(&["runs"])?;
+    let runs = longshore.run(&["runs", "--json"])?.stdout;
+    let runs: Vec<Value> = runs.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     for (kind, files) in [("full", 3), ("retry", 1)] {
-        let of_kind = runs["runs"]
-            .as_array()
-            .and_then(|runs| runs.iter().find(|run| run["kind"] == kind));
-        let of_kind = of_kind.with_context(|| format!("no {kind} run: {runs}"))?;
+        let of_kind = runs.iter().find(|run| run["kind"] == kind);
+        let of_kind = of_kind.with_context(|| format!("no {kind} run: {runs:?}"))?;
         ensure!(
             of_kind["state"] == "COMPLETED" && of_kind["total"] == files,
             "{of_kind}"
