@@ -258,6 +258,43 @@ impl Arena {
         })
     }
 
+    /// Waits until a run is over, in this state, and checks that its counts are exact; the run.
+    ///
+    /// # Errors
+    /// When it is not over in time, or its counts do not add up.
+    pub fn over(&self, run: &str, state: &str) -> anyhow::Result<Value> {
+        let path = format!("/runs/{run}");
+        let over = self.until("the run to be over", &path, |run| run["state"] == state)?;
+        let counts = over["counts"].as_object().context("no counts")?;
+        let counted: u64 = counts.values().filter_map(Value::as_u64).sum();
+        ensure!(
+            over["total"] == over["done"] && over["done"] == counted,
+            "counts do not add up: {over}"
+        );
+        Ok(over)
+    }
+
+    /// Begins a run of an index; its id.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn run(&self, index: &str, query: &str) -> anyhow::Result<String> {
+        let path = format!("/indexes/{index}/run?{query}");
+        let begun = self.does(Method::POST, &path, None, 202)?;
+        Ok(begun["run"].as_str().context("no run")?.to_owned())
+    }
+
+    /// Waits until an index has so many files that are indexed, and nothing to do.
+    ///
+    /// # Errors
+    /// When it has not, in time.
+    pub fn indexed(&self, index: &str, files: usize) -> anyhow::Result<Value> {
+        let what = format!("{files} files of {index} to be indexed");
+        self.until(&what, &format!("/indexes/{index}"), |index| {
+            index["stats"]["by_state"]["INDEXED"] == files && index["stats"]["backlog"] == 0
+        })
+    }
+
     /// The audit log's entries of an operation at an address with `part` in it.
     ///
     /// # Errors

@@ -49,10 +49,7 @@ impl Ground<'_> {
     /// An index whose files are indexed.
     pub(crate) fn indexed(&mut self, settings: &Value) -> anyhow::Result<String> {
         let name = self.index(settings)?;
-        let path = format!("/indexes/{name}");
-        self.arena.until("the files to be indexed", &path, |index| {
-            index["stats"]["by_state"]["INDEXED"] == FILES && index["stats"]["backlog"] == 0
-        })?;
+        self.arena.indexed(&name, FILES)?;
         Ok(name)
     }
 
@@ -62,33 +59,11 @@ impl Ground<'_> {
         let path = format!("/indexes/{name}");
         self.arena
             .does(Method::POST, &format!("{path}/pause"), None, 200)?;
-        let run = self.run(&name, "full=true")?;
+        let run = self.arena.run(&name, "full=true")?;
         self.arena.until("the files to wait", &path, |index| {
             index["stats"]["by_state"]["PENDING"] == FILES
         })?;
         Ok((name, run))
-    }
-
-    /// Begins a run.
-    pub(crate) fn run(&self, index: &str, query: &str) -> anyhow::Result<String> {
-        let path = format!("/indexes/{index}/run?{query}");
-        let begun = self.arena.does(Method::POST, &path, None, 202)?;
-        Ok(begun["run"].as_str().context("no run")?.to_owned())
-    }
-
-    /// Waits until a run is over, and checks that its counts are exact.
-    pub(crate) fn over(&self, run: &str, state: &str) -> anyhow::Result<Value> {
-        let path = format!("/runs/{run}");
-        let over = self
-            .arena
-            .until("the run to be over", &path, |run| run["state"] == state)?;
-        let counts = over["counts"].as_object().context("no counts")?;
-        let counted: u64 = counts.values().filter_map(Value::as_u64).sum();
-        ensure!(
-            over["total"] == over["done"] && over["done"] == counted,
-            "counts do not add up: {over}"
-        );
-        Ok(over)
     }
 
     /// A file of an index as an instance.
@@ -105,7 +80,7 @@ impl Ground<'_> {
         for number in 0..FILES {
             (self.remove)(&format!("{name}/{number}.md"))?;
         }
-        self.run(&name, "")?;
+        self.arena.run(&name, "")?;
         let path = format!("/approvals?index={name}&state=WAITING");
         let asked = self.arena.until("the removals to wait", &path, |approvals| {
             approvals[0]["files"] == FILES

@@ -372,7 +372,7 @@ fn runs_start(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     answers.are(&[(202, CLIENTS)])?;
     // Each has its own, and a file is done in one of them at a time.
     for run in answers.differ("/run")? {
-        ground.over(&run, "COMPLETED")?;
+        ground.arena.over(&run, "COMPLETED")?;
     }
     let index = ground.arena.get(&format!("/indexes/{name}"))?;
     ensure!(
@@ -387,7 +387,7 @@ fn runs_cancel(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let answers = ground.arena.race("runs_cancel", &[&run], nothing)?;
     answers.are(&[(200, CLIENTS)])?;
     audited(ground, "runs_cancel", &run, &answers)?;
-    let over = ground.over(&run, "CANCELLED")?;
+    let over = ground.arena.over(&run, "CANCELLED")?;
     ensure!(over["counts"]["cancelled"] == FILES, "{over}");
     let index = ground.arena.get(&format!("/indexes/{name}"))?;
     ensure!(index["stats"]["by_state"]["INDEXED"] == FILES, "not given back: {index}");
@@ -456,7 +456,7 @@ fn status_terminate(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     // A run may have ended by the time the last one asks; it has ended once all the same.
     let answers = ground.arena.race("status_terminate", &[&run], nothing)?;
     answers.are_done(202, &[410])?;
-    let over = ground.over(&run, "CANCELLED")?;
+    let over = ground.arena.over(&run, "CANCELLED")?;
     ensure!(
         over["counts"]["failed"] == 1 && over["counts"]["cancelled"] == FILES - 1,
         "{over}"
@@ -475,13 +475,13 @@ fn status_rewind(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     ground
         .arena
         .does(Method::POST, &format!("/indexes/{name}/resume"), None, 200)?;
-    ground.over(&run, "COMPLETED")?;
+    ground.arena.over(&run, "COMPLETED")?;
     // The same of a run that is over with a file that failed in it.
     let again = ground.indexed(&json!({}))?;
     ground
         .arena
         .does(Method::POST, &format!("/indexes/{again}/pause"), None, 200)?;
-    let run = ground.run(&again, "full=true")?;
+    let run = ground.arena.run(&again, "full=true")?;
     ground
         .arena
         .until("the files to wait", &format!("/indexes/{again}"), |index| {
@@ -494,7 +494,7 @@ fn status_rewind(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     ground
         .arena
         .does(Method::POST, &format!("/indexes/{again}/resume"), None, 200)?;
-    let over = ground.over(&run, "COMPLETED")?;
+    let over = ground.arena.over(&run, "COMPLETED")?;
     ensure!(over["total"] == FILES, "the file was counted again: {over}");
     Ok(())
 }
@@ -502,8 +502,8 @@ fn status_rewind(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 /// A run that is over.
 fn ended(ground: &mut Ground<'_>) -> anyhow::Result<String> {
     let name = ground.indexed(&json!({}))?;
-    let run = ground.run(&name, "full=true")?;
-    ground.over(&run, "COMPLETED")?;
+    let run = ground.arena.run(&name, "full=true")?;
+    ground.arena.over(&run, "COMPLETED")?;
     Ok(run)
 }
 
