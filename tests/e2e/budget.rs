@@ -107,6 +107,9 @@ fn a_budget_is_not_overspent_and_can_be_raised() -> anyhow::Result<()> {
     })?;
     let gone = waiting[0]["path"].as_str().context("no path")?;
     docs.remove(gone)?;
+    // One that waits is looked at when its time has come, or when somebody asks.
+    let (status, run) = up.ask("POST", "/indexes/thrifty/run", None)?;
+    ensure!(status == 202, "{run}");
     wait::until("the removed file", || {
         let left = files(&up, "PENDING")?;
         Ok(left.iter().all(|file| file["path"] != *gone).then_some(()))
