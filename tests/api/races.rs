@@ -22,14 +22,20 @@ use self::table::RACES;
 
 fn every_race(mut ground: Ground<'_>) -> anyhow::Result<()> {
     let there: BTreeSet<String> = ground.arena.changing();
-    let raced: BTreeSet<String> = RACES.iter().map(|(operation, _)| (*operation).to_owned()).collect();
+    let raced: BTreeSet<String> = RACES
+        .iter()
+        .map(|(operation, _)| (*operation).to_owned())
+        .collect();
     let forgotten: Vec<&String> = there.difference(&raced).collect();
     ensure!(
         forgotten.is_empty(),
         "these operations have no race in tests/api/races/table.rs: {forgotten:?}"
     );
     let stale: Vec<&String> = raced.difference(&there).collect();
-    ensure!(stale.is_empty(), "these operations are not there any more: {stale:?}");
+    ensure!(
+        stale.is_empty(),
+        "these operations are not there any more: {stale:?}"
+    );
     for (operation, race) in RACES {
         race(&mut ground).with_context(|| format!("racing for {operation}"))?;
     }

@@ -37,7 +37,10 @@ fn set_timer(arena: &Arena, name: &str, since: Instant) -> anyhow::Result<u64> {
     let patch = json!({ "approval": { "decide_after_seconds": seconds } });
     arena.does(Method::PATCH, &format!("/indexes/{name}"), Some(patch), 200)?;
     let approvals = arena.get(&path)?;
-    ensure!(approvals[0]["state"] == "WAITING", "too early to be decided: {approvals}");
+    ensure!(
+        approvals[0]["state"] == "WAITING",
+        "too early to be decided: {approvals}"
+    );
     Ok(seconds)
 }
 

@@ -107,7 +107,10 @@ impl Answers {
     pub fn are_done(&self, done: u16, late: &[u16]) -> anyhow::Result<()> {
         let statuses = self.statuses();
         ensure!(
-            statuses.contains_key(&done) && statuses.keys().all(|status| *status == done || late.contains(status)),
+            statuses.contains_key(&done)
+                && statuses
+                    .keys()
+                    .all(|status| *status == done || late.contains(status)),
             "answered by {statuses:?}, not {done} and for the others {late:?}: {self:?}"
         );
         Ok(())
@@ -229,7 +232,13 @@ impl Arena {
     ///
     /// # Errors
     /// When it is not.
-    pub fn does(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> anyhow::Result<Value> {
+    pub fn does(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        status: u16,
+    ) -> anyhow::Result<Value> {
         let answer = self.ask(method.clone(), path, body)?;
         ensure!(
             answer.status == status,

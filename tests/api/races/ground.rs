@@ -97,9 +97,10 @@ impl Ground<'_> {
         let next = json!({ "language": "german" });
         self.arena
             .does(Method::POST, &format!("{path}/generations"), Some(next), 202)?;
-        self.arena.until("it to be compared", &format!("{path}~2"), |index| {
-            !index["comparison"].is_null()
-        })?;
+        self.arena
+            .until("it to be compared", &format!("{path}~2"), |index| {
+                !index["comparison"].is_null()
+            })?;
         Ok(name)
     }
 

@@ -20,17 +20,35 @@ pub(crate) const RACES: &[(&str, Race)] = &[
     ("keys_revoke", keys_revoke),
     ("keys_rotate", keys_rotate),
     ("events_any", |ground| events(ground, "events_any", &blob_event())),
-    ("events_azure", |ground| events(ground, "events_azure", &blob_event())),
-    ("events_s3_bucket", |ground| events(ground, "events_s3_bucket", &bucket_event())),
-    ("events_gcs_push", |ground| events(ground, "events_gcs_push", &pushed_event())),
-    ("events_any_handshake", |ground| handshake(ground, "events_any_handshake")),
-    ("events_azure_handshake", |ground| handshake(ground, "events_azure_handshake")),
-    ("events_s3_handshake", |ground| handshake(ground, "events_s3_handshake")),
-    ("events_gcs_handshake", |ground| handshake(ground, "events_gcs_handshake")),
+    ("events_azure", |ground| {
+        events(ground, "events_azure", &blob_event())
+    }),
+    ("events_s3_bucket", |ground| {
+        events(ground, "events_s3_bucket", &bucket_event())
+    }),
+    ("events_gcs_push", |ground| {
+        events(ground, "events_gcs_push", &pushed_event())
+    }),
+    ("events_any_handshake", |ground| {
+        handshake(ground, "events_any_handshake")
+    }),
+    ("events_azure_handshake", |ground| {
+        handshake(ground, "events_azure_handshake")
+    }),
+    ("events_s3_handshake", |ground| {
+        handshake(ground, "events_s3_handshake")
+    }),
+    ("events_gcs_handshake", |ground| {
+        handshake(ground, "events_gcs_handshake")
+    }),
     ("indexes_create", indexes_create),
     ("indexes_change", indexes_change),
-    ("indexes_pause", |ground| indexes_set(ground, "indexes_pause", "PAUSED")),
-    ("indexes_resume", |ground| indexes_set(ground, "indexes_resume", "ACTIVE")),
+    ("indexes_pause", |ground| {
+        indexes_set(ground, "indexes_pause", "PAUSED")
+    }),
+    ("indexes_resume", |ground| {
+        indexes_set(ground, "indexes_resume", "ACTIVE")
+    }),
     ("indexes_delete", indexes_delete),
     ("approvals_approve", approvals_approve),
     ("approvals_reject", approvals_reject),
@@ -61,7 +79,10 @@ fn audited(ground: &Ground<'_>, operation: &str, part: &str, answers: &Answers) 
     let entries = ground.arena.audited(operation, part)?;
     for (status, count) in answers.statuses() {
         let with = entries.iter().filter(|entry| entry["status"] == status).count();
-        ensure!(with == count, "{count} were answered by {status}, the log has {entries:?}");
+        ensure!(
+            with == count,
+            "{count} were answered by {status}, the log has {entries:?}"
+        );
     }
     ensure!(entries.len() == CLIENTS, "not one entry for each: {entries:?}");
     Ok(())
@@ -138,7 +159,9 @@ fn events(ground: &mut Ground<'_>, operation: &str, event: &Value) -> anyhow::Re
         .race(operation, &[], |_| Request::of(event.clone()))?;
     answers.are(&[(200, CLIENTS)])?;
     ensure!(
-        answers.of(200).all(|receipt| receipt["unowned"] == 1 && receipt["refused"] == 0),
+        answers
+            .of(200)
+            .all(|receipt| receipt["unowned"] == 1 && receipt["refused"] == 0),
         "{answers:?}"
     );
     Ok(())
@@ -192,7 +215,10 @@ fn indexes_change(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let index = ground.arena.get(&path)?;
     let changed = index["revision"].as_u64().zip(seen.body["revision"].as_u64());
     ensure!(changed.is_some_and(|(now, before)| now == before + 1), "{index}");
-    ensure!(index["settings"] == winner["index"]["settings"], "{index} {winner}");
+    ensure!(
+        index["settings"] == winner["index"]["settings"],
+        "{index} {winner}"
+    );
 
     // Without it, each is made to what is there; whoever finds others changing it all the time is told so.
     let before = index["revision"].as_u64().context("no revision")?;
@@ -202,7 +228,10 @@ fn indexes_change(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     answers.are_done(200, &[409])?;
     let done = answers.of(200).count() as u64;
     let index = ground.arena.get(&path)?;
-    ensure!(index["revision"].as_u64() == Some(before + done), "{index} {answers:?}");
+    ensure!(
+        index["revision"].as_u64() == Some(before + done),
+        "{index} {answers:?}"
+    );
     Ok(())
 }
 
@@ -216,7 +245,10 @@ fn indexes_set(ground: &mut Ground<'_>, operation: &str, state: &str) -> anyhow:
     }
     let answers = ground.arena.race(operation, &[&name], nothing)?;
     answers.are(&[(200, CLIENTS)])?;
-    ensure!(answers.of(200).all(|index| index["state"] == state), "{answers:?}");
+    ensure!(
+        answers.of(200).all(|index| index["state"] == state),
+        "{answers:?}"
+    );
     ensure!(ground.arena.get(&path)?["state"] == state);
     Ok(())
 }
@@ -260,16 +292,16 @@ fn decided(ground: &Ground<'_>, index: &str, number: &str, state: &str) -> anyho
 
 fn approvals_approve(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let (name, number) = ground.asking()?;
-    let answers = ground.arena.race("approvals_approve", &[&name, &number], |client| {
-        Request::of(json!({ "files": FILES, "note": format!("client {client}") }))
-    })?;
+    let answers = ground
+        .arena
+        .race("approvals_approve", &[&name, &number], |client| {
+            Request::of(json!({ "files": FILES, "note": format!("client {client}") }))
+        })?;
     answers.are(&[(200, 1), (409, OTHERS)])?;
     audited(ground, "approvals_approve", &format!("/{name}/"), &answers)?;
     decided(ground, &name, &number, "APPROVED")?;
     let winner = answers.of(200).next().context("nobody decided")?;
-    let approval = ground
-        .arena
-        .get(&format!("/indexes/{name}/approvals/{number}"))?;
+    let approval = ground.arena.get(&format!("/indexes/{name}/approvals/{number}"))?;
     ensure!(approval["note"] == winner["note"], "{approval} {winner}");
     ground
         .arena
@@ -302,7 +334,9 @@ fn generations_begin(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     ground
         .arena
         .does(Method::POST, &format!("/indexes/{name}/pause"), None, 200)?;
-    let languages = ["german", "french", "spanish", "italian", "dutch", "danish", "swedish", "finnish"];
+    let languages = [
+        "german", "french", "spanish", "italian", "dutch", "danish", "swedish", "finnish",
+    ];
     let answers = ground.arena.race("generations_begin", &[&name], |client| {
         Request::of(json!({ "language": languages[client % languages.len()] }))
     })?;
@@ -313,7 +347,9 @@ fn generations_begin(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 
 fn generations_roll_back(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let name = ground.building()?;
-    let answers = ground.arena.race("generations_roll_back", &[&name, "2"], nothing)?;
+    let answers = ground
+        .arena
+        .race("generations_roll_back", &[&name, "2"], nothing)?;
     answers.are(&[(200, 1), (409, OTHERS)])?;
     audited(ground, "generations_roll_back", &format!("/{name}/"), &answers)?;
     let list = ground.arena.get(&format!("/indexes/{name}/generations"))?;
@@ -345,7 +381,9 @@ fn generations_undo(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 
 fn generations_drop_one(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let name = ground.swapped()?;
-    let answers = ground.arena.race("generations_drop_one", &[&name, "1"], nothing)?;
+    let answers = ground
+        .arena
+        .race("generations_drop_one", &[&name, "1"], nothing)?;
     answers.are(&[(202, CLIENTS)])?;
     audited(ground, "generations_drop_one", &format!("/{name}/"), &answers)?;
     let index = ground.arena.get(&format!("/indexes/{name}"))?;
@@ -360,7 +398,10 @@ fn runs_plan(ground: &mut Ground<'_>) -> anyhow::Result<()> {
         .race("runs_plan", &[&name], |_| Request::asking("full=true"))?;
     answers.are(&[(200, CLIENTS)])?;
     let index = ground.arena.get(&format!("/indexes/{name}"))?;
-    ensure!(index["stats"]["by_state"]["INDEXED"] == FILES, "a plan did something: {index}");
+    ensure!(
+        index["stats"]["by_state"]["INDEXED"] == FILES,
+        "a plan did something: {index}"
+    );
     Ok(())
 }
 
@@ -390,7 +431,10 @@ fn runs_cancel(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let over = ground.arena.over(&run, "CANCELLED")?;
     ensure!(over["counts"]["cancelled"] == FILES, "{over}");
     let index = ground.arena.get(&format!("/indexes/{name}"))?;
-    ensure!(index["stats"]["by_state"]["INDEXED"] == FILES, "not given back: {index}");
+    ensure!(
+        index["stats"]["by_state"]["INDEXED"] == FILES,
+        "not given back: {index}"
+    );
     Ok(())
 }
 
@@ -425,7 +469,9 @@ fn status_suspend(ground: &mut Ground<'_>) -> anyhow::Result<()> {
         let answers = ground.arena.race("status_suspend", &[&instance], nothing)?;
         answers.are(&[(202, CLIENTS)])?;
         ensure!(
-            answers.of(202).all(|answer| answer["runtimeStatus"] == "Suspended"),
+            answers
+                .of(202)
+                .all(|answer| answer["runtimeStatus"] == "Suspended"),
             "{answers:?}"
         );
     }
@@ -440,7 +486,9 @@ fn status_resume(ground: &mut Ground<'_>) -> anyhow::Result<()> {
         let answers = ground.arena.race("status_resume", &[&instance], nothing)?;
         answers.are(&[(202, CLIENTS)])?;
         ensure!(
-            answers.of(202).all(|answer| answer["runtimeStatus"] != "Suspended"),
+            answers
+                .of(202)
+                .all(|answer| answer["runtimeStatus"] != "Suspended"),
             "{answers:?}"
         );
     }

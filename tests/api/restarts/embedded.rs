@@ -57,7 +57,9 @@ fn a_run_goes_on() -> anyhow::Result<()> {
 
     let (up, arena) = start(&longshore, &docs)?;
     let enough = random.random_range(1..MANY as u64 / 2);
-    let now = arena.until("a part of the run", &path, |run| run["done"].as_u64() >= Some(enough))?;
+    let now = arena.until("a part of the run", &path, |run| {
+        run["done"].as_u64() >= Some(enough)
+    })?;
     ensure!(now["state"] == "RUNNING", "too late to be killed: {now}");
     up.kill()?;
 
@@ -155,7 +157,15 @@ fn a_deletion_goes_on_and_leaves_nothing() -> anyhow::Result<()> {
     arena.does(Method::GET, "/indexes/goes", None, 404)?;
     arena.indexed("docs", 1)?;
     up.kill()?;
-    for table in ["indexes", "files", "history", "runs", "dead_claims", "operations", "approvals"] {
+    for table in [
+        "indexes",
+        "files",
+        "history",
+        "runs",
+        "dead_claims",
+        "operations",
+        "approvals",
+    ] {
         let left = rows(
             longshore.data_dir(),
             &format!("SELECT COUNT(*) FROM {table} WHERE index_id <> 'docs'"),
@@ -163,8 +173,14 @@ fn a_deletion_goes_on_and_leaves_nothing() -> anyhow::Result<()> {
         ensure!(left == 0, "{left} rows are left in {table}");
     }
     let counts = "SELECT COUNT(*) FROM run_counts WHERE run_id NOT IN (SELECT run_id FROM runs)";
-    ensure!(rows(longshore.data_dir(), counts)? == 0, "counts of its runs are left");
-    let families = rows(longshore.data_dir(), "SELECT COUNT(*) FROM catalog WHERE name <> 'docs'")?;
+    ensure!(
+        rows(longshore.data_dir(), counts)? == 0,
+        "counts of its runs are left"
+    );
+    let families = rows(
+        longshore.data_dir(),
+        "SELECT COUNT(*) FROM catalog WHERE name <> 'docs'",
+    )?;
     ensure!(families == 0 && !points.exists(), "something is left of it");
     for number in 0..60 {
         let text = std::fs::read_to_string(docs.file(&Docs::name(number)))?;
@@ -217,7 +233,16 @@ fn a_generation_is_built_and_takes_over() -> anyhow::Result<()> {
     let docs = Docs::with_files(DOCUMENTS, 2)?;
     let all: BTreeSet<String> = (0..DOCUMENTS).map(Docs::name).collect();
     let model = Model::start()?;
-    let flags = ["--name", "docs", "--chunk-unit", "characters", "--chunk-size", "400", "--chunk-overlap", "0"];
+    let flags = [
+        "--name",
+        "docs",
+        "--chunk-unit",
+        "characters",
+        "--chunk-size",
+        "400",
+        "--chunk-overlap",
+        "0",
+    ];
     let slow = ["--embedding-batch-size", "1", "--embedding-max-in-flight", "1"];
     let longshore = Longshore::with_model(&model.url(), &[&flags[..], &slow].concat())?
         .with_variable("LONGSHORE_ADMIN_KEY", ADMIN_KEY);
@@ -237,14 +262,20 @@ fn a_generation_is_built_and_takes_over() -> anyhow::Result<()> {
     let mut moments: Vec<u64> = (0..2).map(|_| random.random_range(0..DOCUMENTS as u64)).collect();
     moments.sort_unstable();
     let live = |arena: &Arena| -> anyhow::Result<u64> {
-        arena.get("/indexes/docs")?["generation"].as_u64().context("no generation")
+        arena.get("/indexes/docs")?["generation"]
+            .as_u64()
+            .context("no generation")
     };
     for moment in moments {
         wait::until(&format!("{moment} files to be built"), || {
             look(&arena, &first, &all)?;
             let list = arena.get("/indexes/docs/generations")?;
             let settled = |one: &Value| one["progress"]["settled"].as_u64();
-            let built = list["generations"].as_array().context("no list")?.iter().find_map(settled);
+            let built = list["generations"]
+                .as_array()
+                .context("no list")?
+                .iter()
+                .find_map(settled);
             Ok((live(&arena)? == 2 || built >= Some(moment)).then_some(()))
         })?;
         up.kill()?;
@@ -262,7 +293,10 @@ fn a_generation_is_built_and_takes_over() -> anyhow::Result<()> {
     up.kill()?;
     model.set(|faults| faults.latency_ms = 0);
     let (_up, arena) = start(&longshore, &docs)?;
-    ensure!(look(&arena, &first, &all)?, "the second generation is live and did not answer");
+    ensure!(
+        look(&arena, &first, &all)?,
+        "the second generation is live and did not answer"
+    );
     let list = arena.get("/indexes/docs/generations")?;
     ensure!(
         list["generations"][0]["state"] == "RETIRED"
