@@ -15,7 +15,12 @@ pub(crate) struct Ground<'a> {
     pub(crate) remove: &'a mut dyn FnMut(&str) -> anyhow::Result<()>,
     /// Indexes made so far.
     pub(crate) indexes: usize,
+    /// Of those, the ones that no race has taken yet.
+    pub(crate) ready: Vec<String>,
 }
+
+/// Indexes that are made together, because services learn of new ones from time to time only.
+const TOGETHER: usize = 16;
 
 /// Files in an index that has some.
 pub(crate) const FILES: usize = 3;
@@ -32,30 +37,34 @@ impl Ground<'_> {
         format!("raced-{}", self.indexes)
     }
 
-    /// An index of a folder of its own, with files in it that may not be worked on yet.
-    pub(crate) fn index(&mut self, settings: &Value) -> anyhow::Result<String> {
+    /// An index of a folder of its own, with files in it that may not be worked on yet. None of them goes unasked.
+    pub(crate) fn index(&mut self) -> anyhow::Result<String> {
         let name = self.name();
         for number in 0..FILES {
             (self.write)(&format!("{name}/{number}.md"), &Docs::text(number, 1, 0))?;
         }
         let mut wanted = self.wanted(&name);
-        if let (Some(wanted), Some(settings)) = (wanted.as_object_mut(), settings.as_object()) {
-            wanted.extend(settings.clone());
-        }
+        wanted["approval"] = json!({ "files": 0, "share": 0.0, "decide_after_seconds": null });
         self.arena.does(Method::POST, "/indexes", Some(wanted), 201)?;
         Ok(name)
     }
 
     /// An index whose files are indexed.
-    pub(crate) fn indexed(&mut self, settings: &Value) -> anyhow::Result<String> {
-        let name = self.index(settings)?;
+    pub(crate) fn indexed(&mut self) -> anyhow::Result<String> {
+        if self.ready.is_empty() {
+            for _ in 0..TOGETHER {
+                let name = self.index()?;
+                self.ready.push(name);
+            }
+        }
+        let name = self.ready.pop().context("there is none")?;
         self.arena.indexed(&name, FILES)?;
         Ok(name)
     }
 
     /// A paused index with files that wait, in a run that goes on; its name and the run.
     pub(crate) fn waiting(&mut self) -> anyhow::Result<(String, String)> {
-        let name = self.indexed(&json!({}))?;
+        let name = self.indexed()?;
         let path = format!("/indexes/{name}");
         self.arena
             .does(Method::POST, &format!("{path}/pause"), None, 200)?;
@@ -75,8 +84,7 @@ impl Ground<'_> {
 
     /// An index all of whose files are gone from the source, which waits for a decision; its name and the approval's number.
     pub(crate) fn asking(&mut self) -> anyhow::Result<(String, String)> {
-        let guard = json!({ "approval": { "files": 0, "share": 0.0, "decide_after_seconds": null } });
-        let name = self.indexed(&guard)?;
+        let name = self.indexed()?;
         for number in 0..FILES {
             (self.remove)(&format!("{name}/{number}.md"))?;
         }
@@ -90,7 +98,7 @@ impl Ground<'_> {
 
     /// A paused index with a second generation that is being built, and was compared with the source.
     pub(crate) fn building(&mut self) -> anyhow::Result<String> {
-        let name = self.indexed(&json!({}))?;
+        let name = self.indexed()?;
         let path = format!("/indexes/{name}");
         self.arena
             .does(Method::POST, &format!("{path}/pause"), None, 200)?;

@@ -202,7 +202,7 @@ fn indexes_create(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 }
 
 fn indexes_change(ground: &mut Ground<'_>) -> anyhow::Result<()> {
-    let name = ground.indexed(&json!({}))?;
+    let name = ground.indexed()?;
     let path = format!("/indexes/{name}");
     let seen = ground.arena.ask(Method::GET, &path, None)?;
     let change = |client: usize| json!({ "budget": { "tokens_per_day": 1_000_000 + client } });
@@ -236,7 +236,7 @@ fn indexes_change(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 }
 
 fn indexes_set(ground: &mut Ground<'_>, operation: &str, state: &str) -> anyhow::Result<()> {
-    let name = ground.index(&json!({}))?;
+    let name = ground.index()?;
     let path = format!("/indexes/{name}");
     if state == "ACTIVE" {
         ground
@@ -254,7 +254,7 @@ fn indexes_set(ground: &mut Ground<'_>, operation: &str, state: &str) -> anyhow:
 }
 
 fn indexes_delete(ground: &mut Ground<'_>) -> anyhow::Result<()> {
-    let name = ground.index(&json!({}))?;
+    let name = ground.index()?;
     let answers = ground.arena.race("indexes_delete", &[&name], nothing)?;
     answers.are(&[(202, CLIENTS)])?;
     audited(ground, "indexes_delete", &name, &answers)?;
@@ -330,7 +330,7 @@ fn approvals_reject(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 }
 
 fn generations_begin(ground: &mut Ground<'_>) -> anyhow::Result<()> {
-    let name = ground.indexed(&json!({}))?;
+    let name = ground.indexed()?;
     ground
         .arena
         .does(Method::POST, &format!("/indexes/{name}/pause"), None, 200)?;
@@ -392,7 +392,7 @@ fn generations_drop_one(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 }
 
 fn runs_plan(ground: &mut Ground<'_>) -> anyhow::Result<()> {
-    let name = ground.indexed(&json!({}))?;
+    let name = ground.indexed()?;
     let answers = ground
         .arena
         .race("runs_plan", &[&name], |_| Request::asking("full=true"))?;
@@ -406,7 +406,7 @@ fn runs_plan(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 }
 
 fn runs_start(ground: &mut Ground<'_>) -> anyhow::Result<()> {
-    let name = ground.indexed(&json!({}))?;
+    let name = ground.indexed()?;
     let answers = ground
         .arena
         .race("runs_start", &[&name], |_| Request::asking("full=true"))?;
@@ -439,7 +439,7 @@ fn runs_cancel(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 }
 
 fn search_by_body(ground: &mut Ground<'_>) -> anyhow::Result<()> {
-    let name = ground.indexed(&json!({}))?;
+    let name = ground.indexed()?;
     let query = json!({ "query": "document", "mode": "hybrid" });
     let answers = ground
         .arena
@@ -525,7 +525,7 @@ fn status_rewind(ground: &mut Ground<'_>) -> anyhow::Result<()> {
         .does(Method::POST, &format!("/indexes/{name}/resume"), None, 200)?;
     ground.arena.over(&run, "COMPLETED")?;
     // The same of a run that is over with a file that failed in it.
-    let again = ground.indexed(&json!({}))?;
+    let again = ground.indexed()?;
     ground
         .arena
         .does(Method::POST, &format!("/indexes/{again}/pause"), None, 200)?;
@@ -553,7 +553,7 @@ fn status_rewind(ground: &mut Ground<'_>) -> anyhow::Result<()> {
 
 /// A run that is over.
 fn ended(ground: &mut Ground<'_>) -> anyhow::Result<String> {
-    let name = ground.indexed(&json!({}))?;
+    let name = ground.indexed()?;
     let run = ground.arena.run(&name, "full=true")?;
     ground.arena.over(&run, "COMPLETED")?;
     Ok(run)
