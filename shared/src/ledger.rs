@@ -89,13 +89,22 @@ pub enum LedgerError {
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
 pub trait Ledger: UsageLedger + Breakers + Send + Sync + 'static {
-    /// Adds the index if it is not there (ACTIVE); returns what is stored, of its live generation. An existing record is left
-    /// as it is.
+    /// Adds the index if it is not there (ACTIVE); returns what is stored, of its live generation, and whether this call
+    /// added it. An existing record is left as it is.
+    async fn add_index(
+        &self,
+        index: &IndexId,
+        settings: &serde_json::Value,
+    ) -> Result<(IndexRecord, bool), LedgerError>;
+
+    /// As [`Ledger::add_index`], for those who do not mind who added it.
     async fn ensure_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
-    ) -> Result<IndexRecord, LedgerError>;
+    ) -> Result<IndexRecord, LedgerError> {
+        Ok(self.add_index(index, settings).await?.0)
+    }
 
     /// Every index, each generation by itself.
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError>;

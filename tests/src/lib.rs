@@ -1,6 +1,7 @@
 //! What the end-to-end proofs share: a folder of documents, a `longshore` to run on it, a model to embed with, and a
 //! stand-in for a Qdrant server.
 
+pub mod arena;
 pub mod azurite;
 pub mod embedding_server;
 pub mod fleet;

@@ -183,8 +183,14 @@ fn check_same(
             &source.to_string(),
         );
     }
+    // What was changed while it ran holds, or nothing that was changed would outlive the process: flags say what an index is
+    // made with. Another model always takes another generation, another language may be set in place.
+    let another = record.id.generation() > 1;
     if stored.language != args.language {
-        return refuse(folder, "the language", &stored.language, &args.language);
+        if !another && record.revision <= 1 {
+            return refuse(folder, "the language", &stored.language, &args.language);
+        }
+        changed_since(record, "language", &stored.language, &args.language);
     }
     let before = stored
         .embedding
@@ -192,9 +198,19 @@ fn check_same(
         .map_or("none", |model| model.model.as_str());
     let now = embedding.map_or("none", |settings| settings.model.as_str());
     if before != now {
-        return refuse(folder, "the embedding model", before, now);
+        if !another {
+            return refuse(folder, "the embedding model", before, now);
+        }
+        changed_since(record, "embedding model", before, now);
     }
     Ok(())
+}
+
+fn changed_since(record: &IndexRecord, what: &str, holds: &str, asked: &str) {
+    let index = record.id.base();
+    note(&format!(
+        "index {index} was given the {what} {holds} since it was made, so {asked} is not used for it"
+    ));
 }
 
 fn refuse<T>(folder: &Path, what: &str, before: &str, now: &str) -> anyhow::Result<T> {

@@ -201,7 +201,7 @@ pub(super) async fn create(
     refuse(&settings.problems(settings.embedding.is_some()))?;
     let settings =
         serde_json::to_value(settings).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let record = api.ledger.ensure_index(&wanted.name, &settings).await?;
+    let (record, made) = api.ledger.add_index(&wanted.name, &settings).await?;
     if record.settings != settings {
         let detail = if record.settings["source"] == settings["source"] {
             format!(
@@ -216,11 +216,8 @@ pub(super) async fn create(
         };
         return Err(ApiError::new(ErrorCode::IndexExists, detail));
     }
-    let status = if before.is_some() {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    // Of several that asked at once, one made it: the list that was read above cannot tell which.
+    let status = if made { StatusCode::CREATED } else { StatusCode::OK };
     Ok((
         status,
         [(ETAG, etag_of(&record))],

@@ -89,17 +89,17 @@ impl ModelLedger {
 
 #[async_trait]
 impl Ledger for ModelLedger {
-    async fn ensure_index(
+    async fn add_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
-    ) -> Result<IndexRecord, LedgerError> {
+    ) -> Result<(IndexRecord, bool), LedgerError> {
         let (mut tables, now) = self.enter();
         tables.erase_family(index);
         if let Some(family) = tables.family(index) {
             let live = family.live.clone();
             let found = tables.indexes.get(&live).map(|record| tables.shown_index(record));
-            return found.ok_or_else(|| {
+            return found.map(|record| (record, false)).ok_or_else(|| {
                 let what = format!("the last of index {index} goes at this moment: ask again");
                 LedgerError::Unavailable(what)
             });
@@ -113,7 +113,9 @@ impl Ledger for ModelLedger {
             revision: 1,
             role: Role::Live,
         };
-        Ok(tables.indexes.entry(index.clone()).or_insert_with(made).clone())
+        let added = !tables.indexes.contains_key(index);
+        let record = tables.indexes.entry(index.clone()).or_insert_with(made).clone();
+        Ok((record, added))
     }
 
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError> {

@@ -142,12 +142,12 @@ impl PostgresLedger {
 
 #[async_trait]
 impl Ledger for PostgresLedger {
-    async fn ensure_index(
+    async fn add_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
-    ) -> Result<IndexRecord, LedgerError> {
-        self.write(|db| async move { upkeep::ensure_index(&*db, index, settings).await })
+    ) -> Result<(IndexRecord, bool), LedgerError> {
+        self.write(|db| async move { upkeep::add_index(&*db, index, settings).await })
             .await
     }
 

@@ -108,13 +108,13 @@ impl SqliteLedger {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
-    async fn ensure_index(
+    async fn add_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
-    ) -> Result<IndexRecord, LedgerError> {
+    ) -> Result<(IndexRecord, bool), LedgerError> {
         let (index, settings) = (index.clone(), settings.clone());
-        self.write(async move |db| upkeep::ensure_index(db, &index, &settings).await)
+        self.write(async move |db| upkeep::add_index(db, &index, &settings).await)
             .await
     }
 

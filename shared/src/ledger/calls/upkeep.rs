@@ -11,17 +11,18 @@ use crate::ledger::{IndexRecord, LedgerError, millis, sql};
 /// Files looked at in one transaction while pruning.
 const PRUNE_PAGE: u32 = 500;
 
-pub(in crate::ledger) async fn ensure_index<D: Database>(
+pub(in crate::ledger) async fn add_index<D: Database>(
     db: &D,
     index: &IndexId,
     settings: &serde_json::Value,
-) -> DbResult<IndexRecord> {
+) -> DbResult<(IndexRecord, bool)> {
     // Two last generations that went at the same moment may both have left the family to the other.
     db.execute(&sql::ERASE_FAMILY, values![index]).await?;
-    db.execute(&sql::ADD_INDEX, values![index, settings.to_string()])
+    let added = db
+        .execute(&sql::ADD_INDEX, values![index, settings.to_string()])
         .await?;
     let found = db.one(&sql::INDEX, values![index], rows::index).await?;
-    found.ok_or_else(|| {
+    found.map(|record| (record, added > 0)).ok_or_else(|| {
         let what = format!("the last of index {index} goes at this moment: ask again");
         LedgerError::Unavailable(what).into()
     })

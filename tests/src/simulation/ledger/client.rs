@@ -68,12 +68,12 @@ macro_rules! send {
 
 #[async_trait]
 impl Ledger for LedgerClient {
-    async fn ensure_index(
+    async fn add_index(
         &self,
         index: &IndexId,
         settings: &serde_json::Value,
-    ) -> Result<IndexRecord, LedgerError> {
-        self.server.model.ensure_index(index, settings).await
+    ) -> Result<(IndexRecord, bool), LedgerError> {
+        self.server.model.add_index(index, settings).await
     }
 
     async fn indexes(&self) -> Result<Vec<IndexRecord>, LedgerError> {
