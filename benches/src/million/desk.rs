@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -231,13 +231,5 @@ impl Desk {
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             headers,
         })
-    }
-
-    /// A text at the top of an answer.
-    pub(crate) async fn text(&self, ask: &Ask, field: &str) -> anyhow::Result<String> {
-        let answer = self.ask(ask).await?;
-        let text = answer.body[field].as_str();
-        text.map(str::to_owned)
-            .with_context(|| format!("{ask:?} has no {field}"))
     }
 }

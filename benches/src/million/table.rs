@@ -44,13 +44,17 @@ pub(crate) struct Row {
 /// The rows as Markdown.
 pub(crate) fn markdown(small: usize, large: usize, rows: &[Row]) -> String {
     let mut table = format!(
-        "| milliseconds | {small} files: median | p95 | {large} files: median | p95 | ratio | answer, KiB | memory above before, MiB | |\n\
+        "| milliseconds | {small} files: median | p95 | {large} files: median | p95 | ratio | answer, KiB | memory, MiB: {small} files | {large} files |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for row in rows {
-        let ratio = row.large.median() / row.small.median().max(f64::MIN_POSITIVE);
+        let ratio = if row.small.median() > 0.0 {
+            format!("{:.1}", row.large.median() / row.small.median())
+        } else {
+            "–".to_owned()
+        };
         table.push_str(&format!(
-            "| {} | {:.1} | {:.1} | {:.1} | {:.1} | {ratio:.1} | {:.0} | {:.1} | {:.1} |\n",
+            "| {} | {:.1} | {:.1} | {:.1} | {:.1} | {ratio} | {:.0} | {:.1} | {:.1} |\n",
             row.title,
             row.small.median(),
             row.small.percentile(95),
