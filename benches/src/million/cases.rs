@@ -14,7 +14,7 @@ pub(crate) struct Case {
     pub(crate) ask: Ask,
     /// Entries on the page, where it is one.
     pub(crate) entries: Option<usize>,
-    /// It works through every file, and is not repeated as often.
+    /// It works through every file, and is asked once.
     pub(crate) heavy: bool,
 }
 

@@ -48,24 +48,30 @@ pub(crate) fn markdown(small: usize, large: usize, rows: &[Row]) -> String {
          |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for row in rows {
-        let ratio = if row.small.median() > 0.0 {
-            format!("{:.1}", row.large.median() / row.small.median())
-        } else {
-            "–".to_owned()
-        };
-        table.push_str(&format!(
-            "| {} | {:.1} | {:.1} | {:.1} | {:.1} | {ratio} | {:.0} | {:.1} | {:.1} |\n",
-            row.title,
-            row.small.median(),
-            row.small.percentile(95),
-            row.large.median(),
-            row.large.percentile(95),
-            row.bytes as f64 / 1024.0,
-            row.small_growth,
-            row.large_growth,
-        ));
+        table.push_str(&line(row));
+        table.push('\n');
     }
     table
+}
+
+/// A line of the table.
+pub(crate) fn line(row: &Row) -> String {
+    let ratio = if row.small.median() > 0.0 {
+        format!("{:.1}", row.large.median() / row.small.median())
+    } else {
+        "–".to_owned()
+    };
+    format!(
+        "| {} | {:.1} | {:.1} | {:.1} | {:.1} | {ratio} | {:.0} | {:.1} | {:.1} |",
+        row.title,
+        row.small.median(),
+        row.small.percentile(95),
+        row.large.median(),
+        row.large.percentile(95),
+        row.bytes as f64 / 1024.0,
+        row.small_growth,
+        row.large_growth,
+    )
 }
 
 #[cfg(test)]
