@@ -9,6 +9,7 @@ mod fleet;
 mod growth;
 mod machine;
 mod measure;
+mod million;
 mod passes;
 mod report;
 mod systems;
@@ -47,6 +48,11 @@ enum Command {
         #[arg(long, default_value_t = 5000)]
         sessions: usize,
     },
+    /// A million files listed, filtered and counted through the HTTP routes, beside a tenth of them.
+    Million {
+        #[command(flatten)]
+        options: million::Options,
+    },
     /// Peak memory and speed of Longshore on the corpus once, twice and four times.
     Growth {
         #[command(flatten)]
@@ -81,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
             report::write(&tools, &format!("embedded-{}", common.corpus.name()), &outcome)
         }
         Command::Fleet { sessions } => fleet::measure(sessions).await,
+        Command::Million { options } => million::measure(&options).await,
         Command::Growth { common } => {
             let tools = Tools::prepare(&common.cache, common.longshore, false)?;
             growth::measure(&tools, common.corpus).await

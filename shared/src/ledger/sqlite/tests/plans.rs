@@ -64,6 +64,7 @@ fn each_statement_uses_its_index() {
         (&sql::OLDEST, "INDEX files_unapplied (index_id=?)"),
         (&sql::COUNTS, "COVERING INDEX files_by_state (index_id=?)"),
         (&sql::SIZES, "COVERING INDEX files_live (index_id=?"),
+        (&sql::PARTIAL, "INDEX files_partial (index_id=?)"),
         (
             &sql::CLAIMS_IN_USE,
             "COVERING INDEX files_live (index_id=? AND live_claim=?)",
