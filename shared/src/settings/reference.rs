@@ -122,9 +122,10 @@ fn holds(command: &Command, arg: &Arg, name: &str) -> String {
         "SECONDS" | "MINUTES" | "DAYS" | "SHARE" | "NAME" | "FILE" | "ADDRESS" | "TIME" => {
             unit.to_ascii_lowercase()
         }
+        "KEY" | "SECRET" => "secret".to_owned(),
         other => other.to_owned(),
     };
-    if arg.is_hide_env_values_set() {
+    if arg.is_hide_env_values_set() && text != "secret" {
         text.push_str(", secret");
     }
     if let Some(bounds) = bounds(command, name) {
@@ -188,7 +189,7 @@ mod tests {
             [
                 "| `slots` | `SLOTS` | number, 1 to 64 | `8` | How many. |",
                 "| `wait-for` | – | seconds, at least 2 | not set | How long. |",
-                "| `key` | – | KEY, secret | nobody knows | What opens it \\| shuts it. |",
+                "| `key` | – | secret | nobody knows | What opens it \\| shuts it. |",
                 "| `any` | – | number | `1` | Any number. |",
                 "| `is-so` | – | `true` or `false` | off | Is it so? |",
             ]
