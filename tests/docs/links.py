@@ -84,7 +84,12 @@ def made(summary: str) -> str:
     def section(name: str, folder: str, heading: str, text: str, first: list[Path]) -> str:
         pages = [page for page in first if page.exists()]
         pages += sorted((DOCS / folder).glob("*.md"), key=lambda page: (page.stem != "README", title(page).lower()))
-        lines = [f"- [{title(page)}]({page.relative_to(DOCS)})" for page in pages]
+        # Pages of a folder that has a page of its own are below that one.
+        below = "  " if (DOCS / folder / "README.md").exists() else ""
+        lines = [
+            f"{below if page.parent.name == folder and page.stem != 'README' else ''}- [{title(page)}]({page.relative_to(DOCS)})"
+            for page in pages
+        ]
         body = f"# {heading}\n\n" + "\n".join(lines) + "\n\n" if lines else ""
         return re.sub(
             rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", lambda match: match.group(1) + ("\n" + body if body else "") + match.group(2),

@@ -1,6 +1,6 @@
 //! The commands of the quick starts, run as the pages have them.
 //!
-//! A block of commands below `<!-- run -->` is run; a block of text right after it is what the commands print, where `…` stands
+//! A block of commands below `<!-- run -->` is run; blocks of text up to the next one are what the commands print, where `…` stands
 //! for anything. All blocks of a page are run by one shell, one after the other.
 
 use std::collections::VecDeque;
@@ -27,33 +27,34 @@ struct Block {
 }
 
 /// The blocks of a page that are run.
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
+fn blocks(page: &str) -> anyhow::Result<Vec<Block>> {
+    let mut blocks: Vec<Block> = Vec::new();
     let mut lines: VecDeque<&str> = page.lines().collect();
-    while let Some(line) = lines.pop_front() {
-        if line.trim() != MARK {
-            continue;
-        }
-        let commands = fenced(&mut lines, "```sh").unwrap_or_default();
-        while lines.front().is_some_and(|line| line.trim().is_empty()) {
+    while let Some(line) = lines.front().copied() {
+        if line.trim() == MARK {
+            lines.pop_front();
+            let commands =
+                fenced(&mut lines, "```sh").context("below each mark there is a block of commands")?;
+            blocks.push(Block {
+                commands: commands.join("\n"),
+                printed: Vec::new(),
+            });
+        } else if let Some(printed) = fenced(&mut lines, "```text") {
+            let block = blocks
+                .last_mut()
+                .context("what is printed stands below what prints it")?;
+            let printed = printed.into_iter().filter(|line| !line.trim().is_empty());
+            block.printed.extend(printed.map(str::to_owned));
+        } else if fenced(&mut lines, line.trim()).is_none() {
             lines.pop_front();
         }
-        let printed = fenced(&mut lines, "```text").unwrap_or_default();
-        blocks.push(Block {
-            commands: commands.join("\n"),
-            printed: printed
-                .into_iter()
-                .filter(|line| !line.trim().is_empty())
-                .map(str::to_owned)
-                .collect(),
-        });
     }
-    blocks
+    Ok(blocks)
 }
 
 /// The content of the fenced block that begins right here.
 fn fenced<'a>(lines: &mut VecDeque<&'a str>, fence: &str) -> Option<Vec<&'a str>> {
-    if lines.front()?.trim() != fence {
+    if lines.front()?.trim() != fence || !fence.starts_with("```") {
         return None;
     }
     lines.pop_front();
@@ -84,7 +85,7 @@ fn stands_for(said: &str, printed: &str) -> bool {
 fn walk(page: &str, environment: &[(&str, String)]) -> anyhow::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading docs/{page}"))?;
-    let blocks = blocks(&text);
+    let blocks = blocks(&text)?;
     ensure!(!blocks.is_empty(), "docs/{page} has nothing to run");
     // Another port than the page's: something else may have that one.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
@@ -149,15 +150,22 @@ fn a_fleet_on_one_machine() -> anyhow::Result<()> {
 
 #[test]
 fn pages_are_read_as_they_are_written() {
-    let page = "a\n```sh\nnot run\n```\n<!-- run -->\n```sh\none\ntwo\n```\n\n```text\n3 files … done\n\n```\n<!-- run -->\n```sh\nthree\n```\nb\n";
+    let page = "a\n```sh\nnot run\n```\n<!-- run -->\n```sh\none\ntwo\n```\nsays\n```text\n3 files … done\n\n```\n\n```json\n<!-- run -->\n```\n\
+                <!-- run -->\n```sh\nthree\n```\nb\n```text\nx\n```\n```text\ny\n```\n";
     let block = |commands: &str, printed: &[&str]| Block {
         commands: commands.to_owned(),
         printed: printed.iter().map(|line| (*line).to_owned()).collect(),
     };
     assert_eq!(
-        blocks(page),
-        [block("one\ntwo", &["3 files … done"]), block("three", &[])]
+        blocks(page).unwrap(),
+        [
+            block("one\ntwo", &["3 files … done"]),
+            block("three", &["x", "y"])
+        ]
     );
+    for unclear in ["<!-- run -->\n\n```sh\none\n```\n", "```text\nx\n```\n"] {
+        blocks(unclear).unwrap_err();
+    }
     assert!(stands_for("3 files … done", "  3   files in 2 s, done"));
     assert!(!stands_for("3 files … done", "done: 3 files"));
     assert!(!stands_for("3 files", "13 filed"));
