@@ -165,8 +165,8 @@ mod tests {
         #[arg(long, env = "SLOTS", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
         slots: u16,
         /// How long.
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..))]
-        wait_for: Option<u64>,
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(2..))]
+        wait_for: Option<u32>,
         /// What opens it | shuts it [default: nobody knows].
         #[arg(long, value_name = "KEY", hide_env_values = true, default_value = "")]
         key: Secret,
