@@ -16,7 +16,7 @@ const INTRODUCTION: &str = "# Settings of the services
 
 `control-plane` and `index-processor` read a TOML file (`--config FILE`), then the environment, then flags; the later wins. A \
 setting has the same name in the file and as a flag: `slots` below is `slots = 16` in the file and `--slots 16` on the command \
-line. `config` and `check-config` are flags only.
+line. `config` and `check-config` cannot be in the file.
 
 `--check-config` checks the settings, prints each with its origin, secrets masked, and connects to nothing. A wrong setting ends \
 a service with exit code 2 and a sentence that names it. Give secrets as environment variables: a command line can be read by \
