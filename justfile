@@ -16,6 +16,10 @@ quick:
     cargo build --workspace --bins
     cargo nextest run --workspace
 
+# The documentation: its links, and the site in target/book where mdbook is installed.
+book *flags="":
+    docs/check.sh {{flags}}
+
 # Format and lint.
 lint:
     cargo fmt --all

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl and Python's venv
-# from Debian; Azurite, schemathesis and cargo-deny into target/tools. Uses cargo-nextest when it is there.
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl, curl and
+# Python's venv from Debian; Azurite, schemathesis and cargo-deny into target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,7 @@ have npm || missing+=(nodejs npm)
 { have pdftotext && have pdftoppm; } || missing+=(poppler-utils)
 have tesseract || missing+=(tesseract-ocr)
 have openssl || missing+=(openssl)
+have curl || missing+=(curl)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   step "packages: ${missing[*]}"
@@ -38,6 +39,9 @@ if [ ! -x target/tools/schemathesis/bin/schemathesis ]; then
   python3 -m venv target/tools/schemathesis
   target/tools/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 fi
+
+step "documentation: links, pages, and the site where mdbook is installed"
+docs/check.sh
 
 step "format"
 cargo fmt --all --check

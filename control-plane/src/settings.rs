@@ -72,7 +72,8 @@ pub struct ControlPlaneSettings {
         long,
         env = "LONGSHORE_LISTEN",
         default_value = "0.0.0.0:7700",
-        value_name = "ADDRESS"
+        value_name = "ADDRESS",
+        help_heading = "Service"
     )]
     pub listen: SocketAddr,
 }

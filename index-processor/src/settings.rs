@@ -61,16 +61,17 @@ pub struct ProcessorSettings {
         long,
         env = "LONGSHORE_LISTEN",
         default_value = "0.0.0.0:7701",
-        value_name = "ADDRESS"
+        value_name = "ADDRESS",
+        help_heading = "Service"
     )]
     pub listen: SocketAddr,
 
     /// Work for one index only, which the control plane must name in --dedicated-indexes.
-    #[arg(long, env = "LONGSHORE_INDEX", value_name = "NAME")]
+    #[arg(long, env = "LONGSHORE_INDEX", value_name = "NAME", help_heading = "Service")]
     pub index: Option<IndexId>,
 
     /// At the end, attempts that run longer than this are given back.
-    #[arg(long, env = "LONGSHORE_DRAIN_SECONDS", default_value_t = 25, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    #[arg(long, env = "LONGSHORE_DRAIN_SECONDS", default_value_t = 25, value_name = "SECONDS", help_heading = "Service", value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub drain_seconds: u64,
 }
 

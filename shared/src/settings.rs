@@ -7,6 +7,7 @@ mod backends;
 mod embedding;
 mod listing;
 mod models;
+pub mod reference;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use crate::secret::Secret;
 pub use backends::{LedgerArgs, QueueArgs, VectorArgs};
 pub use embedding::EmbeddingArgs;
 pub use listing::listing;
+pub use models::MODEL_ENTRIES;
 
 /// Options of sources by name, from the tables `[sources."…"]` of the settings file; see
 /// [`open`](crate::blobs::objects::open).

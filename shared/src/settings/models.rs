@@ -10,6 +10,24 @@ use crate::embedder::openai::EmbeddingSettings;
 use crate::models::DEFAULT;
 use crate::secret::Secret;
 
+/// What a table `[models.NAME]` may hold, and what each entry means; for the documentation.
+pub const MODEL_ENTRIES: [(&str, &str); 8] = [
+    ("base_url", "Base URL of an OpenAI-compatible endpoint. Required."),
+    ("model", "The model; on Azure OpenAI the deployment. Required."),
+    (
+        "api_key",
+        "Its key. Keep the file from others' eyes, or use `api_key_env`.",
+    ),
+    ("api_key_env", "The environment variable that holds its key."),
+    ("dimensions", "Ask the model for vectors of this size."),
+    (
+        "azure_api_version",
+        "Version of the Azure OpenAI API; setting it selects Azure's form of URL and key.",
+    ),
+    ("batch_size", "Most texts in one request; 128 when left out."),
+    ("max_in_flight", "Most requests at a time; 8 when left out."),
+];
+
 /// A table `[models.NAME]`; see the flags `--embedding-…` for what each means.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +124,17 @@ mod tests {
         let large = &models["large"];
         assert_eq!((large.model.as_str(), large.dimensions), ("large", Some(256)));
         assert!(!format!("{models:?}").contains("sk-1"));
+    }
+
+    #[test]
+    fn the_documented_entries_are_those_that_there_are() {
+        let unknown = "nonsense = 1".parse::<toml::Table>().unwrap();
+        let refused = unknown.try_into::<ModelTable>().unwrap_err();
+        let mut named: Vec<&str> = refused.message().split('`').skip(3).step_by(2).collect();
+        named.sort_unstable();
+        let mut documented = MODEL_ENTRIES.map(|(name, _)| name);
+        documented.sort_unstable();
+        assert_eq!(named, documented);
     }
 
     #[test]
