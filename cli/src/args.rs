@@ -19,7 +19,7 @@ use crate::backends::BackendArgs;
 
 /// Keeps a searchable index true to a folder of documents.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, about, max_term_width = 100)]
+#[command(name = "longshore", version = shared::version::VERSION, about, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Where the index is.
     #[command(flatten)]
