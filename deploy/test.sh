@@ -81,7 +81,7 @@ for overlay in deploy/kubernetes/overlays/*/; do
   done
   overlays+=("$name=$work/$name.yaml")
 done
-"$tools/deploy/bin/python" deploy/check "$binaries" "$work/compose.yaml" "${overlays[@]}"
+"$tools/deploy/bin/python" -B deploy/check "$binaries" "$work/compose.yaml" "${overlays[@]}"
 
 echo "versions"
 for binary in control-plane index-processor; do

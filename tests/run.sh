@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl Python's venv and
-# docker-compose from Debian; Azurite, schemathesis, cargo-deny and what checks deploy/ into target/tools. Uses cargo-nextest when it is there.
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl,
+# Python's venv and docker-compose from Debian; Azurite, schemathesis, cargo-deny and what checks deploy/ into target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
