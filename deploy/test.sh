@@ -37,8 +37,8 @@ fetch_kustomize() {
   echo "deb http://deb.debian.org/debian trixie main" >"$apt/sources.list"
   local options=(-qq -o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$apt/lists"
     -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none)
-  apt-get "${options[@]}" update
-  (cd "$work" && apt-get "${options[@]}" download kustomize)
+  apt-get "${options[@]}" update </dev/null
+  (cd "$work" && apt-get "${options[@]}" download kustomize </dev/null)
   dpkg -x "$work"/kustomize_*.deb "$tools/kustomize"
   rm -rf "$apt"
 }
