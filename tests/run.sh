@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl, curl and
-# Python's venv from Debian; Azurite, schemathesis and cargo-deny into target/tools. Uses cargo-nextest when it is there.
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl, curl,
+# Python's venv and docker-compose from Debian; Azurite, schemathesis, cargo-deny and what checks deploy/ into target/tools. Uses
+# cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +23,7 @@ have npm || missing+=(nodejs npm)
 have tesseract || missing+=(tesseract-ocr)
 have openssl || missing+=(openssl)
 have curl || missing+=(curl)
+have docker-compose || missing+=(docker-compose)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   step "packages: ${missing[*]}"
@@ -59,6 +61,9 @@ else
   # Tests of whole processes and fleets one after the other.
   cargo test --locked --workspace -- --test-threads=2
 fi
+
+step "deployments"
+deploy/test.sh
 
 # The next step leaves a core idle.
 deny=""

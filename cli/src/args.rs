@@ -21,7 +21,7 @@ use crate::failure::Failure;
 
 /// Keeps a searchable index true to documents: a folder on this machine, or the sources of a control plane.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, max_term_width = 100, after_help = exit::help())]
+#[command(name = "longshore", version = shared::version::VERSION, max_term_width = 100, after_help = exit::help())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

@@ -41,7 +41,11 @@ use tokio::time::Instant;
 const DRAIN: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
-    service::run(|settings: &ControlPlaneSettings| &settings.service, check, run)
+    service::run(
+        |settings: &ControlPlaneSettings| (&settings.service, settings.listen),
+        check,
+        run,
+    )
 }
 
 fn check(loaded: &Loaded<ControlPlaneSettings>) -> Result<(), String> {

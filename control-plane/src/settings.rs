@@ -18,7 +18,7 @@ use crate::search::SearchSettings;
 /// Takes blob events, keeps source, ledger and vector store in step, wakes index processors, and serves search. Any number of
 /// replicas work side by side.
 #[derive(Debug, Parser)]
-#[command(name = "control-plane", version, max_term_width = 100)]
+#[command(name = "control-plane", version = shared::version::VERSION, max_term_width = 100)]
 pub struct ControlPlaneSettings {
     /// What every service has.
     #[command(flatten)]

@@ -34,7 +34,11 @@ fn main() -> ExitCode {
     if let Some(ended) = convert::child::run_if_asked() {
         return ended;
     }
-    service::run(|settings: &ProcessorSettings| &settings.service, check, run)
+    service::run(
+        |settings: &ProcessorSettings| (&settings.service, settings.listen),
+        check,
+        run,
+    )
 }
 
 fn check(loaded: &Loaded<ProcessorSettings>) -> Result<(), String> {

@@ -14,7 +14,7 @@ use crate::conversion::settings::ConvertArgs;
 /// Takes files from the work queue, one attempt per file at a time, and brings them from blob to vector store. Any number
 /// of processors work side by side.
 #[derive(Debug, Parser)]
-#[command(name = "index-processor", version, max_term_width = 100)]
+#[command(name = "index-processor", version = shared::version::VERSION, max_term_width = 100)]
 pub struct ProcessorSettings {
     /// What every service has.
     #[command(flatten)]

@@ -29,4 +29,5 @@ pub mod service;
 pub mod settings;
 pub mod shutdown;
 pub mod vectors;
+pub mod version;
 pub mod work_message;

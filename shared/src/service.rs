@@ -1,5 +1,6 @@
 //! What every service of the fleet is besides its work: settings, logs, signals, health.
 
+mod alive;
 pub mod health;
 mod run;
 mod signals;

@@ -38,6 +38,11 @@ pub struct ServiceArgs {
     #[arg(long)]
     pub check_config: bool,
 
+    /// Ask the process that runs here with the same settings whether it is alive, and exit: 0 when it is. For health checks
+    /// in containers.
+    #[arg(long)]
+    pub health: bool,
+
     /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
     #[arg(long, env = "LONGSHORE_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
@@ -178,9 +183,12 @@ fn setting(
     let found = command
         .get_arguments()
         .find(|arg| arg.get_long() == Some(long.as_str()));
-    let Some(arg) =
-        found.filter(|_| !matches!(long.as_str(), "config" | "check-config" | "help" | "version"))
-    else {
+    let Some(arg) = found.filter(|_| {
+        !matches!(
+            long.as_str(),
+            "config" | "check-config" | "health" | "help" | "version"
+        )
+    }) else {
         return Err(wrong("there is no such setting; --help lists them".to_owned()));
     };
     let value = match (value, arg.get_value_delimiter()) {

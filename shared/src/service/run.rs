@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
-use super::stop_on_signal;
+use super::{alive, stop_on_signal};
 use crate::settings::{Loaded, LogFormat, ServiceArgs, SettingsError, load};
 use crate::shutdown::Tasks;
 
@@ -17,9 +18,9 @@ const USAGE: u8 = 2;
 /// Reads the settings, starts logging and a runtime, and runs `work` until it ends. Exit codes: 0 when it ended as told,
 /// 1 when it failed, 2 when the settings cannot be used.
 ///
-/// `check` looks at what the types of the settings cannot: addresses, combinations. It must not connect to anything.
+/// `service` picks what every service has out of the settings, and where this one answers HTTP. `check` looks at what the types of the settings cannot: addresses, combinations. It must not connect to anything.
 pub fn run<S, W, F>(
-    service: impl Fn(&S) -> &ServiceArgs,
+    service: impl Fn(&S) -> (&ServiceArgs, SocketAddr),
     check: impl Fn(&Loaded<S>) -> Result<(), String>,
     work: W,
 ) -> ExitCode
@@ -41,16 +42,23 @@ where
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no threads can be started: {error}")),
     };
+    let (common, listen) = service(&loaded.args);
+    if common.health {
+        return match runtime.block_on(alive::ask(listen)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => fail(&why),
+        };
+    }
     // Clients are made while checking, and want a runtime around them.
     let entered = runtime.enter();
     if let Err(why) = check(&loaded) {
         return refuse(&why);
     }
-    if service(&loaded.args).check_config {
+    if common.check_config {
         std::io::stdout().write_all(loaded.listing.as_bytes()).ok();
         return ExitCode::SUCCESS;
     }
-    if let Err(why) = log(service(&loaded.args)) {
+    if let Err(why) = log(common) {
         return refuse(&why);
     }
     drop(entered);

@@ -24,7 +24,7 @@ pub fn listing(
         let id = arg.get_id().as_str();
         let Some(long) = arg
             .get_long()
-            .filter(|long| !matches!(*long, "help" | "version" | "check-config"))
+            .filter(|long| !matches!(*long, "help" | "version" | "check-config" | "health"))
         else {
             continue;
         };

@@ -72,6 +72,7 @@ fn wrong_files_are_refused_with_the_place() {
     assert!(refusal("required = \"x\"\nslots = 65", &[]).contains("65 is not in 1..=64"));
     assert!(refusal("required = \"x\"\nslots = [1]", &[]).contains("a number"));
     assert!(refusal("check-config = true", &[]).contains("no such setting"));
+    assert!(refusal("health = true", &[]).contains("no such setting"));
     let text = refusal("required = \"x\"\ndatabase-url = \"postgres://u:s3cret@h/d", &[]);
     assert!(text.contains("line 2") && !text.contains("s3cret"), "{text}");
     let missing = load::<Settings>(["service", "--config", "/nowhere/settings.toml"].map(OsString::from));

@@ -1,0 +1,54 @@
+"""The Dockerfile and the Compose file."""
+
+import re
+
+from services import OF_SOURCES, ROOT, SERVICES
+
+
+def compose_problems(compose, binaries):
+    services = compose["services"]
+    for name, port in SERVICES.items():
+        service = services[name]
+        # Those without a value are left out, as Compose does.
+        environment = {key: str(value) for key, value in service["environment"].items() if value is not None}
+        for problem in binaries.check(name, environment):
+            yield f"Compose: {problem}"
+        # What has no value in the example may get one.
+        for key, value in service["environment"].items():
+            if value is None and key not in binaries.known[name] and not OF_SOURCES.fullmatch(key):
+                yield f"Compose: {name} does not know the variable {key}"
+        if service["healthcheck"]["test"] != ["CMD", f"/usr/local/bin/{name}", "--health"]:
+            yield f"Compose: {name} is not asked whether it is well"
+        if not service.get("read_only") or service.get("cap_drop") != ["ALL"] or service.get("user") != "65532:65532":
+            yield f"Compose: {name} has privileges"
+        published = [str(entry) for entry in service.get("ports", [])]
+        if name == "index-processor" and (published or "container_name" in service):
+            yield "Compose: index-processor cannot be scaled"
+        if name == "control-plane" and not any(re.search(rf"127\.0\.0\.1:\d+:{port}\b", entry) for entry in published):
+            yield f"Compose: control-plane is not published: {published}"
+    for name, service in services.items():
+        if "test" not in service.get("healthcheck", {}):
+            yield f"Compose: {name} has no health check"
+        for other, how in service.get("depends_on", {}).items():
+            if other not in services or how["condition"] != "service_healthy":
+                yield f"Compose: {name} starts before {other} is healthy"
+        if not re.search(r":(v?[0-9]|dev$)", service["image"]):
+            yield f"Compose: the image {service['image']} has no version"
+
+
+def dockerfile_problems():
+    text = (ROOT / "deploy/docker/Dockerfile").read_text()
+    for service, port in SERVICES.items():
+        stage = re.search(rf"^FROM \S+ AS {service}\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
+        for needed in (
+            f"EXPOSE {port}\n", "USER 65532:65532\n", f'ENTRYPOINT ["/usr/local/bin/{service}"]', f'CMD ["/usr/local/bin/{service}", "--health"]',
+        ):
+            if not stage or needed not in stage[1]:
+                yield f"Dockerfile: {service} lacks {needed.strip()}"
+    if re.search(r"^(CMD|ENTRYPOINT) [^\[]", text, re.MULTILINE):
+        yield "Dockerfile: something is started by a shell"
+    if "cargo build --locked" not in text:
+        yield "Dockerfile: the build does not keep to Cargo.lock"
+    rust = re.search(r'^rust-version = "([^"]+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    if f"RUST_IMAGE=rust:{rust}." not in text:
+        yield f"Dockerfile: the builder is not Rust {rust}"

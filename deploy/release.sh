@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Makes a release in target/release-VERSION: an archive of the three programs with licences and completions, a list of what they are
+# made of (CycloneDX), checksums, and with IMAGES=1 the images. From a clean commit only, so that --version is true.
+#
+#   deploy/release.sh                                             # archive, for this machine's platform
+#   IMAGES=1 REGISTRY=registry.example.com/longshore deploy/release.sh
+#   IMAGES=1 PUSH=1 PLATFORMS=linux/amd64,linux/arm64 REGISTRY=… deploy/release.sh
+#
+# Needs cargo-cyclonedx and cargo-deny: cargo install --locked cargo-cyclonedx cargo-deny.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { echo "$*" >&2; exit 1; }
+needs() { command -v "$1" >/dev/null 2>&1 || fail "$1 is missing: $2"; }
+
+needs git "it says what is released"
+needs cargo-cyclonedx "cargo install --locked cargo-cyclonedx"
+needs cargo-deny "cargo install --locked cargo-deny"
+[ -z "$(git status --porcelain)" ] || fail "there are changes that are in no commit: commit or stash them"
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+commit=$(git rev-parse HEAD)
+platform=$(rustc -vV | sed -n 's/^host: //p')
+programs=(longshore control-plane index-processor)
+# Dates inside archives are the commit's: the same commit makes the same archive.
+SOURCE_DATE_EPOCH=$(git show --no-patch --format=%ct "$commit")
+export SOURCE_DATE_EPOCH LONGSHORE_COMMIT=$commit
+# Binaries must not remember where they were built.
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+
+out=$PWD/target/release-$version
+name=longshore-$version-$platform
+rm -rf "$out"
+mkdir -p "$out/$name"
+
+cargo build --locked --release --bins -p control-plane -p index-processor -p cli
+for program in "${programs[@]}"; do
+  said=$("target/release/$program" --version)
+  [ "$said" = "$program $version (${commit:0:12})" ] || fail "$program says that it is \"$said\""
+  install -m 0755 "target/release/$program" "$out/$name/"
+done
+
+cp LICENSE README.md CHANGELOG.md "$out/$name/"
+# Every crate with its licence.
+cargo deny --locked list --layout crate >"$out/$name/THIRD-PARTY.txt"
+if "$out/$name/longshore" completions bash >/dev/null 2>&1; then
+  mkdir "$out/$name/completions"
+  for shell in bash zsh fish; do
+    "$out/$name/longshore" completions "$shell" >"$out/$name/completions/longshore.$shell"
+  done
+fi
+
+# One bill of materials per program, beside its manifest until it is moved.
+bill=longshore-bill-of-materials
+cargo cyclonedx --format json --override-filename "$bill" --target "$platform"
+for member in cli control-plane index-processor; do
+  mv "$member/$bill.json" "$out/$member-$version.cdx.json"
+done
+git clean -fdq -- "*$bill.json"
+
+tar --create --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --directory="$out" "$name" \
+  | gzip --no-name --best >"$out/$name.tar.gz"
+rm -rf "${out:?}/$name"
+
+if [ -n "${IMAGES:-}" ]; then
+  needs docker "images are built with docker buildx"
+  where=(--load)
+  [ -z "${PUSH:-}" ] || where=(--push --provenance=mode=max --sbom=true)
+  for target in control-plane index-processor longshore; do
+    docker buildx build --file deploy/docker/Dockerfile --target "$target" --platform "${PLATFORMS:-linux/amd64}" \
+      --build-arg "LONGSHORE_COMMIT=$commit" --build-arg "LONGSHORE_VERSION=$version" --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" \
+      --tag "${REGISTRY:-longshore}/$target:$version" --metadata-file "$out/$target.image.json" "${where[@]}" .
+  done
+fi
+
+(cd "$out" && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS)
+echo "$out:"
+ls -l "$out"

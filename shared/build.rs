@@ -1,0 +1,52 @@
+//! Says which commit a release is built from.
+//!
+//! `LONGSHORE_COMMIT` names it where there is no repository, as in an archive or a container's build; otherwise Git is asked. Only
+//! builds with optimisation ask: everything depends on this crate, and a developer should not build it all anew after each commit.
+#![expect(clippy::print_stdout, reason = "this is how Cargo is told")]
+
+use std::env;
+use std::process::Command;
+
+/// Characters of a commit that are shown.
+const SHOWN: usize = 12;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=LONGSHORE_COMMIT");
+    let given = text("LONGSHORE_COMMIT");
+    let release = text("PROFILE").as_deref() == Some("release");
+    let commit = given.or_else(|| if release { head() } else { None });
+    let shown: String = commit
+        .unwrap_or_default()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(SHOWN)
+        .collect();
+    let build = if shown.is_empty() {
+        String::new()
+    } else {
+        format!(" ({shown})")
+    };
+    println!("cargo:rustc-env=LONGSHORE_BUILD={build}");
+}
+
+fn text(variable: &str) -> Option<String> {
+    let value = env::var_os(variable)?.into_string().ok()?;
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// The commit that is checked out, and a wish to be asked again when that changes.
+fn head() -> Option<String> {
+    for name in ["HEAD", "logs/HEAD"] {
+        if let Some(path) = git(&["rev-parse", "--path-format=absolute", "--git-path", name]) {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    git(&["rev-parse", "HEAD"])
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
+}
