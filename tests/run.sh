@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
-# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl and Python's venv
-# from Debian; Azurite, schemathesis and cargo-deny into target/tools. Uses cargo-nextest when it is there.
+# Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl, Prometheus
+# and Python's venv from Debian; Azurite, schemathesis and cargo-deny into target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,8 @@ have npm || missing+=(nodejs npm)
 { have pdftotext && have pdftoppm; } || missing+=(poppler-utils)
 have tesseract || missing+=(tesseract-ocr)
 have openssl || missing+=(openssl)
+# For promtool, and a server that tests start on a port of their own; the package's own service may run or not.
+{ have prometheus && have promtool; } || missing+=(prometheus)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   step "packages: ${missing[*]}"
@@ -41,6 +43,10 @@ fi
 
 step "format"
 cargo fmt --all --check
+
+step "rules of Prometheus"
+promtool check rules deploy/prometheus/rules/*.yml
+promtool test rules deploy/prometheus/tests/alerts.yml
 
 # Features are resolved for the whole workspace in every step: a selection of packages would resolve others, and build
 # the vector store, which takes minutes, once more.

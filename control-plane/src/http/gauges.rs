@@ -93,9 +93,7 @@ async fn read_now(api: &Api) -> Result<(), ApiError> {
     let mut waiting: BTreeMap<IndexId, (i64, u64)> = BTreeMap::new();
     for record in &records {
         let name = record.id.base();
-        *generations
-            .entry((name.clone(), record.role.name()))
-            .or_default() += 1;
+        *generations.entry((name.clone(), record.role.name())).or_default() += 1;
         match record.role {
             Role::Live => live(api, record).await?,
             Role::Building => building(api, record).await?,
@@ -131,7 +129,10 @@ async fn read_now(api: &Api) -> Result<(), ApiError> {
     }
     for (index, (questions, files)) in waiting {
         let labels = [index.as_str()];
-        metrics.approvals_waiting.with_label_values(&labels).set(questions);
+        metrics
+            .approvals_waiting
+            .with_label_values(&labels)
+            .set(questions);
         metrics
             .approval_files_waiting
             .with_label_values(&labels)
@@ -173,7 +174,10 @@ async fn live(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
 async fn runs(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
     let index = record.id.base_str();
     for kind in RunKind::ALL {
-        api.metrics.open_runs.with_label_values(&[index, kind.name()]).set(0);
+        api.metrics
+            .open_runs
+            .with_label_values(&[index, kind.name()])
+            .set(0);
     }
     for run in api.ledger.open_runs(&record.id).await? {
         api.metrics
@@ -211,10 +215,7 @@ async fn spending(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
         .find(|usage| usage.day >= today)
         .map_or(0, |usage| usage.tokens);
     let metrics = &api.metrics;
-    metrics
-        .today_tokens
-        .with_label_values(&index)
-        .set(signed(tokens));
+    metrics.today_tokens.with_label_values(&index).set(signed(tokens));
     let Ok(settings) = IndexSettings::of(record) else {
         return Ok(());
     };
@@ -257,4 +258,22 @@ async fn building(api: &Api, record: &IndexRecord) -> Result<(), ApiError> {
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_stands_for_twenty_times_as_long_as_it_took() {
+        assert!(!LastReading::default().stands(), "nothing was read yet");
+        let last = LastReading {
+            ended: Some(Instant::now()),
+            took: Duration::from_secs(2),
+        };
+        tokio::time::advance(Duration::from_secs(39)).await;
+        assert!(last.stands());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!last.stands());
+    }
 }
