@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every check that decides whether a change may land: format, lints, docs, dependency policy, tests.
 # Needs Debian 12 and Rust. Installs what is missing: a C compiler, PostgreSQL, RabbitMQ, npm, poppler, tesseract, openssl, curl,
-# Python's venv and docker-compose from Debian; Azurite, schemathesis, cargo-deny and what checks deploy/ into target/tools. Uses
-# cargo-nextest when it is there.
+# Prometheus, Python's venv and docker-compose from Debian; Azurite, schemathesis, cargo-deny and what checks deploy/ into
+# target/tools. Uses cargo-nextest when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,6 +24,8 @@ have tesseract || missing+=(tesseract-ocr)
 have openssl || missing+=(openssl)
 have curl || missing+=(curl)
 have docker-compose || missing+=(docker-compose)
+# For promtool, and a server that tests start on a port of their own; the package's own service may run or not.
+{ have prometheus && have promtool; } || missing+=(prometheus)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   step "packages: ${missing[*]}"
@@ -47,6 +49,10 @@ docs/check.sh
 
 step "format"
 cargo fmt --all --check
+
+step "rules of Prometheus"
+promtool check rules deploy/prometheus/rules/*.yml
+promtool test rules deploy/prometheus/tests/alerts.yml
 
 # Features are resolved for the whole workspace in every step: a selection of packages would resolve others, and build
 # the vector store, which takes minutes, once more.

@@ -12,6 +12,7 @@ pub mod errors;
 pub mod events;
 mod extract;
 pub mod files;
+pub mod gauges;
 pub mod generations;
 mod guard;
 pub mod health;

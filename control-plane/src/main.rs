@@ -109,6 +109,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     let duties = Arc::new(Duties::shared(Arc::clone(&ledger), owner.clone()));
     // Whoever searches would rather wait for an answer than be refused one, so these only watch.
     let circuits = Circuits::watching().counted(&registry)?;
+    service::show_limits(&circuits, &store);
     let checks = {
         let store = Arc::clone(&store);
         let ask = move || {

@@ -79,6 +79,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     tracing::info!("health and metrics on http://{}", listener.local_addr()?);
 
     let circuits = Circuits::new(settings.circuits.policy()).counted(&registry)?;
+    service::show_limits(&circuits, &store);
     let mut conversion = settings.convert.open(&sources)?;
     conversion.circuits = Some(circuits.clone());
     let conversion = Arc::new(conversion);

@@ -210,7 +210,7 @@ impl Pipeline {
         let _memory = self.capacity.reserve(meta.size).await?;
         let started = Instant::now();
         let fetched = self.fetch(meta).await?;
-        report.time("fetch_ms", started);
+        self.metrics.step(Step::Fetch, report.time("fetch_ms", started));
         if let Some(kept) = session::same_content(
             claim,
             &fetched.blob.meta,

@@ -263,7 +263,7 @@ impl Worker {
     /// One attempt, from claim to settlement; the answer names how it ended.
     async fn attempt(&self, claim: &Claim, started: Instant) -> &'static str {
         let mut report = Report::default();
-        report.time("claim_ms", started);
+        self.metrics.step(Step::Claim, report.time("claim_ms", started));
         let pipeline = match self.pipelines.of(&claim.hold.index, claim.revision).await {
             Ok(pipeline) => pipeline,
             Err(failure) => {

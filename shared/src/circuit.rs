@@ -7,6 +7,7 @@
 //! - [`breaker`] is the state machine, without time or tasks of its own;
 //! - [`Circuits`] holds those of a process, by [`Dependency`];
 //! - [`guard`] puts them in front of embedder, vector store and source;
+//! - [`metrics`] counts what passes them, for every dependency in the same way;
 //! - [`checks`] asks what nobody else would ask;
 //! - [`report`] tells the ledger what this process sees, so that everybody can ask.
 //!
@@ -18,6 +19,7 @@ pub mod checks;
 mod circuits;
 mod dependency;
 pub mod guard;
+pub mod metrics;
 pub mod report;
 mod settings;
 

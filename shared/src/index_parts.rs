@@ -162,9 +162,12 @@ impl PartsOpener {
             return Ok(Arc::clone(embedder));
         }
         let openai = OpenAiEmbedder::new(settings.clone())?.expecting(wanted.dimensions);
-        let circuit = self.circuits.of(Dependency::embedder(&settings.model));
+        let dependency = Dependency::embedder(&settings.model);
+        let circuit = self.circuits.of(dependency.clone());
         let embedder = guard::embedder(Arc::new(openai), circuit);
-        let embedder: Arc<dyn Embedder> = Arc::new(Batcher::start(embedder, (&settings).into(), &self.tasks));
+        let batcher = Batcher::start(embedder, (&settings).into(), &self.tasks);
+        self.circuits.show_embedder(&dependency, &batcher.counter());
+        let embedder: Arc<dyn Embedder> = Arc::new(batcher);
         open.insert(key, Arc::clone(&embedder));
         Ok(embedder)
     }

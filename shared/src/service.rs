@@ -53,6 +53,14 @@ pub fn backend_checks(circuits: &Circuits, ledger: Arc<dyn Ledger>, queue: &Arc<
         })
 }
 
+/// Shows how many requests the vector store may get at once.
+pub fn show_limits(circuits: &Circuits, store: &Arc<QdrantStore>) {
+    let vectors = Dependency::vectors();
+    let (reads, writes) = (Arc::clone(store), Arc::clone(store));
+    circuits.show_limit(&vectors, "read", move || reads.limits().1);
+    circuits.show_limit(&vectors, "write", move || writes.limits().0);
+}
+
 /// Do ledger, queue and vector store answer? The error names the first that does not.
 ///
 /// # Errors

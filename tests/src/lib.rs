@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod longshore;
 pub mod model;
 pub mod postgres;
+pub mod prometheus;
 pub mod qdrant_front;
 pub mod rabbitmq;
 pub mod random;

@@ -7,7 +7,7 @@ use convert::Document;
 use shared::embedder::bm25::Bm25;
 use shared::ids::ChunkHash;
 use shared::place::Place;
-use shared::retry::Failure;
+use shared::retry::{Failure, Step};
 use shared::vectors::SparseVector;
 use tokio::time::Instant;
 
@@ -54,7 +54,7 @@ impl Pipeline {
         let cut = compute_on(inline, move || cut(document, &settings, &bm25, has_model))
             .await
             .map_err(|why| Failure::permanent("chunker_panicked", why))?;
-        report.time("chunk_ms", started);
+        self.metrics.step(Step::Chunk, report.time("chunk_ms", started));
         Ok(cut)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use convert::{ConvertError, Document, FileType, Place as DocumentPlace};
 use shared::blobs::Blob;
 use shared::place::{Missing, Place};
-use shared::retry::Failure;
+use shared::retry::{Failure, Step};
 use tokio::time::Instant;
 
 use super::{Pipeline, Report, Stop};
@@ -40,10 +40,18 @@ impl Pipeline {
             None => self.conversion.convert(&file, &self.rules.skip).await,
         };
         let took = report.time("convert_ms", started);
+        if outcome.result.is_ok() {
+            self.metrics.step(Step::Convert, took);
+        }
         if let Some(file_type) = outcome.file_type {
+            let converter = match outcome.tried.last() {
+                Some(tried) => tried.link.name(),
+                None if outcome.kept => "kept",
+                None => "plain",
+            };
             self.metrics
                 .file_markdown_seconds
-                .with_label_values(&[file_type.name()])
+                .with_label_values(&[file_type.name(), converter])
                 .observe(took.as_secs_f64());
             report.note("type", file_type.name());
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use shared::ids::ChunkHash;
-use shared::retry::Failure;
+use shared::retry::{Failure, Step};
 use tokio::time::Instant;
 
 use super::chunk::Cut;
@@ -72,9 +72,9 @@ impl Pipeline {
             meter.chunks(texts.len() as u64, reused as u64, bytes);
         }
         self.metrics.chunks_reused.inc_by(reused as u64);
-        self.metrics
-            .embedding_seconds
-            .observe(report.time("embed_ms", started).as_secs_f64());
+        let took = report.time("embed_ms", started);
+        self.metrics.embedding_seconds.observe(took.as_secs_f64());
+        self.metrics.step(Step::Embed, took);
         report.note("reused", reused);
         report.note("embedded", texts.len());
         cut.chunks

@@ -18,9 +18,10 @@ impl Pipeline {
             .delete_claims(&[claim])
             .await
             .map_err(|error| super::upsert::failure(&error))?;
-        self.metrics
-            .chunks_delete_seconds
-            .observe(report.time("delete_ms", started).as_secs_f64());
+        let took = report.time("delete_ms", started);
+        self.metrics.chunks_delete_seconds.observe(took.as_secs_f64());
+        self.metrics.claims_removed.inc();
+        self.metrics.step(Step::Remove, took);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use shared::blobs::BlobMeta;
 use shared::ids::PointId;
 use shared::ledger::Claim;
-use shared::retry::Failure;
+use shared::retry::{Failure, Step};
 use shared::vectors::{Payload, Point, VectorsError};
 use tokio::time::Instant;
 
@@ -64,9 +64,9 @@ impl Pipeline {
                 .map_err(|error| failure(&error))?;
         }
         self.metrics.chunks_upserted.inc_by(count as u64);
-        self.metrics
-            .chunks_upsert_seconds
-            .observe(report.time("upsert_ms", started).as_secs_f64());
+        let took = report.time("upsert_ms", started);
+        self.metrics.chunks_upsert_seconds.observe(took.as_secs_f64());
+        self.metrics.step(Step::Upsert, took);
         report.note("chunks", count);
         Ok(())
     }

@@ -161,10 +161,7 @@ impl Worker {
     async fn fail(&self, claim: &Claim, fail: &Fail) -> &'static str {
         let Fail { failure, delay, .. } = fail;
         let step = failure.step.unwrap_or(Step::Claim);
-        self.metrics
-            .failures
-            .with_label_values(&[step.name(), &failure.code])
-            .inc();
+        self.metrics.failure(step, &failure.code);
         match self.settled(claim, "fail", || self.ledger.fail(fail)).await {
             FailOutcome::Given(FileState::Failed) => {
                 tracing::error!(

@@ -5,14 +5,15 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::{IntGaugeVec, Registry};
+use prometheus::Registry;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, BreakerPolicy, CircuitState, Ended, Ticket};
 use super::dependency::Dependency;
+use super::metrics::{DependencyMetrics, RequestOutcome};
 use super::report::DependencyReport;
-use crate::declare::Declare;
+use crate::embedder::batching::Counts;
 
 /// What an error says about the dependency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ struct Inner {
     refuses: bool,
     known: Mutex<BTreeMap<Dependency, Known>>,
     changes: watch::Sender<u64>,
-    gauge: Option<IntGaugeVec>,
+    metrics: Option<DependencyMetrics>,
 }
 
 struct Known {
@@ -96,32 +97,47 @@ impl Circuits {
         Self::make(policy, false, None)
     }
 
-    /// The same with the gauge `longshore_circuit_state`, by `dependency`: 0 closed, 1 half open, 2 open.
+    /// The same with what is counted of dependencies, see [`DependencyMetrics`].
     ///
     /// # Errors
-    /// When the name is taken.
+    /// When a name is taken.
     pub fn counted(self, registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauge = Declare(registry).gauges(
-            "longshore_circuit_state",
-            "Circuit breakers of this process: 0 closed, 1 half open, 2 open",
-            &["dependency"],
-        )?;
+        let metrics = DependencyMetrics::register(registry)?;
         Ok(Self::make(
             self.inner.policy.clone(),
             self.inner.refuses,
-            Some(gauge),
+            Some(metrics),
         ))
     }
 
-    fn make(policy: BreakerPolicy, refuses: bool, gauge: Option<IntGaugeVec>) -> Self {
+    fn make(policy: BreakerPolicy, refuses: bool, metrics: Option<DependencyMetrics>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 policy,
                 refuses,
                 known: Mutex::default(),
                 changes: watch::Sender::new(0),
-                gauge,
+                metrics,
             }),
+        }
+    }
+
+    /// Shows how many requests of a kind (`read`, `write`) a dependency may get at once, which something else finds out.
+    pub fn show_limit(
+        &self,
+        dependency: &Dependency,
+        kind: &str,
+        read: impl Fn() -> usize + Send + Sync + 'static,
+    ) {
+        if let Some(metrics) = &self.inner.metrics {
+            metrics.sample_limit(dependency, kind, read);
+        }
+    }
+
+    /// Shows what happens in front of an embedding model.
+    pub fn show_embedder(&self, dependency: &Dependency, counts: &Arc<Counts>) {
+        if let Some(metrics) = &self.inner.metrics {
+            metrics.sample_embedder(dependency, counts);
         }
     }
 
@@ -245,11 +261,16 @@ impl Inner {
     fn with<T>(&self, dependency: &Dependency, work: impl FnOnce(&mut Known, Instant) -> T) -> T {
         let now = Instant::now();
         let mut all = self.lock();
-        let known = all.entry(dependency.clone()).or_insert_with(|| Known {
-            breaker: Breaker::new(self.policy.clone()),
-            since: now,
-            reason: None,
-            scouts: 0,
+        let known = all.entry(dependency.clone()).or_insert_with(|| {
+            if let Some(metrics) = &self.metrics {
+                metrics.know(dependency);
+            }
+            Known {
+                breaker: Breaker::new(self.policy.clone()),
+                since: now,
+                reason: None,
+                scouts: 0,
+            }
         });
         let before = known.breaker.probe_at();
         let was = known.breaker.state(now);
@@ -258,13 +279,8 @@ impl Inner {
         if was != is {
             known.since = now;
         }
-        if let Some(gauge) = &self.gauge {
-            let value = match is {
-                CircuitState::Closed => 0,
-                CircuitState::HalfOpen => 1,
-                CircuitState::Open => 2,
-            };
-            gauge.with_label_values(&[dependency.to_string()]).set(value);
+        if let Some(metrics) = &self.metrics {
+            metrics.set_state(dependency, is);
         }
         let changed = was != is || before != known.breaker.probe_at();
         let failures = known.breaker.failures();
@@ -324,6 +340,7 @@ pub struct Circuit {
 struct UnderWay<'a> {
     circuit: &'a Circuit,
     ticket: Option<Ticket>,
+    began: Instant,
 }
 
 impl Circuit {
@@ -351,21 +368,36 @@ impl Circuit {
             let admitted = known.breaker.admit(now);
             admitted.map_err(|wait| known.refused(&self.dependency, wait))
         });
-        let ticket = admitted.map_err(|why| refused(&why))?;
+        let ticket = admitted.map_err(|why| {
+            self.count(RequestOutcome::Refused, None);
+            refused(&why)
+        })?;
         let mut under_way = UnderWay {
             circuit: self,
             ticket: Some(ticket),
+            began: Instant::now(),
         };
         let result = request.await;
         let verdict = result.as_ref().err().map_or(Verdict::Answered, judge);
         under_way.end(verdict);
         result
     }
+
+    fn count(&self, outcome: RequestOutcome, began: Option<Instant>) {
+        if let Some(metrics) = &self.inner.metrics {
+            metrics.ended(&self.dependency, outcome, began.map(|began| began.elapsed()));
+        }
+    }
 }
 
 impl UnderWay<'_> {
     fn end(&mut self, verdict: Verdict) {
         let Some(ticket) = self.ticket.take() else { return };
+        let outcome = match verdict {
+            Verdict::Answered => RequestOutcome::Answered,
+            Verdict::Failed(_) => RequestOutcome::Failed,
+        };
+        self.circuit.count(outcome, Some(self.began));
         self.circuit.inner.with(&self.circuit.dependency, |known, now| {
             let how = match verdict {
                 Verdict::Answered => Ended::Answered,
@@ -382,6 +414,7 @@ impl UnderWay<'_> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
+            self.circuit.count(RequestOutcome::Abandoned, Some(self.began));
             self.circuit.inner.with(&self.circuit.dependency, |known, now| {
                 known.breaker.ended(ticket, Ended::Unknown, now, 1.0);
             });

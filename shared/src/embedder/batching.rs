@@ -119,6 +119,12 @@ impl Batcher {
         self.counts.now()
     }
 
+    /// Where it counts; reading there does not keep the task alive.
+    #[must_use]
+    pub fn counter(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
     /// One request's worth of a caller's texts.
     async fn embed_some(&self, texts: &[String]) -> Result<Vec<Piece>, Failure> {
         let count = u32::try_from(texts.len()).map_err(|_| stopped())?;
