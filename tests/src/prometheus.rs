@@ -77,7 +77,9 @@ impl Prometheus {
         };
         wait::until("Prometheus to be ready", || {
             let url = format!("{}/-/ready", prometheus.url);
-            let answer = prometheus.runtime.block_on(prometheus.http.get(url).send())?;
+            let answer = prometheus
+                .runtime
+                .block_on(async { prometheus.http.get(url).send().await })?;
             Ok(answer.status().is_success().then_some(()))
         })?;
         Ok(prometheus)
