@@ -9,11 +9,14 @@ use prometheus::{IntCounterVec, IntGaugeVec};
 
 type Read = Box<dyn Fn() -> u64 + Send + Sync>;
 
+/// The values of the labels, and where to read.
+type Series = (Vec<String>, Read);
+
 /// A metric by labels whose values something else keeps. Clones share it; series with equal labels are added up.
 #[derive(Clone)]
 pub struct Sampled {
     family: Family,
-    series: Arc<Mutex<Vec<(Vec<String>, Read)>>>,
+    series: Arc<Mutex<Vec<Series>>>,
 }
 
 #[derive(Clone)]
