@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn the_documented_entries_are_those_that_there_are() {
         let unknown = "nonsense = 1".parse::<toml::Table>().unwrap();
-        let refused = unknown.try_into::<ModelTable>().unwrap_err();
+        let refused = unknown.try_into::<ModelTable>().err().unwrap();
         let mut named: Vec<&str> = refused.message().split('`').skip(3).step_by(2).collect();
         named.sort_unstable();
         let mut documented = MODEL_ENTRIES.map(|(name, _)| name);
