@@ -27,13 +27,7 @@ fn chunks(fleet: &mut Fleet) -> anyhow::Result<u64> {
 }
 
 fn full_run(fleet: &mut Fleet) -> anyhow::Result<()> {
-    let answer = fleet.post(&format!("/indexes/{INDEX}/run?full=true"), &json!({}))?;
-    ensure!(answer.0 == 202, "{answer:?}");
-    let run = answer.1["run"].as_str().context("no run")?.to_owned();
-    wait::until("the run to be over", || {
-        let run = fleet.get(&format!("/runs/{run}"))?;
-        Ok((run["state"] == "COMPLETED").then_some(()))
-    })?;
+    fleet.run("full=true")?;
     fleet.settle()
 }
 
