@@ -29,7 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The id of the last event.
 const LAST: &str = "done";
 
-/// Runs that are watched. However many watch one, it is looked up once in half a second.
+/// Runs that are watched. However many watch one, it is looked up once in 400 ms.
 pub struct RunWatch {
     ledger: Arc<dyn ControlLedger>,
     stop: CancellationToken,
