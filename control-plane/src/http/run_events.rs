@@ -17,6 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
+use utoipa::ToSchema;
+
 use super::access::Caller;
 use super::errors::{ApiError, Problem};
 use super::extract::Path;
@@ -139,6 +141,19 @@ fn differs(one: &RunRecord, other: &RunRecord) -> bool {
     timeless(one) != timeless(other)
 }
 
+/// An event of the stream, for the description of the interface: the stream itself is text.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "axum writes events")]
+struct RunEvent {
+    /// `progress`, or `done` at the end.
+    #[schema(example = "progress")]
+    event: String,
+    /// Send the last one as `last-event-id` when the connection was lost.
+    id: String,
+    /// The run as JSON, as `GET /runs/{run}` shows it.
+    data: String,
+}
+
 /// `None` when it cannot be written as JSON, which does not happen.
 fn event(name: &str, id: &str, record: RunRecord) -> Option<Event> {
     let event = Event::default().event(name).id(id);
@@ -155,7 +170,7 @@ fn event(name: &str, id: &str, record: RunRecord) -> Option<Event> {
     path = "/runs/{run}/events",
     tag = "runs",
     params(("run" = RunId, Path, description = "The run"), ("last-event-id" = Option<String>, Header, description = "The id of the last event seen on another connection")),
-    responses((status = OK, description = "Server-sent events", body = String, content_type = "text/event-stream"), (status = NO_CONTENT, description = "The client has seen the end"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    responses((status = OK, description = "Server-sent events", body = RunEvent, content_type = "text/event-stream"), (status = NO_CONTENT, description = "The client has seen the end"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
     security(("key" = ["search"]), ("key" = ["ingest"]))
 )]
 pub(super) async fn follow(
