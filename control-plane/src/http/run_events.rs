@@ -15,10 +15,9 @@ use shared::ledger::{ControlLedger, LedgerError, RunRecord};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-use super::Api;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::access::Caller;
 use super::errors::{ApiError, Problem};
 use super::extract::Path;
