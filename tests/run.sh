@@ -59,36 +59,38 @@ promtool test rules deploy/prometheus/tests/alerts.yml
 step "build"
 cargo build --locked --workspace --all-targets
 
-step "tests"
+beside() {
+  cargo clippy --locked --workspace --all-targets -- -D warnings
+  RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+  # Unoptimised: it runs for seconds, and is compiled in half the time.
+  have cargo-deny || cargo install --locked --quiet --debug --root target/tools cargo-deny
+}
+
+step "tests, with lints and docs beside them"
 if have cargo-nextest; then
-  cargo nextest run --locked --workspace --profile ci
+  # What is built is listed first, so that nobody waits for the build folder's lock. Fleets leave the machine idle much of the time.
+  cargo metadata --locked --format-version 1 >target/metadata.json
+  cargo nextest list --locked --workspace --profile ci --list-type binaries-only --message-format json >target/tests.json
+  export -f beside have
+  nice -n 19 bash -euo pipefail -c beside >target/beside.log 2>&1 & beside=$!
+  cargo nextest run --profile ci --cargo-metadata target/metadata.json --binaries-metadata target/tests.json
+  step "lints and docs"
+  wait "$beside" || { cat target/beside.log; exit 1; }
   cargo test --locked --workspace --doc
 else
   # Tests of whole processes and fleets one after the other.
   cargo test --locked --workspace -- --test-threads=2
+  beside
 fi
 
 step "deployments"
 deploy/test.sh
 
-# The next step leaves a core idle.
-deny=""
-if ! have cargo-deny; then
-  # Unoptimised: it runs for seconds, and is compiled in half the time.
-  cargo install --locked --quiet --debug --root target/tools cargo-deny & deny=$!
-fi
-
 step "requests of every form"
-tests/schemathesis.sh 90
-
-step "lints"
-cargo clippy --locked --workspace --all-targets -- -D warnings
-
-step "docs"
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+# The same for every change, as the simulated fleets are; by itself the script makes others each time.
+LONGSHORE_TEST_SEED=${LONGSHORE_TEST_SEED:-832340988} tests/schemathesis.sh 60
 
 step "dependency policy"
-[ -z "$deny" ] || wait "$deny"
 # Advisories need their database from GitHub; where it cannot be reached, the rest of the policy still holds.
 cargo deny --locked check bans licenses sources
 cargo deny --locked check advisories || { [ "${LONGSHORE_ADVISORIES:-}" != required ] && echo "advisories were not checked"; }

@@ -80,7 +80,7 @@ fn one_of_many_clients_decides_in_a_fleet() -> anyhow::Result<()> {
     fleet.add_processor()?;
     let arena = Arena::open(&fleet.control[0].url()?, ADMIN_KEY)?;
     // The index of the whole container would only do everything twice.
-    arena.does(Method::POST, &format!("/indexes/{INDEX}/pause"), None, 200)?;
+    arena.does(&Method::POST, &format!("/indexes/{INDEX}/pause"), None, 200)?;
     let source = fleet.container.source();
     let fleet = std::cell::RefCell::new(fleet);
     every_race(Ground {

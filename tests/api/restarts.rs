@@ -22,7 +22,7 @@ const STAYING: usize = FILES - GOING;
 fn careful(arena: &Arena, name: &str, source: &str, otherwise: &str) -> anyhow::Result<()> {
     let approval = json!({ "files": 2, "share": 0.1, "decide_after_seconds": null, "otherwise": otherwise });
     let wanted = json!({ "name": name, "source": source, "prefix": name, "approval": approval });
-    arena.does(Method::POST, "/indexes", Some(wanted), 201)?;
+    arena.does(&Method::POST, "/indexes", Some(wanted), 201)?;
     Ok(())
 }
 
@@ -35,7 +35,7 @@ fn set_timer(arena: &Arena, name: &str, since: Instant) -> anyhow::Result<u64> {
     // It counts from when the first of them was reported, so that a slow machine must not have used it up by now.
     let seconds = since.elapsed().as_secs() + 5;
     let patch = json!({ "approval": { "decide_after_seconds": seconds } });
-    arena.does(Method::PATCH, &format!("/indexes/{name}"), Some(patch), 200)?;
+    arena.does(&Method::PATCH, &format!("/indexes/{name}"), Some(patch), 200)?;
     let approvals = arena.get(&path)?;
     ensure!(
         approvals[0]["state"] == "WAITING",

@@ -45,7 +45,7 @@ fn killed_at_random_moments_until_done() -> anyhow::Result<()> {
         .concat(),
     )?;
     let mut kills = 0;
-    for round in 0..60 {
+    for round in 0..20 {
         // The folder goes on changing while things die.
         let edited = if round < 10 { EDITS } else { 0 };
         for _ in 0..edited {

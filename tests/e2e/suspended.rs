@@ -67,10 +67,13 @@ fn a_suspended_file_outlives_its_process() -> anyhow::Result<()> {
         found.sort();
         Ok((found == ["free.md", "held.md"]).then_some(()))
     })?;
-    let status = ask(
-        reqwest::Method::GET,
-        &format!("{}/status/{id}?showHistory=true", up.url()),
-    )?;
-    ensure!(status["runtimeStatus"] == "Completed", "{status}");
+    // What is committed is found before its attempt is over.
+    wait::until("its attempt to be over", || {
+        let status = ask(
+            reqwest::Method::GET,
+            &format!("{}/status/{id}?showHistory=true", up.url()),
+        )?;
+        Ok((status["runtimeStatus"] == "Completed").then_some(()))
+    })?;
     Ok(())
 }

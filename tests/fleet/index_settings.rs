@@ -27,8 +27,7 @@ fn chunks(fleet: &mut Fleet) -> anyhow::Result<u64> {
 }
 
 fn full_run(fleet: &mut Fleet) -> anyhow::Result<()> {
-    let answer = fleet.post(&format!("/indexes/{INDEX}/run?full=true"), &json!({}))?;
-    ensure!(answer.0 == 202, "{answer:?}");
+    fleet.run("full=true")?;
     fleet.settle()
 }
 

@@ -58,8 +58,7 @@ fn an_event_that_comes_again_does_not_try_failed_content_again() -> anyhow::Resu
 
     // Somebody asks.
     fleet.model.set(|faults| faults.refuse_marker = None);
-    let (status, answer) = fleet.post(&format!("/indexes/{INDEX}/run?retry=failed"), &Value::Null)?;
-    ensure!(status == 202, "{status} {answer}");
+    fleet.run("retry=failed")?;
     fleet.settle()?;
     let found = file(&mut fleet, path)?["file"].clone();
     ensure!(

@@ -219,13 +219,13 @@ impl Arena {
     ///
     /// # Errors
     /// When it is not answered.
-    pub fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+    pub fn ask(&self, method: &Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
         let request = Request {
             body,
             ..Request::default()
         };
         self.runtime
-            .block_on(answered(self.request(&method, path, &request)))
+            .block_on(answered(self.request(method, path, &request)))
     }
 
     /// Asks for something that must be answered so.
@@ -234,12 +234,12 @@ impl Arena {
     /// When it is not.
     pub fn does(
         &self,
-        method: Method,
+        method: &Method,
         path: &str,
         body: Option<Value>,
         status: u16,
     ) -> anyhow::Result<Value> {
-        let answer = self.ask(method.clone(), path, body)?;
+        let answer = self.ask(method, path, body)?;
         ensure!(
             answer.status == status,
             "{method} {path} was answered by {answer:?}, not {status}"
@@ -252,7 +252,7 @@ impl Arena {
     /// # Errors
     /// When it is not answered with 200.
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.does(Method::GET, path, None, 200)
+        self.does(&Method::GET, path, None, 200)
     }
 
     /// Waits until what is at a path is as it should be.
@@ -289,7 +289,7 @@ impl Arena {
     /// When it is refused.
     pub fn run(&self, index: &str, query: &str) -> anyhow::Result<String> {
         let path = format!("/indexes/{index}/run?{query}");
-        let begun = self.does(Method::POST, &path, None, 202)?;
+        let begun = self.does(&Method::POST, &path, None, 202)?;
         Ok(begun["run"].as_str().context("no run")?.to_owned())
     }
 

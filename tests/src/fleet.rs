@@ -16,6 +16,7 @@ use crate::postgres::Postgres;
 use crate::qdrant_front::process::FrontProcess;
 use crate::rabbitmq::RabbitMq;
 use crate::service::Service;
+use crate::wait;
 
 /// The index that tests work with.
 pub const INDEX: &str = "docs";
@@ -220,6 +221,20 @@ impl Fleet {
                 .json()
                 .await
         })?)
+    }
+
+    /// Runs the index and waits until each file of the run is done.
+    ///
+    /// # Errors
+    /// When the run is not begun, or is not over in time.
+    pub fn run(&mut self, query: &str) -> anyhow::Result<()> {
+        let (status, answer) = self.post(&format!("/indexes/{INDEX}/run?{query}"), &Value::Null)?;
+        ensure!(status == 202, "{status} {answer}");
+        let run = answer["run"].as_str().context("no run")?.to_owned();
+        wait::until("a run to be over", || {
+            let run = self.get(&format!("/runs/{run}"))?;
+            Ok((run["state"] == "COMPLETED").then_some(()))
+        })
     }
 
     /// Posts to the first control plane; status and answer.

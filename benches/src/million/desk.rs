@@ -71,7 +71,9 @@ impl Blobs for Paper {
 }
 
 /// Opens every index as this one.
-struct Served(Box<dyn Fn(&IndexRecord) -> anyhow::Result<Index> + Send + Sync>);
+struct Served(Box<Open>);
+
+type Open = dyn Fn(&IndexRecord) -> anyhow::Result<Index> + Send + Sync;
 
 #[async_trait]
 impl Opener for Served {

@@ -115,12 +115,7 @@ impl Store {
     async fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
         let sql = format!("SELECT * FROM {table}");
         Ok(match self {
-            Self::Sqlite(db) => db
-                .prepare(&sql)?
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            Self::Sqlite(db) => db.prepare(&sql)?.column_names().map(str::to_owned).collect(),
             Self::Postgres(client) => {
                 let statement = client.prepare(&sql).await?;
                 statement

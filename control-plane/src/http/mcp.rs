@@ -91,8 +91,8 @@ pub(super) fn reachable(routes: Router) -> Router {
     responses(
         (status = OK, description = "The answer", body = McpMessage),
         (status = ACCEPTED, description = "A notification, which has no answer"),
-        (status = BAD_REQUEST, description = "An answer with an error, or a problem", body = McpMessage),
-        (status = NOT_FOUND, description = "There is no such method", body = McpMessage),
+        (status = BAD_REQUEST, description = "An answer with an error, or a problem", content((McpMessage = "application/json"), (Problem = "application/problem+json"))),
+        (status = NOT_FOUND, description = "There is no such method", content((McpMessage = "application/json"), (Problem = "application/problem+json"))),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")
     ),
     security(("key" = ["search"]))

@@ -15,6 +15,7 @@ use shared::ledger::{ControlLedger, LedgerError, RunRecord};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::access::Caller;
@@ -29,7 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The id of the last event.
 const LAST: &str = "done";
 
-/// Runs that are watched. However many watch one, it is looked up once in [`LOOK_EVERY`].
+/// Runs that are watched. However many watch one, it is looked up once in 400 ms.
 pub struct RunWatch {
     ledger: Arc<dyn ControlLedger>,
     stop: CancellationToken,
@@ -139,6 +140,19 @@ fn differs(one: &RunRecord, other: &RunRecord) -> bool {
     timeless(one) != timeless(other)
 }
 
+/// An event of the stream, for the description of the interface: the stream itself is text.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "axum writes events")]
+struct RunEvent {
+    /// `progress`, or `done` at the end.
+    #[schema(example = "progress")]
+    event: String,
+    /// Send the last one as `last-event-id` when the connection was lost.
+    id: String,
+    /// The run as JSON, as `GET /runs/{run}` shows it.
+    data: String,
+}
+
 /// `None` when it cannot be written as JSON, which does not happen.
 fn event(name: &str, id: &str, record: RunRecord) -> Option<Event> {
     let event = Event::default().event(name).id(id);
@@ -155,7 +169,7 @@ fn event(name: &str, id: &str, record: RunRecord) -> Option<Event> {
     path = "/runs/{run}/events",
     tag = "runs",
     params(("run" = RunId, Path, description = "The run"), ("last-event-id" = Option<String>, Header, description = "The id of the last event seen on another connection")),
-    responses((status = OK, description = "Server-sent events", body = String, content_type = "text/event-stream"), (status = NO_CONTENT, description = "The client has seen the end"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
+    responses((status = OK, description = "Server-sent events", body = RunEvent, content_type = "text/event-stream"), (status = NO_CONTENT, description = "The client has seen the end"), (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json")),
     security(("key" = ["search"]), ("key" = ["ingest"]))
 )]
 pub(super) async fn follow(

@@ -26,7 +26,7 @@ pub(super) const ERRORS_SHOWN: usize = 20;
 pub(super) const BATCH_GRACE: UnixMillis = 1000;
 
 macro_rules! named {
-    ($(#[$meta:meta])* $name:ident, $unknown:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident, $unknown:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum $name {

@@ -45,7 +45,7 @@ impl Ground<'_> {
         }
         let mut wanted = self.wanted(&name);
         wanted["approval"] = json!({ "files": 0, "share": 0.0, "decide_after_seconds": null });
-        self.arena.does(Method::POST, "/indexes", Some(wanted), 201)?;
+        self.arena.does(&Method::POST, "/indexes", Some(wanted), 201)?;
         Ok(name)
     }
 
@@ -67,7 +67,7 @@ impl Ground<'_> {
         let name = self.indexed()?;
         let path = format!("/indexes/{name}");
         self.arena
-            .does(Method::POST, &format!("{path}/pause"), None, 200)?;
+            .does(&Method::POST, &format!("{path}/pause"), None, 200)?;
         let run = self.arena.run(&name, "full=true")?;
         self.arena.until("the files to wait", &path, |index| {
             index["stats"]["by_state"]["PENDING"] == FILES
@@ -101,10 +101,10 @@ impl Ground<'_> {
         let name = self.indexed()?;
         let path = format!("/indexes/{name}");
         self.arena
-            .does(Method::POST, &format!("{path}/pause"), None, 200)?;
+            .does(&Method::POST, &format!("{path}/pause"), None, 200)?;
         let next = json!({ "language": "german" });
         self.arena
-            .does(Method::POST, &format!("{path}/generations"), Some(next), 202)?;
+            .does(&Method::POST, &format!("{path}/generations"), Some(next), 202)?;
         self.arena
             .until("it to be compared", &format!("{path}~2"), |index| {
                 !index["comparison"].is_null()
@@ -116,7 +116,7 @@ impl Ground<'_> {
     pub(crate) fn swapped(&mut self) -> anyhow::Result<String> {
         let name = self.building()?;
         let path = format!("/indexes/{name}/generations/2/swap");
-        self.arena.does(Method::POST, &path, None, 200)?;
+        self.arena.does(&Method::POST, &path, None, 200)?;
         self.generations(&name, &[(1, "RETIRED"), (2, "LIVE")])?;
         Ok(name)
     }

@@ -137,12 +137,12 @@ fn a_deletion_goes_on_and_leaves_nothing() -> anyhow::Result<()> {
     let longshore = longshore(&[])?;
     let (up, arena) = start(&longshore, &main)?;
     let wanted = json!({ "name": "goes", "source": source(&docs) });
-    arena.does(Method::POST, "/indexes", Some(wanted), 201)?;
+    arena.does(&Method::POST, "/indexes", Some(wanted), 201)?;
     arena.indexed("goes", 60)?;
     let points = longshore.data_dir().join("collections/goes");
     ensure!(points.exists(), "there are no points that could go");
     arena.run("goes", "full=true")?;
-    arena.does(Method::DELETE, "/indexes/goes", None, 202)?;
+    arena.does(&Method::DELETE, "/indexes/goes", None, 202)?;
     up.kill()?;
     ensure!(points.exists(), "it died before anything was gone");
 
@@ -154,7 +154,7 @@ fn a_deletion_goes_on_and_leaves_nothing() -> anyhow::Result<()> {
     arena.until("the index to be gone", "/indexes", |indexes| {
         indexes.as_array().is_some_and(|all| all.len() == 1)
     })?;
-    arena.does(Method::GET, "/indexes/goes", None, 404)?;
+    arena.does(&Method::GET, "/indexes/goes", None, 404)?;
     arena.indexed("docs", 1)?;
     up.kill()?;
     for table in [
@@ -256,7 +256,7 @@ fn a_generation_is_built_and_takes_over() -> anyhow::Result<()> {
         "embedding": { "model": "other-model" },
         "chunking": { "size": 4000, "unit": "characters", "overlap": 0 },
     });
-    arena.does(Method::PATCH, "/indexes/docs", Some(patch), 200)?;
+    arena.does(&Method::PATCH, "/indexes/docs", Some(patch), 200)?;
 
     // While it builds, at moments that the seed chooses.
     let mut moments: Vec<u64> = (0..2).map(|_| random.random_range(0..DOCUMENTS as u64)).collect();

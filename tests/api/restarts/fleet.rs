@@ -27,7 +27,7 @@ fn go_on(fleet: &mut Fleet) -> anyhow::Result<()> {
     fleet.add_processor()?;
     let arena = Arena::open(&fleet.control[0].url()?, ADMIN_KEY)?;
     // The index of the whole container would only do everything twice.
-    arena.does(Method::POST, &format!("/indexes/{INDEX}/pause"), None, 200)?;
+    arena.does(&Method::POST, &format!("/indexes/{INDEX}/pause"), None, 200)?;
     for (name, files) in [("many", MANY), ("going", FILES)] {
         for number in 0..files {
             let path = format!("{name}/{number}.md");
@@ -37,7 +37,7 @@ fn go_on(fleet: &mut Fleet) -> anyhow::Result<()> {
     let source = fleet.container.source();
     careful(&arena, "going", &source, "remove")?;
     let many = json!({ "name": "many", "source": source, "prefix": "many" });
-    arena.does(Method::POST, "/indexes", Some(many), 201)?;
+    arena.does(&Method::POST, "/indexes", Some(many), 201)?;
     arena.indexed("going", FILES)?;
     arena.indexed("many", MANY)?;
     let since = Instant::now();

@@ -172,7 +172,7 @@ pub(crate) async fn files_are_listed_by_error(desk: &Desk) {
         .await;
     other.refused(400, "invalid_cursor");
     let none = desk
-        .get("/indexes/conformance/files?error_code=%00")
+        .get("/indexes/conformance/files?error_code=nobody_has_it")
         .await
         .is(200);
     assert_eq!(none["files"].as_array().unwrap().len(), 0);

@@ -432,8 +432,11 @@ pub(crate) async fn nonsense_is_never_a_server_error(desk: &Desk) {
             "{method} {path}"
         );
     }
-    // Any text is a reason.
-    desk.post(&format!("/status/{file}/suspend?reason=%00%F0%9F%90%8B%22%7D"))
+    // Any text is a reason, as long as it is text.
+    desk.ask(Method::POST, &format!("/status/{file}/suspend?reason=%00"), None)
+        .await
+        .refused(400, "invalid_query");
+    desk.post(&format!("/status/{file}/suspend?reason=%F0%9F%90%8B%22%7D"))
         .await
         .is(202);
     desk.get(&format!("/status/{file}?showHistory=true"))

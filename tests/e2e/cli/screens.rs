@@ -45,7 +45,7 @@ fn programs_get_the_answer_of_the_api() -> anyhow::Result<()> {
     };
     ensure!(paths(remote.lines(&["files"])?).len() == 12);
     ensure!(paths(remote.lines(&["files", "-n", "5"])?).len() == 5);
-    ensure!(paths(remote.lines(&["files", "--prefix", &name])?) == [name.clone()]);
+    ensure!(paths(remote.lines(&["files", "--prefix", &name])?) == std::slice::from_ref(&name));
 
     let text = remote.says(&["document", &name])?;
     ensure!(text.contains("topic3x1r0"), "{text}");
