@@ -1,3 +1,5 @@
+//! Generations from their making to their end: the duty, and the interface in front of it.
+
 mod desk;
 
 use serde_json::{Value, json};
