@@ -143,4 +143,4 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

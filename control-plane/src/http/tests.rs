@@ -37,24 +37,16 @@ impl Opener for NoOpener {
     }
 }
 
-/// The routes on a ledger, and that ledger.
-pub(super) fn routes() -> (OpenApiRouter, Arc<dyn ControlLedger>, Arc<Metrics>) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ledger: Arc<dyn ControlLedger> = Arc::new(ModelLedger::new(Arc::clone(&clock)));
+/// What handlers work on in a test: these indexes and nothing that runs beside them. A test that has some part of it already
+/// puts it in the place of the one made here.
+pub(crate) fn api(ledger: Arc<dyn ControlLedger>, opener: Arc<dyn Opener>, clock: Arc<dyn Clock>) -> Api {
     let registry = Registry::new();
     let metrics = Arc::new(Metrics::register(&registry).unwrap());
-    let indexes = Arc::new(Indexes::new(Arc::clone(&ledger), Arc::new(NoOpener)));
-    let nudge = Arc::new(Notify::new());
-    let intake = Intake {
-        ledger: Arc::clone(&ledger),
-        indexes: Arc::clone(&indexes) as _,
-        nudge: Arc::clone(&nudge),
-        metrics: Arc::clone(&metrics),
-    };
-    let api = Api {
-        indexes,
-        ledger: Arc::clone(&ledger),
-        nudge,
+    Api {
+        indexes: Arc::new(Indexes::new(Arc::clone(&ledger), opener)),
+        watch: Arc::new(RunWatch::new(Arc::clone(&ledger), CancellationToken::new())),
+        ledger,
+        nudge: Arc::new(Notify::new()),
         clock,
         circuits: Circuits::default(),
         reporter: Reporter {
@@ -62,8 +54,21 @@ pub(super) fn routes() -> (OpenApiRouter, Arc<dyn ControlLedger>, Arc<Metrics>) 
             role: "desk".to_owned(),
         },
         registry,
+        metrics,
+    }
+}
+
+/// The routes on a ledger, and that ledger.
+pub(super) fn routes() -> (OpenApiRouter, Arc<dyn ControlLedger>, Arc<Metrics>) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ledger: Arc<dyn ControlLedger> = Arc::new(ModelLedger::new(Arc::clone(&clock)));
+    let api = api(Arc::clone(&ledger), Arc::new(NoOpener), clock);
+    let metrics = Arc::clone(&api.metrics);
+    let intake = Intake {
+        ledger: Arc::clone(&ledger),
+        indexes: Arc::clone(&api.indexes) as _,
+        nudge: Arc::clone(&api.nudge),
         metrics: Arc::clone(&metrics),
-        watch: Arc::new(RunWatch::new(Arc::clone(&ledger), CancellationToken::new())),
     };
     (all(Arc::new(api), Some(intake)), ledger, metrics)
 }

@@ -1,25 +1,19 @@
 //! Messages to `/mcp` through the routes, behind the guard that asks for keys.
 
 use axum::body::Body;
-use prometheus::Registry;
 use serde_json::json;
 use shared::blobs::source::Source;
-use shared::circuit::Circuits;
-use shared::circuit::report::Reporter;
 use shared::clock::ManualClock;
 use shared::index_settings::IndexSettings;
 use shared::ledger::Ledger as _;
 use shared::secret::Secret;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::super::guard::{Guard, LimitSettings, Place};
 use super::super::guarded;
-use super::super::run_events::RunWatch;
 use super::super::search::tests::Shelved;
+use super::super::tests::api;
 use super::*;
-use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 use crate::search::tests::shelf::{Shelf, index};
 
@@ -48,28 +42,13 @@ async fn desk() -> Desk {
     let elsewhere = "elsewhere".parse().unwrap();
     shelf.ledger.ensure_index(&elsewhere, &json!({})).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let metrics = Arc::new(Metrics::register(&Registry::new()).unwrap());
     let opener = Shelved {
         shelf: Arc::clone(&shelf),
         settings: IndexSettings::new(Source::Folder(folder.path().to_owned()), "english"),
     };
-    let api = Api {
-        indexes: Arc::new(Indexes::new(Arc::clone(&shelf.ledger) as _, Arc::new(opener))),
-        ledger: Arc::clone(&shelf.ledger) as _,
-        nudge: Arc::new(Notify::new()),
-        clock: Arc::new(ManualClock::at(0)),
-        circuits: Circuits::default(),
-        reporter: Reporter {
-            process: "desk".to_owned(),
-            role: "desk".to_owned(),
-        },
-        registry: Registry::new(),
-        metrics: Arc::clone(&metrics),
-        watch: Arc::new(RunWatch::new(
-            Arc::clone(&shelf.ledger) as _,
-            CancellationToken::new(),
-        )),
-    };
+    let ledger = Arc::clone(&shelf.ledger);
+    let api = api(ledger, Arc::new(opener), Arc::new(ManualClock::at(0)));
+    let metrics = Arc::clone(&api.metrics);
     let guard = Guard::new(
         Place::Anywhere,
         Some(&Secret::new(ADMIN)),

@@ -6,26 +6,20 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use prometheus::Registry;
 use serde_json::{Value, json};
 use shared::blobs::folder::Folder;
 use shared::blobs::source::Source;
-use shared::circuit::Circuits;
-use shared::circuit::report::Reporter;
 use shared::clock::ManualClock;
 use shared::ids::IndexId;
 use shared::index_settings::IndexSettings;
 use shared::ledger::IndexRecord;
 use shared::vectors::conformance::DIMENSIONS;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::super::run_events::RunWatch;
+use super::super::tests::api;
 use super::super::{Api, router};
 use super::*;
-use crate::indexes::{Index, Indexes, NewIndex, Opener};
-use crate::metrics::Metrics;
+use crate::indexes::{Index, NewIndex, Opener};
 use crate::search::tests::shelf::Shelf;
 
 struct Desk {
@@ -122,22 +116,10 @@ fn serve(shelf: Arc<Shelf>) -> Desk {
         shelf: Arc::clone(&shelf),
         settings,
     };
+    let ledger = Arc::clone(&shelf.ledger);
     let api = Api {
-        indexes: Arc::new(Indexes::new(Arc::clone(&shelf.ledger) as _, Arc::new(opener))),
-        circuits: Circuits::default(),
-        reporter: Reporter {
-            process: "desk".to_owned(),
-            role: "desk".to_owned(),
-        },
-        ledger: Arc::clone(&shelf.ledger) as _,
-        nudge: Arc::new(Notify::new()),
-        clock: Arc::new(ManualClock::at(0)),
-        registry: Registry::new(),
-        metrics: metrics as Arc<Metrics>,
-        watch: Arc::new(RunWatch::new(
-            Arc::clone(&shelf.ledger) as _,
-            CancellationToken::new(),
-        )),
+        metrics,
+        ..api(ledger, Arc::new(opener), Arc::new(ManualClock::at(0)))
     };
     Desk {
         shelf,
