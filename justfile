@@ -32,7 +32,7 @@ tidy:
 
 # Kill and go on at random moments, many times. A seed replays one.
 crash rounds="20":
-    for round in $(seq {{rounds}}); do cargo test --workspace --test crash || exit 1; done
+    for round in $(seq {{rounds}}); do cargo test --workspace --test e2e crash:: || exit 1; done
 
 # Simulated fleets from a seed on, each of which must keep the promises. `just simulate 1 SEED` replays one.
 simulate fleets="10000" seed="0":

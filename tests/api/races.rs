@@ -2,9 +2,7 @@
 //! Every operation of the service's document that may change something has its race, on both databases; one that has none
 //! fails the test.
 
-#[path = "races/ground.rs"]
 mod ground;
-#[path = "races/table.rs"]
 mod table;
 
 use std::collections::BTreeSet;

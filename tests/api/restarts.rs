@@ -1,9 +1,7 @@
 //! What goes on in the background goes on after `kill -9`: a run, the timer of an approval, the deletion of an index, the
 //! building of a generation and its taking over. Real processes, through the front door.
 
-#[path = "restarts/embedded.rs"]
 mod embedded;
-#[path = "restarts/fleet.rs"]
 mod fleet;
 
 use std::time::Instant;

@@ -2,16 +2,12 @@
 //! listings, purges, and why a document is not found.
 
 #[cfg(test)]
-#[path = "instances/desk.rs"]
 mod desk;
 #[cfg(test)]
-#[path = "instances/listing.rs"]
 mod listing;
 #[cfg(test)]
-#[path = "instances/status.rs"]
 mod status;
 #[cfg(test)]
-#[path = "instances/why.rs"]
 mod why;
 
 /// Runs each case on a ledger of its own, of both kinds.

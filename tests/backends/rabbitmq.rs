@@ -2,9 +2,7 @@
 //!
 //! Each test starts a broker, so scenarios that can share one do, each with names of its own.
 
-#[path = "rabbitmq/contract.rs"]
 mod contract;
-#[path = "rabbitmq/support.rs"]
 mod support;
 
 use std::collections::BTreeSet;

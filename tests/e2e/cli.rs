@@ -1,14 +1,9 @@
 //! The command line as people and scripts use it: against a running `up` with and without keys, and on a data folder alone.
 
-#[path = "cli/exits.rs"]
 mod exits;
-#[path = "cli/indexes.rs"]
 mod indexes;
-#[path = "cli/keys.rs"]
 mod keys;
-#[path = "cli/runs.rs"]
 mod runs;
-#[path = "cli/screens.rs"]
 mod screens;
 
 use anyhow::{Context, ensure};

@@ -1,9 +1,7 @@
 //! Settings of an index through the front door: what each change does to files, chunks and search, on SQLite and on
 //! PostgreSQL; the parts are those that run in production, on a folder and with vectors in memory.
 
-#[path = "index_settings/desk.rs"]
 mod desk;
-#[path = "index_settings/refusals.rs"]
 mod refusals;
 
 use std::sync::Arc;

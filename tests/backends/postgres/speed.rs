@@ -1,4 +1,4 @@
-//! For people: `cargo test --workspace --test postgres speed -- --ignored --nocapture`.
+//! For people: `cargo test --workspace --test backends postgres::speed -- --ignored --nocapture`.
 
 use std::sync::Arc;
 use std::time::Duration;
