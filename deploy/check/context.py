@@ -47,7 +47,9 @@ def context_problems():
             included = (ROOT / path).parent.joinpath(name).resolve()
             if included.is_relative_to(ROOT):
                 needed.add(str(included.relative_to(ROOT)))
-    copied = re.findall(r"^COPY (?!.*--from=)(?:--\S+ )*(.+) \S+$", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
+    needed |= set(re.findall(r"python3 (\S+\.py)", dockerfile))
+    copied = re.findall(r"^COPY (?!.*--from=)(?:--\S+ )*(.+) \S+$", dockerfile, re.MULTILINE)
     needed |= {source for line in copied for source in line.split() if source != "."}
     if "." not in copied:
         yield "Dockerfile: it does not copy the sources"
