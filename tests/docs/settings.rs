@@ -79,7 +79,7 @@ before it, and kustomize puts them into the manifests; see [scaling](scaling.md)
 /// What autoscalers go by, each with the comment above it.
 fn scaling(page: &mut String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/base/scaling.env");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = std::fs::read_to_string(path).unwrap_or_default();
     page.push_str(SCALING);
     let mut meaning = "";
     for line in text.lines() {
