@@ -63,11 +63,13 @@ for shell in bash zsh fish; do
   "$out/$name/longshore" completions "$shell" >"$out/$name/completions/longshore.$shell"
 done
 
-# One bill of materials per program. It is written beside every manifest, and those of our programs are moved.
+# One bill of materials per program. It is written beside every manifest; those of our programs are taken, without the folder that they
+# were made in.
 bill=longshore-bill-of-materials
-cargo cyclonedx --format json --override-filename "$bill" --target "$platform"
-for member in cli control-plane index-processor; do
-  mv "$member/$bill.json" "$out/$member-$version.cdx.json"
+cargo cyclonedx --format json --spec-version 1.5 --override-filename "$bill" --target "$platform"
+for program in "${programs[@]}"; do
+  member=${program/#longshore/cli}
+  sed "s|$PWD|/src|g" "$member/$bill.json" >"$out/$program-$version.cdx.json"
 done
 git clean -fdq -- "*$bill.json"
 
