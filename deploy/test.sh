@@ -70,6 +70,9 @@ if "${clean[@]}" bash -c "$(declare -f compose); cd deploy/compose && compose --
   exit 1
 fi
 
+echo "rules of the Prometheus operator"
+python3 -B deploy/check/rules.py
+
 overlays=()
 for overlay in deploy/kubernetes/overlays/*/; do
   name=$(basename "$overlay")
@@ -81,6 +84,20 @@ for overlay in deploy/kubernetes/overlays/*/; do
   done
   overlays+=("$name=$work/$name.yaml")
 done
+# Another namespace is one line of an overlay, as README.md says.
+mkdir "$work/elsewhere"
+cat >"$work/elsewhere/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: elsewhere
+resources: ["$(realpath --relative-to="$work/elsewhere" deploy/kubernetes/overlays/per-index)"]
+END
+render "$work/elsewhere" >"$work/elsewhere.yaml"
+if grep -E '^  namespace: ' "$work/elsewhere.yaml" | grep -v 'namespace: elsewhere$'; then
+  echo "in an overlay for another namespace, something stays in this one" >&2
+  exit 1
+fi
+
 "$tools/deploy/bin/python" -B deploy/check "$binaries" "$work/compose.yaml" "${overlays[@]}"
 
 echo "versions"

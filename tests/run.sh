@@ -47,6 +47,9 @@ fi
 step "documentation: links, pages, and the site where mdbook is installed"
 docs/check.sh
 
+step "dependencies that nothing uses"
+python3 tests/unused.py
+
 step "format"
 cargo fmt --all --check
 

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from images import compose_problems, dockerfile_problems
+from context import context_problems, library_problems
+from images import compose_problems, dockerfile_problems, monitoring_problems
 from mistakes import blind_spots
 from overlay import Overlay
 from services import PATHS, ROOT, Binaries, variables
@@ -19,7 +20,11 @@ def main():
     folder, compose, *rendered = sys.argv[1:]
     binaries = Binaries(folder)
     schemas = json.loads((ROOT / "deploy/kubernetes/custom-resources.json").read_text())
-    problems = [*dockerfile_problems(), *compose_problems(yaml.safe_load(Path(compose).read_text()), binaries)]
+    composed = yaml.safe_load(Path(compose).read_text())
+    problems = [
+        *dockerfile_problems(), *context_problems(), *library_problems(folder),
+        *compose_problems(composed, binaries), *monitoring_problems(composed),
+    ]
     if min(map(len, binaries.known.values())) < 30 or not {"/healthz", "/readyz", "/metrics"} <= PATHS["index-processor"]:
         problems.append("the variables or paths of the services could not be read")
     for argument in rendered:

@@ -2,7 +2,8 @@
 
 import re
 
-from services import OF_SOURCES, ROOT, SERVICES
+import yaml
+from services import OF_SOURCES, ROOT, SERVICES, has_path
 
 
 def compose_problems(compose, binaries):
@@ -34,6 +35,27 @@ def compose_problems(compose, binaries):
                 yield f"Compose: {name} starts before {other} is healthy"
         if not re.search(r":(v?[0-9]|dev$)", service["image"]):
             yield f"Compose: the image {service['image']} has no version"
+
+
+def monitoring_problems(compose):
+    """Prometheus asks where the services are, and Grafana where Prometheus is."""
+    configuration = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in configuration["scrape_configs"]}
+    for service, port in SERVICES.items():
+        job = jobs.get(service, {})
+        asked = [(found["names"], found["port"]) for found in job.get("dns_sd_configs", [])]
+        if asked != [([service], port)] or not has_path(service, job.get("metrics_path", "/metrics")):
+            yield f"Prometheus: the metrics of {service} are not where they are asked for"
+        if service == "control-plane" and "credentials_file" not in job.get("authorization", {}):
+            yield "Prometheus: the control plane's metrics need a key"
+    sources = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/longshore.yaml").read_text())["datasources"]
+    interval = configuration["global"]["scrape_interval"]
+    if [(source["url"], source["jsonData"]["timeInterval"]) for source in sources] != [("http://prometheus:9090", interval)]:
+        yield "Grafana: the source of data is not Prometheus as it is here"
+    boards = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/longshore.yaml").read_text())["providers"][0]["options"]["path"]
+    mounted = [mount for mount in compose["services"]["grafana"]["volumes"] if boards in str(mount)]
+    if not mounted or "grafana" not in str(mounted[0]):
+        yield f"Grafana: there are no dashboards at {boards}"
 
 
 def dockerfile_problems():

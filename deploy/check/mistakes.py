@@ -33,6 +33,12 @@ def blind_spots(overlay):
         "a service that leads nowhere": (("Service", "control-plane"), lambda d: d["spec"]["selector"].update({"app.kubernetes.io/name": "x"})),
         "a monitor of nothing": (("PodMonitor", "index-processor"), lambda d: d["spec"]["selector"]["matchLabels"].update({"app.kubernetes.io/name": "control-planes"})),
         "a budget that lets no pod go": (("PodDisruptionBudget", "control-plane"), lambda d: d["spec"].update(minAvailable=2)),
+        "a root user": (deployment, lambda d: d["spec"]["template"]["spec"]["securityContext"].update(runAsUser=0)),
+        "no limit of memory": (processor, lambda d: container(d)["resources"].pop("limits")),
+        "a secret that is not asked for": (processor, lambda d: container(d)["env"].pop(3)),
+        "metrics at another path": (("ServiceMonitor", "control-plane"), lambda d: d["spec"]["endpoints"][0].update(path="/metric")),
+        "an alert without a page": (("PrometheusRule", "longshore"), lambda d: d["spec"]["groups"][0]["rules"][0]["annotations"].update(runbook_url="docs/runbooks/None.md")),
+        "a rule of another form": (("PrometheusRule", "longshore"), lambda d: d["spec"]["groups"][0]["rules"][0].update(**{"for": 5})),
         "a policy for another port": (("NetworkPolicy", "index-processor"), lambda d: d["spec"]["ingress"][0]["ports"][0].update(port=7700)),
     }
     for mistake, (where, change) in mistakes.items():

@@ -3,7 +3,7 @@
 import re
 
 import jsonschema
-from services import EXAMPLES, SECRETS, SERVICES, has_path, queue_names
+from services import EXAMPLES, ROOT, SECRETS, SERVICES, has_path, queue_names
 
 
 def labelled(labels, wanted):
@@ -25,7 +25,7 @@ class Overlay:
     def problems(self):
         for document in self.documents:
             where = f"{document['kind']} {document['metadata']['name']}"
-            for check in (self.common, self.schema, self.workload, self.scaled, self.monitored, self.routed):
+            for check in (self.common, self.schema, self.workload, self.scaled, self.monitored, self.alerted, self.routed):
                 for problem in check(document):
                     yield f"{self.name}: {where}: {problem}"
         for problem in self.dedicated():
@@ -77,7 +77,7 @@ class Overlay:
             yield f"{name} can write to its image"
         if not re.search(r":[0-9v][^:]*$|@sha256:", container["image"]):
             yield f"{name}: the image {container['image']} has no version"
-        if "memory" not in container["resources"].get("limits", {}):
+        if "memory" not in container.get("resources", {}).get("limits", {}):
             yield f"{name} has no limit of memory"
         mounts = {mount["name"] for mount in container.get("volumeMounts", [])}
         claims = document["spec"].get("volumeClaimTemplates", [])
@@ -114,7 +114,7 @@ class Overlay:
             yield f"{name} ends within {drain} s and is given {pod['terminationGracePeriodSeconds']} s"
         if name == "index-processor":
             for part in ("requests", "limits"):
-                given = container["resources"][part]
+                given = container.get("resources", {}).get(part)
                 wanted = {"cpu": self.scaling["INDEX_PROCESSOR_CPU"], "memory": self.scaling["INDEX_PROCESSOR_MEMORY"]}
                 if given != wanted:
                     yield f"its {part} are {given}, not {wanted}"
@@ -220,6 +220,14 @@ class Overlay:
             if endpoint["port"] != "http" or not has_path(wanted["app.kubernetes.io/name"], endpoint["path"]):
                 yield f"asks for {endpoint['path']} at {endpoint['port']}"
             yield from self.secret(endpoint.get("authorization", {}).get("credentials"))
+
+    def alerted(self, document):
+        if document["kind"] != "PrometheusRule":
+            return
+        for rule in (rule for group in document["spec"]["groups"] for rule in group["rules"] if "alert" in rule):
+            base, _, page = rule["annotations"]["runbook_url"].rpartition("/runbooks/")
+            if base != self.scaling["DOCS_URL"] or not (ROOT / "docs/runbooks" / page).is_file():
+                yield f"{rule['alert']} sends people to {rule['annotations']['runbook_url']}"
 
     def routed(self, document):
         pods = [workload["spec"]["template"] for workload in self.all("Deployment", "StatefulSet")]

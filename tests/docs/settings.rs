@@ -66,6 +66,31 @@ address that it stands beside.
 
 ";
 
+const SCALING: &str = "
+## Numbers of autoscalers
+
+No service reads these. They are in `deploy/kubernetes/base/scaling.env`, what is in `settings/scaling.env` of an overlay comes \
+before it, and kustomize puts them into the manifests; see [scaling](scaling.md).
+
+| variable | default | meaning |
+|---|---|---|
+";
+
+/// What autoscalers go by, each with the comment above it.
+fn scaling(page: &mut String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/base/scaling.env");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    page.push_str(SCALING);
+    let mut meaning = "";
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# ") {
+            meaning = comment;
+        } else if let Some((name, default)) = line.split_once('=') {
+            let _infallible = writeln!(page, "| `{name}` | `{default}` | {meaning} |");
+        }
+    }
+}
+
 fn table(page: &mut String, title: &str, rows: &[SettingRow]) {
     let mut headings: Vec<&str> = Vec::new();
     let mut by_heading: BTreeMap<&str, Vec<&SettingRow>> = BTreeMap::new();
@@ -102,6 +127,7 @@ fn page() -> String {
     for (name, meaning) in MODEL_ENTRIES {
         let _infallible = writeln!(page, "| `{name}` | {meaning} |");
     }
+    scaling(&mut page);
     page
 }
 
