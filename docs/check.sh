@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Is the documentation whole? Every relative link of every Markdown file leads somewhere, every command that it tells people to type is
-# there, SUMMARY.md lists every page, and the site builds where mdbook is installed (`cargo install --locked mdbook`). `--write` brings the lists of SUMMARY.md up to date.
+# Is the documentation whole? Every relative link of every Markdown file leads somewhere, every command that people are told to type is
+# there, SUMMARY.md lists every page, and the site builds where mdbook is installed (`cargo install --locked mdbook`). `--write`
+# brings the lists of SUMMARY.md up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,7 +3,6 @@
 //! `LONGSHORE_COMMIT` names it where there is no repository, as in a container's build; an archive that Git made (`git archive`, or
 //! what a forge offers) holds it in the file `COMMIT`; otherwise Git is asked. Only builds with optimisation ask: everything depends
 //! on this crate, and a developer should not build it all anew after each commit.
-#![expect(clippy::print_stdout, reason = "this is how Cargo is told")]
 
 use std::env;
 use std::fs;

@@ -71,6 +71,10 @@ def dockerfile_problems():
         yield "Dockerfile: something is started by a shell"
     if "cargo build --locked" not in text:
         yield "Dockerfile: the build does not keep to Cargo.lock"
+    version = re.search(r'^version = "([^"]+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    for path in (*(f"deploy/kubernetes/base/{service}/kustomization.yaml" for service in SERVICES), "deploy/README.md"):
+        if set(re.findall(r"newTag: ([\d.]+)|longshore/\S+:(\d[\d.]*)", (ROOT / path).read_text())) - {(version, ""), ("", version)}:
+            yield f"{path} names another version than {version}"
     rust = re.search(r'^rust-version = "([^"]+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
     if f"RUST_IMAGE=rust:{rust}." not in text:
         yield f"Dockerfile: the builder is not Rust {rust}"

@@ -31,7 +31,7 @@ def of_longshore():
 
 def of_services():
     """Flags of each service."""
-    found = {service: {"--help", "--version", "--health"} for service in SERVICES}
+    found = {service: {"--help", "--version"} for service in SERVICES}
     title = ""
     for line in (ROOT / "docs/settings.md").read_text().splitlines():
         title = line.removeprefix("## ") if line.startswith("## ") else title
