@@ -99,9 +99,9 @@ pub(super) fn is_newer(found: i64) -> bool {
 pub(super) fn lacking(found: i64, newer: &[Newer]) -> Result<&'static [Migration], LedgerError> {
     course(SCHEMA_VERSION, found, newer)?;
     if is_newer(found) {
+        // Shown by every service and command as they log by default.
         tracing::warn!(
-            schema.found = found,
-            schema.known = SCHEMA_VERSION,
+            target: "longshore",
             "a newer build has brought the ledger to schema version {found}, this build knows {SCHEMA_VERSION}; it may go on, \
              as all that was done is additions: finish the upgrade, or the way back"
         );
