@@ -53,7 +53,9 @@ async fn postgres_conforms_before_and_after_the_additions_of_a_newer_build() {
     conformance::run(|| rig.fixture()).await;
     let settings = PostgresSettings::new(Secret::new(&postgres.url("ledger")));
     drop(PostgresLedger::connect(&settings).await.unwrap());
-    let versions = postgres.sql("ledger", "SELECT COUNT(*) FROM schema_version").unwrap();
+    let versions = postgres
+        .sql("ledger", "SELECT COUNT(*) FROM schema_version")
+        .unwrap();
     assert_eq!(versions, NEXT.to_string(), "nothing is done again");
 }
 
@@ -68,7 +70,9 @@ async fn the_list_of_tables_is_whole() {
     listed.sort();
     let db = Connection::open(&path).unwrap();
     let mut tables = db
-        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+        .prepare(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+        )
         .unwrap();
     let there = tables.query_map([], |row| row.get(0)).unwrap();
     assert_eq!(there.collect::<Result<Vec<String>, _>>().unwrap(), listed);
@@ -82,7 +86,11 @@ fn is_refused(refused: Option<LedgerError>) {
         needs: Some(NEXT),
     };
     assert_eq!(error, expected);
-    for words in [&format!("asks for a build that knows version {NEXT}"), "newer build", "backup"] {
+    for words in [
+        &format!("asks for a build that knows version {NEXT}"),
+        "newer build",
+        "backup",
+    ] {
         assert!(error.to_string().contains(words), "{error}");
     }
 }
@@ -96,7 +104,8 @@ fn sqlite_is_left_alone_after_anything_else() {
     let next = Connection::open(&path).unwrap();
     next.execute_batch(&contraction()).unwrap();
     let picture = || -> String {
-        let question = "SELECT group_concat(sql, ';') || (SELECT group_concat(version || needs) FROM schema_version)
+        let question =
+            "SELECT group_concat(sql, ';') || (SELECT group_concat(version || needs) FROM schema_version)
                         FROM sqlite_master";
         next.query_row(question, [], |row| row.get(0)).unwrap()
     };

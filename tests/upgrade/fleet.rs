@@ -48,13 +48,21 @@ fn unknown_names_are_kept(fleet: &mut Fleet) -> anyhow::Result<()> {
          UPDATE api_keys SET scopes = '[\"later\", \"search\"]' WHERE name = 'later'",
     )?;
     let patch = json!({ "budget": { "tokens_per_day": 1_000_000_000 } });
-    let changed = fleet.send(Method::PATCH, &format!("/indexes/{INDEX}"), JSON, patch.to_string())?;
+    let changed = fleet.send(
+        Method::PATCH,
+        &format!("/indexes/{INDEX}"),
+        JSON,
+        patch.to_string(),
+    )?;
     ensure!(changed.0 == 200, "{changed:?}");
     let kept = fleet.postgres.sql(
         "longshore",
         "SELECT settings::jsonb -> 'later' ->> 'a', settings::jsonb -> 'budget' ->> 'tokens_per_day' FROM indexes",
     )?;
-    ensure!(kept == "1|1000000000", "settings were lost or not changed: {kept}");
+    ensure!(
+        kept == "1|1000000000",
+        "settings were lost or not changed: {kept}"
+    );
     let keys = fleet.get("/apiKeys")?.to_string();
     ensure!(
         keys.contains("later") && keys.contains("search"),
@@ -90,9 +98,16 @@ fn upgrade(fleet: &mut Fleet) -> anyhow::Result<()> {
     fleet.replace_control()?;
     fleet.processors.remove(0).kill()?;
     fleet.add_processor()?;
-    for service in [fleet.control.last(), fleet.processors.last()].into_iter().flatten() {
+    for service in [fleet.control.last(), fleet.processors.last()]
+        .into_iter()
+        .flatten()
+    {
         let told = format!("a newer build has brought the ledger to schema version {NEXT}");
-        ensure!(service.log().contains(&told), "it does not say so: {}", service.log());
+        ensure!(
+            service.log().contains(&told),
+            "it does not say so: {}",
+            service.log()
+        );
     }
     unknown_names_are_kept(fleet)?;
     let began = Instant::now();

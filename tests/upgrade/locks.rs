@@ -49,5 +49,8 @@ async fn a_long_reader_delays_a_migration_and_not_the_others() {
     reader.unwrap().unwrap();
     let longest = others.unwrap().unwrap();
     assert!(longest < PATIENCE, "somebody waited for {longest:?}");
-    assert!(longest > Duration::from_secs(1), "nobody was in the way: {longest:?}");
+    assert!(
+        longest > Duration::from_secs(1),
+        "nobody was in the way: {longest:?}"
+    );
 }

@@ -108,10 +108,16 @@ async fn goes_on(desk: &Desk) {
     assert_eq!(file.version.unwrap().missing[0].count, 2);
     let file = ledger.file(docs, desk.id("damaged.pdf")).await.unwrap().unwrap();
     assert_eq!(file.last_error.unwrap().code, "corrupt");
-    assert_eq!(ledger.history(docs, desk.id("whole.md"), 10).await.unwrap().len(), 4);
+    assert_eq!(
+        ledger.history(docs, desk.id("whole.md"), 10).await.unwrap().len(),
+        4
+    );
     let runs = ledger.runs(docs, &RunFilter::default(), 10).await.unwrap();
     assert_eq!(runs.len(), 2);
-    assert!(runs.iter().all(|run| run.state == RunState::Completed), "{runs:?}");
+    assert!(
+        runs.iter().all(|run| run.state == RunState::Completed),
+        "{runs:?}"
+    );
     assert_eq!(ledger.operations(docs, 10).await.unwrap().len(), 1);
     assert_eq!(ledger.dead_letters(10).await.unwrap().len(), 1);
     let dead = ledger.dead_claims(docs, Duration::ZERO, 10).await.unwrap();
@@ -119,7 +125,12 @@ async fn goes_on(desk: &Desk) {
     assert!(!ledger.any_key().await.unwrap());
 
     // What was under way goes on, and what waited is done.
-    assert!(ledger.hold_duty("sweep", "today", Duration::from_secs(9)).await.unwrap());
+    assert!(
+        ledger
+            .hold_duty("sweep", "today", Duration::from_secs(9))
+            .await
+            .unwrap()
+    );
     let policy = SweepPolicy {
         stale_after: Duration::from_secs(3600),
         delay: Duration::ZERO,
@@ -139,7 +150,11 @@ async fn goes_on(desk: &Desk) {
     let approvals = ledger.approvals(&ApprovalFilter::default(), 10).await.unwrap();
     assert_eq!(approvals.len(), 1);
     assert_eq!(approvals[0].files, 1);
-    let indexed = desk.states().await.into_iter().filter(|(_, state)| *state == Indexed);
+    let indexed = desk
+        .states()
+        .await
+        .into_iter()
+        .filter(|(_, state)| *state == Indexed);
     assert_eq!(indexed.count(), 5);
     assert_eq!(ledger.stats(docs).await.unwrap().backlog, 0);
 }

@@ -83,7 +83,10 @@ fn what_nobody_has_set_is_not_written() {
 fn sections_of_later_builds_are_passed_over_and_kept() {
     let mut stored = serde_json::json!({ "source": "s3://bucket", "later": { "a": [1] } });
     let settings: IndexSettings = serde_json::from_value(stored.clone()).unwrap();
-    assert_eq!(settings.stamp(), IndexSettings::new(settings.source.clone(), "english").stamp());
+    assert_eq!(
+        settings.stamp(),
+        IndexSettings::new(settings.source.clone(), "english").stamp()
+    );
     let patch = serde_json::json!({ "limits": { "attempt_minutes": 5 } });
     let changed = crate::index_settings::change(&settings, &patch).unwrap();
     let written = serde_json::to_value(&changed.settings).unwrap();

@@ -38,15 +38,46 @@ mod tests {
             ("the same", 12, 12, &[], Ok(())),
             ("two additions", 12, 14, &[(13, Some(0)), (14, Some(0))], Ok(())),
             ("in any order", 12, 14, &[(14, Some(0)), (13, Some(0))], Ok(())),
-            ("asks for no more than is known", 12, 14, &[(13, Some(0)), (14, Some(12))], Ok(())),
-            ("asks for one more", 12, 14, &[(13, Some(0)), (14, Some(13))], refused(Some(13))),
-            ("asked for more, then additions", 12, 14, &[(13, Some(13)), (14, Some(0))], refused(Some(13))),
-            ("says nothing", 12, 14, &[(13, Some(0)), (14, None)], refused(None)),
-            ("says nothing, and asks for more", 12, 14, &[(13, None), (14, Some(14))], refused(None)),
+            (
+                "asks for no more than is known",
+                12,
+                14,
+                &[(13, Some(0)), (14, Some(12))],
+                Ok(()),
+            ),
+            (
+                "asks for one more",
+                12,
+                14,
+                &[(13, Some(0)), (14, Some(13))],
+                refused(Some(13)),
+            ),
+            (
+                "asked for more, then additions",
+                12,
+                14,
+                &[(13, Some(13)), (14, Some(0))],
+                refused(Some(13)),
+            ),
+            (
+                "says nothing",
+                12,
+                14,
+                &[(13, Some(0)), (14, None)],
+                refused(None),
+            ),
+            (
+                "says nothing, and asks for more",
+                12,
+                14,
+                &[(13, None), (14, Some(14))],
+                refused(None),
+            ),
             ("a gap", 12, 14, &[(14, Some(0))], refused(None)),
         ];
         for (what, known, found, newer, expected) in cases {
-            let expected = expected.map_err(|(found, needs)| LedgerError::NewerSchema { found, known, needs });
+            let expected =
+                expected.map_err(|(found, needs)| LedgerError::NewerSchema { found, known, needs });
             assert_eq!(course(known, found, newer), expected, "{what}");
         }
         assert!(course(12, i64::MAX, &[]).is_err());

@@ -24,7 +24,8 @@ pub(super) fn problems(sql: &str, strict: bool) -> Vec<String> {
             lint.problems.push(why);
         }
         for table in lint.altered.intersection(&lint.indexed) {
-            let why = format!("nobody can read {table} while its index is built: build it in the next migration");
+            let why =
+                format!("nobody can read {table} while its index is built: build it in the next migration");
             lint.problems.push(why);
         }
     }
@@ -62,7 +63,9 @@ impl Lint {
                     [] => {}
                     ["DEFAULT", value] | ["NOT", "NULL", "DEFAULT", value] if is_constant(value) => {}
                     _ => {
-                        return Err("older builds do not write the column: it is nullable, or has a constant default, and nothing else");
+                        return Err(
+                            "older builds do not write the column: it is nullable, or has a constant default, and nothing else",
+                        );
                     }
                 }
                 if !self.made.contains(*table) {

@@ -117,19 +117,43 @@ fn the_lint_knows_additions() {
         ("DELETE FROM files", "no addition"),
         ("INSERT INTO duties VALUES ('a', 'b', 0)", "no addition"),
         ("ALTER TABLE files ADD COLUMN a TEXT NOT NULL", "nullable"),
-        ("ALTER TABLE files ADD COLUMN a BIGINT DEFAULT now_ms()", "nullable"),
-        ("ALTER TABLE files ADD COLUMN a BIGINT NOT NULL DEFAULT (1 + 1)", "nullable"),
-        ("ALTER TABLE files ADD COLUMN a TEXT REFERENCES runs (run_id)", "nullable"),
+        (
+            "ALTER TABLE files ADD COLUMN a BIGINT DEFAULT now_ms()",
+            "nullable",
+        ),
+        (
+            "ALTER TABLE files ADD COLUMN a BIGINT NOT NULL DEFAULT (1 + 1)",
+            "nullable",
+        ),
+        (
+            "ALTER TABLE files ADD COLUMN a TEXT REFERENCES runs (run_id)",
+            "nullable",
+        ),
         ("ALTER TABLE files ADD COLUMN a BIGINT CHECK (a > 0)", "nullable"),
         ("ALTER TABLE files ADD COLUMN a TEXT UNIQUE", "nullable"),
         ("ALTER TABLE files ADD COLUMN a SERIAL", "TEXT, BIGINT"),
-        ("CREATE UNIQUE INDEX IF NOT EXISTS a ON files (path)", "uniqueness"),
+        (
+            "CREATE UNIQUE INDEX IF NOT EXISTS a ON files (path)",
+            "uniqueness",
+        ),
         ("CREATE INDEX a ON files (path)", "IF NOT EXISTS"),
-        ("CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON files (path)", "IF NOT EXISTS"),
+        (
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON files (path)",
+            "IF NOT EXISTS",
+        ),
         ("CREATE TABLE a (b TEXT)", "IF NOT EXISTS"),
-        ("CREATE TABLE IF NOT EXISTS a AS SELECT path FROM files", "columns"),
-        ("ALTER TABLE files ADD COLUMN a TEXT; ALTER TABLE runs ADD COLUMN a TEXT", "one table at a time"),
-        ("ALTER TABLE files ADD COLUMN a TEXT; CREATE INDEX IF NOT EXISTS b ON files (a)", "its index is built"),
+        (
+            "CREATE TABLE IF NOT EXISTS a AS SELECT path FROM files",
+            "columns",
+        ),
+        (
+            "ALTER TABLE files ADD COLUMN a TEXT; ALTER TABLE runs ADD COLUMN a TEXT",
+            "one table at a time",
+        ),
+        (
+            "ALTER TABLE files ADD COLUMN a TEXT; CREATE INDEX IF NOT EXISTS b ON files (a)",
+            "its index is built",
+        ),
         ("create table if not exists a (b TEXT)", "no addition"),
     ];
     for (sql, why) in wrong {

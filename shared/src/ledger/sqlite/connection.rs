@@ -9,9 +9,9 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::clock::Clock;
-use crate::ledger::{LedgerError, SCHEMA_VERSION};
 use crate::ledger::database::{DbError, DbResult};
 use crate::ledger::migrations;
+use crate::ledger::{LedgerError, SCHEMA_VERSION};
 
 /// How long to wait for another process that writes to the same database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -113,7 +113,9 @@ fn a_newer_schema_says_whom_it_leaves_behind() {
     let (known, next) = (SCHEMA_VERSION, SCHEMA_VERSION + 1);
     let newer = Connection::open(&path).unwrap();
     let needs = |needs: Option<i64>| {
-        newer.execute("DELETE FROM schema_version WHERE version = ?1", [next]).unwrap();
+        newer
+            .execute("DELETE FROM schema_version WHERE version = ?1", [next])
+            .unwrap();
         let record = "INSERT INTO schema_version (version, needs) VALUES (?1, ?2)";
         newer.execute(record, (next, needs)).unwrap();
     };
@@ -122,7 +124,11 @@ fn a_newer_schema_says_whom_it_leaves_behind() {
         let found = next;
         assert_eq!(
             open(&path).err(),
-            Some(LedgerError::NewerSchema { found, known, needs: refused })
+            Some(LedgerError::NewerSchema {
+                found,
+                known,
+                needs: refused
+            })
         );
     }
     needs(Some(0));
