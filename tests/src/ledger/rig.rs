@@ -53,13 +53,21 @@ impl Rig {
     pub async fn fixture(&self) -> Fixture {
         let (tables, start) = (TABLES.join(", "), against_model::START);
         let anew = format!("TRUNCATE {tables} CASCADE; UPDATE clock SET millis = {start}");
-        self.side.batch_execute(&anew).await.unwrap();
+        self.side
+            .batch_execute(&anew)
+            .await
+            .expect("the tables can be emptied");
         let side = Arc::clone(&self.side);
         let advance = move |by: Duration| -> BoxFuture<'static, ()> {
-            let (side, by) = (Arc::clone(&side), i64::try_from(by.as_millis()).unwrap());
+            let (side, by) = (
+                Arc::clone(&side),
+                i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
+            );
             Box::pin(async move {
                 let later = "UPDATE clock SET millis = millis + $1";
-                side.execute(later, &[&by]).await.unwrap();
+                side.execute(later, &[&by])
+                    .await
+                    .expect("the clock can be advanced");
             })
         };
         Fixture {
