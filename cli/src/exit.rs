@@ -57,7 +57,9 @@ impl Exit {
             Self::Failed => "It did not work; the message says why and what to do.",
             Self::Usage => "The command line makes no sense.",
             Self::Partly => "Done in part: some files failed, or wait for approval.",
-            Self::NotFound => "What was named is not there: an index, a file, a run, a key.",
+            Self::NotFound => {
+                "What was named is not there: an index, a file, a run, a key. Of `why`: search does not find the document."
+            }
             Self::Refused => "Refused: the API key is missing, wrong, or not for this.",
             Self::Unavailable => {
                 "The control plane, or something that it needs, does not answer: try again later."

@@ -93,6 +93,7 @@ impl NewIndex {
             approval: self.approval.as_ref().unwrap_or(approval).clone(),
             budget: self.budget.clone(),
             retry: self.retry.clone(),
+            unknown: serde_json::Map::new(),
         }
     }
 }

@@ -57,6 +57,10 @@ pub struct IndexSettings {
     /// How failures are tried again.
     #[serde(default)]
     pub retry: RetrySettings,
+    /// What a later build has set and this one does not know, by name: passed over, and kept when the rest is changed.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A model and its endpoint, without the key.
@@ -105,6 +109,7 @@ impl IndexSettings {
             approval: ApprovalSettings::default(),
             budget: Budget::default(),
             retry: RetrySettings::default(),
+            unknown: serde_json::Map::new(),
         }
     }
 
@@ -118,6 +123,7 @@ impl IndexSettings {
             error,
         })
     }
+
     /// What is wrong with them, each problem with the field's name in front; empty when they can be used. `has_model` says
     /// whether the index has, or is going to have, an embedding model.
     #[must_use]

@@ -57,6 +57,7 @@ pub use control::*;
 pub use index_settings::*;
 pub use instances::*;
 pub use keys::*;
+pub use migrations::SCHEMA_VERSION;
 pub use runs::*;
 pub use types::*;
 pub use usage::*;
@@ -68,15 +69,19 @@ pub enum LedgerError {
     /// The database could not be reached, is out of space, or refused the statement; trying again may help.
     #[error("ledger unavailable: {0}")]
     Unavailable(String),
-    /// The database was written by a newer build.
+    /// A newer build has changed the tables, and not by additions alone.
     #[error(
-        "the ledger has schema version {found}, this build knows up to {known}: start a newer build of longshore"
+        "the ledger has schema version {found}, this build knows up to {known}, and {}: start a newer build of longshore, or \
+         restore the backup from before the upgrade; nothing was changed",
+        asked(*.needs)
     )]
     NewerSchema {
         /// Version in the database.
         found: i64,
         /// Newest version that this build knows.
         known: i64,
+        /// The least version that a build must know to work with it, if the database says so.
+        needs: Option<i64>,
     },
     /// Files and runs belong to an index that exists.
     #[error("there is no index {0}: create it first")]
@@ -84,6 +89,14 @@ pub enum LedgerError {
     /// A row could not be read; the database was changed by something else.
     #[error("the ledger holds a row that cannot be read: {0}")]
     Corrupt(String),
+}
+
+/// What a newer schema asks of a build, in words.
+fn asked(needs: Option<i64>) -> String {
+    match needs {
+        Some(needs) => format!("asks for a build that knows version {needs}"),
+        None => "does not say that older builds may go on".to_owned(),
+    }
 }
 
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.

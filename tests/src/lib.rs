@@ -16,5 +16,6 @@ pub mod rabbitmq;
 pub mod random;
 pub mod service;
 pub mod simulation;
+pub mod upgrade;
 pub mod wait;
 pub mod walk;

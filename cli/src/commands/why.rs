@@ -22,8 +22,13 @@ pub(crate) async fn run(client: &Client, args: &WhyArgs) -> anyhow::Result<Exit>
     let request = Request::get(client.of_index(&["why"]).await?)
         .with("path", &args.path)
         .with_some("query", args.query.as_ref());
-    client.show(request, show).await?;
-    Ok(Exit::Ok)
+    let answer = client.send(request).await?;
+    client.present(&answer, show)?;
+    if answer.read::<WhyAnswer>()?.found {
+        Ok(Exit::Ok)
+    } else {
+        Ok(Exit::NotFound)
+    }
 }
 
 fn show(answer: &WhyAnswer) {

@@ -1,76 +1,20 @@
 //! The contract, and the model.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use shared::ids::IndexId;
-use shared::ledger::conformance::{self, Fixture};
-use shared::ledger::postgres::PostgresLedger;
-use shared::ledger::{ControlLedger, FailOutcome, Ledger, SweepPolicy};
+use shared::ledger::conformance;
+use shared::ledger::{FailOutcome, Ledger, SweepPolicy};
 use tests::ledger::against_model;
+use tests::ledger::rig::Rig;
 use tests::postgres::Postgres;
-use tokio_postgres::{Client, NoTls};
 
 use super::desk;
-
-/// Every table of the ledger.
-const TABLES: &str = "files, history, dead_claims, runs, run_counts, operations, duties, dead_letters, breakers, approvals, \
-                      usage, catalog, indexes, api_keys, audit";
-
-/// A ledger whose clock stands still until it is advanced.
-struct Rig {
-    ledger: Arc<PostgresLedger>,
-    side: Arc<Client>,
-    _driver: tokio::task::JoinHandle<Result<(), tokio_postgres::Error>>,
-}
-
-impl Rig {
-    async fn on(postgres: &Postgres) -> Self {
-        let url = postgres.database("ledger").unwrap();
-        let ledger = PostgresLedger::connect(&desk::settings(&url)).await.unwrap();
-        let (side, driver) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        let driver = tokio::spawn(driver);
-        side.batch_execute(
-            "CREATE TABLE clock (millis BIGINT NOT NULL);
-             INSERT INTO clock VALUES (0);
-             CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE plpgsql STABLE AS
-                'BEGIN RETURN (SELECT millis FROM clock); END'",
-        )
-        .await
-        .unwrap();
-        Self {
-            ledger,
-            side: Arc::new(side),
-            _driver: driver,
-        }
-    }
-
-    /// Everything anew.
-    async fn fixture(&self) -> Fixture {
-        let start = against_model::START;
-        let anew = format!("TRUNCATE {TABLES}; UPDATE clock SET millis = {start}");
-        self.side.batch_execute(&anew).await.unwrap();
-        let side = Arc::clone(&self.side);
-        let advance = move |by: Duration| -> BoxFuture<'static, ()> {
-            let (side, by) = (Arc::clone(&side), i64::try_from(by.as_millis()).unwrap());
-            Box::pin(async move {
-                let later = "UPDATE clock SET millis = millis + $1";
-                side.execute(later, &[&by]).await.unwrap();
-            })
-        };
-        Fixture {
-            ledger: Arc::clone(&self.ledger) as Arc<dyn ControlLedger>,
-            advance: Box::new(advance),
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_conforms() {
     let postgres = Postgres::start().unwrap();
-    let rig = Rig::on(&postgres).await;
+    let rig = Rig::on(&postgres).await.unwrap();
     conformance::run(|| rig.fixture()).await;
 }
 
@@ -79,7 +23,7 @@ fn postgres_and_model_agree() {
     let postgres = Postgres::start().unwrap();
     let rig = tokio::sync::OnceCell::new();
     against_model::run(128, || async {
-        let rig = rig.get_or_init(|| Rig::on(&postgres)).await;
+        let rig = rig.get_or_init(async || Rig::on(&postgres).await.unwrap()).await;
         rig.fixture().await
     });
 }

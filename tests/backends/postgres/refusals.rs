@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use shared::ledger::postgres::{PostgresLedger, PostgresSettings};
-use shared::ledger::{Ledger, LedgerError};
+use shared::ledger::{Ledger, LedgerError, SCHEMA_VERSION};
 use tests::postgres::{PASSWORD, Postgres};
 
 use super::desk;
@@ -82,7 +82,7 @@ async fn what_cannot_be_used_is_named_with_its_remedy() {
     ledger.enqueue(&desk::docs(), &[desk::change(1)]).await.unwrap();
 
     postgres
-        .sql("ledger", "INSERT INTO schema_version VALUES (99)")
+        .sql("ledger", "INSERT INTO schema_version (version) VALUES (99)")
         .unwrap();
     let newer = refused(&desk::settings(&url), "start a newer build").await;
     assert!(matches!(newer, LedgerError::NewerSchema { found: 99, .. }));
@@ -108,7 +108,10 @@ async fn replicas_may_start_at_the_same_time() {
             .unwrap();
     }
     let versions = "SELECT COUNT(*) FROM \"Long \"\"shore\"\"\".schema_version";
-    assert_eq!(postgres.sql("ledger", versions).unwrap(), "10");
+    assert_eq!(
+        postgres.sql("ledger", versions).unwrap(),
+        SCHEMA_VERSION.to_string()
+    );
     let elsewhere = "SELECT to_regclass('public.files') IS NULL";
     assert_eq!(postgres.sql("ledger", elsewhere).unwrap(), "t");
 }

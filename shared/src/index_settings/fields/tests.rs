@@ -64,3 +64,36 @@ fn the_page_is_as_the_table_says() {
         "docs/index-settings.md is not what the table says; run this test with LONGSHORE_BLESS=1"
     );
 }
+
+/// Builds that are older than a setting refuse a section that has it, so it is not written before somebody sets it
+/// (`skip_serializing_if`): this stays as it is.
+#[test]
+fn what_nobody_has_set_is_not_written() {
+    let source: crate::blobs::source::Source = "s3://bucket".to_owned().try_into().unwrap();
+    let written = serde_json::json!({
+        "source": "s3://bucket", "prefix": "", "language": "english", "embedding": null,
+        "files": {}, "limits": {}, "chunking": {}, "budget": {}, "retry": {},
+        "approval": { "files": 10, "share": 0.1, "decide_after_seconds": 604_800, "otherwise": "keep" },
+    });
+    let settings = IndexSettings::new(source, "english");
+    assert_eq!(serde_json::to_value(&settings).unwrap(), written);
+}
+
+#[test]
+fn sections_of_later_builds_are_passed_over_and_kept() {
+    let mut stored = serde_json::json!({ "source": "s3://bucket", "later": { "a": [1] } });
+    let settings: IndexSettings = serde_json::from_value(stored.clone()).unwrap();
+    assert_eq!(
+        settings.stamp(),
+        IndexSettings::new(settings.source.clone(), "english").stamp()
+    );
+    let patch = serde_json::json!({ "limits": { "attempt_minutes": 5 } });
+    let changed = crate::index_settings::change(&settings, &patch).unwrap();
+    let written = serde_json::to_value(&changed.settings).unwrap();
+    assert_eq!(written["later"], stored["later"]);
+    assert_eq!(written["limits"]["attempt_minutes"], 5);
+    // Half a rule may be worse than none.
+    stored["limits"] = serde_json::json!({ "later": 1 });
+    let error = serde_json::from_value::<IndexSettings>(stored).unwrap_err();
+    assert!(error.to_string().contains("later"), "{error}");
+}

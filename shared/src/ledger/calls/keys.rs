@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ids::KeyId;
 use crate::ledger::database::{Columns, Database, DbError, DbResult, Value, values};
-use crate::ledger::{FoundKey, KeyRecord, LedgerError, NewKey, Rotated, SecretMark, millis, sql};
+use crate::ledger::{FoundKey, KeyRecord, LedgerError, NewKey, Rotated, Scope, SecretMark, millis, sql};
 
 pub(in crate::ledger) async fn create_key<D: Database>(db: &D, key: &NewKey) -> DbResult<KeyRecord> {
     db.execute(&sql::CREATE_KEY, columns_of(key)?).await?;
@@ -88,7 +88,7 @@ fn record(c: &mut Columns<'_>) -> DbResult<KeyRecord> {
     Ok(KeyRecord {
         id: c.text()?,
         name: c.value()?,
-        scopes: c.json()?,
+        scopes: scopes(c)?,
         indexes: c.json_or_null()?,
         prefix: c.value()?,
         old_prefix: c.value()?,
@@ -98,6 +98,13 @@ fn record(c: &mut Columns<'_>) -> DbResult<KeyRecord> {
         revoked_at: c.value()?,
         last_used_at: c.value()?,
     })
+}
+
+/// Those that this build knows. One of a later build opens nothing here, and stays in its row.
+fn scopes(c: &mut Columns<'_>) -> DbResult<BTreeSet<Scope>> {
+    let names: BTreeSet<String> = c.json()?;
+    let known = |scope: &Scope| names.contains(scope.name());
+    Ok(Scope::ALL.into_iter().filter(known).collect())
 }
 
 fn json<T: serde::Serialize>(values: &BTreeSet<T>) -> DbResult<String> {

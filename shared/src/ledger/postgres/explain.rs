@@ -160,6 +160,11 @@ fn remedy(code: &SqlState) -> &'static str {
             "the statement took too long and was undone: look for long transactions that hold locks, or raise the \
              statement timeout",
         ),
+        (
+            SqlState::LOCK_NOT_AVAILABLE,
+            "its tables have to be changed and a transaction holds them: look for long ones (pg_stat_activity), end them, \
+             and start again; nothing was changed",
+        ),
         (SqlState::ADMIN_SHUTDOWN, "the server is stopping"),
         (SqlState::CRASH_SHUTDOWN, "the server is restarting after a crash"),
         (SqlState::CANNOT_CONNECT_NOW, "the server is starting or stopping"),

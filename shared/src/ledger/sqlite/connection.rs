@@ -9,9 +9,9 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::clock::Clock;
-use crate::ledger::LedgerError;
 use crate::ledger::database::{DbError, DbResult};
 use crate::ledger::migrations;
+use crate::ledger::{LedgerError, SCHEMA_VERSION};
 
 /// How long to wait for another process that writes to the same database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -142,19 +142,36 @@ fn check_owner(db: &Connection, place: &Place) -> DbResult<()> {
     Ok(())
 }
 
-/// Brings the tables to the version that this build knows, all or nothing.
+/// Brings the tables to the version that this build knows, all or nothing. Those of a newer build stay as they are.
 fn migrate(db: &mut Connection) -> DbResult<()> {
     let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     tx.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")?;
-    let found: i64 = tx.query_row(
-        "SELECT COALESCE(MAX(version), 0) FROM schema_version",
-        [],
-        |row| row.get(0),
-    )?;
-    for (version, migration) in migrations::after(found)? {
-        tx.execute_batch(migration)?;
-        tx.execute("INSERT INTO schema_version (version) VALUES (?1)", [version])?;
+    let found: i64 = tx.query_row(migrations::FOUND, [], |row| row.get(0))?;
+    let lacking = migrations::lacking(found, &newer(&tx, found)?)?;
+    for migration in lacking {
+        tx.execute_batch(migration.sql)?;
+        let version = migration.version;
+        match migration.needs() {
+            None => tx.execute("INSERT INTO schema_version (version) VALUES (?1)", [version])?,
+            Some(needs) => {
+                let record = "INSERT INTO schema_version (version, needs) VALUES (?1, ?2)";
+                tx.execute(record, [version, needs])?
+            }
+        };
     }
     tx.commit()?;
+    if found > 0 && !lacking.is_empty() {
+        migrations::tell(found, SCHEMA_VERSION);
+    }
     Ok(())
+}
+
+/// What the database says of versions that this build does not know.
+fn newer(db: &Connection, found: i64) -> DbResult<Vec<migrations::Newer>> {
+    if !migrations::is_newer(found) {
+        return Ok(Vec::new());
+    }
+    let mut statement = db.prepare(&format!("{}?1", migrations::NEWER))?;
+    let rows = statement.query_map([SCHEMA_VERSION], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

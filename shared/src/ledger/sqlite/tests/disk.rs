@@ -9,7 +9,7 @@ use super::super::connection::Place;
 use crate::blob_path::BlobPath;
 use crate::clock::SystemClock;
 use crate::ids::IndexId;
-use crate::ledger::{Change, FileFilter, Ledger, LedgerError};
+use crate::ledger::{Change, FileFilter, Ledger, LedgerError, SCHEMA_VERSION};
 use crate::work_message::Lane;
 
 fn open(path: &std::path::Path) -> Result<Arc<SqliteLedger>, LedgerError> {
@@ -104,19 +104,39 @@ async fn a_ledger_survives_its_process() {
     assert_eq!(files[0].path, change.path);
 }
 
+/// What a newer build leaves beside its versions decides; see `migrations/course.rs` for all the cases.
 #[test]
-fn a_newer_schema_is_refused() {
+fn a_newer_schema_says_whom_it_leaves_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     drop(open(&path).unwrap());
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("INSERT INTO schema_version VALUES (99)")
+    let (known, next) = (SCHEMA_VERSION, SCHEMA_VERSION + 1);
+    let newer = Connection::open(&path).unwrap();
+    let needs = |needs: Option<i64>| {
+        newer
+            .execute("DELETE FROM schema_version WHERE version = ?1", [next])
+            .unwrap();
+        let record = "INSERT INTO schema_version (version, needs) VALUES (?1, ?2)";
+        newer.execute(record, (next, needs)).unwrap();
+    };
+    for refused in [None, Some(next)] {
+        needs(refused);
+        let found = next;
+        assert_eq!(
+            open(&path).err(),
+            Some(LedgerError::NewerSchema {
+                found,
+                known,
+                needs: refused
+            })
+        );
+    }
+    needs(Some(0));
+    drop(open(&path).unwrap());
+    let rows: i64 = newer
+        .query_row("SELECT COUNT(*) FROM schema_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(
-        open(&path).err(),
-        Some(LedgerError::NewerSchema { found: 99, known: 10 })
-    );
+    assert_eq!(rows, next, "nothing is done again");
 }
 
 #[tokio::test]
