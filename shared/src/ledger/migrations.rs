@@ -3,7 +3,7 @@
 use super::LedgerError;
 
 /// Each brings the tables from the version before to the next; never edited once released.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_missing_parts.sql"),
     include_str!("migrations/0003_generations.sql"),
@@ -14,6 +14,8 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_usage.sql"),
     include_str!("migrations/0009_breakers.sql"),
     include_str!("migrations/0010_settings.sql"),
+    include_str!("migrations/0011_absences.sql"),
+    include_str!("migrations/0012_logging.sql"),
 ];
 
 /// The versions after `found`, each with its text.

@@ -16,7 +16,7 @@ use super::desk;
 
 /// Every table of the ledger.
 const TABLES: &str = "files, history, dead_claims, runs, run_counts, operations, duties, dead_letters, breakers, approvals, \
-                      usage, catalog, indexes, api_keys, audit";
+                      usage, catalog, indexes, api_keys, audit, logging";
 
 /// A ledger whose clock stands still until it is advanced.
 struct Rig {

@@ -108,7 +108,7 @@ async fn replicas_may_start_at_the_same_time() {
             .unwrap();
     }
     let versions = "SELECT COUNT(*) FROM \"Long \"\"shore\"\"\".schema_version";
-    assert_eq!(postgres.sql("ledger", versions).unwrap(), "10");
+    assert_eq!(postgres.sql("ledger", versions).unwrap(), "12");
     let elsewhere = "SELECT to_regclass('public.files') IS NULL";
     assert_eq!(postgres.sql("ledger", elsewhere).unwrap(), "t");
 }

@@ -115,7 +115,7 @@ fn a_newer_schema_is_refused() {
         .unwrap();
     assert_eq!(
         open(&path).err(),
-        Some(LedgerError::NewerSchema { found: 99, known: 10 })
+        Some(LedgerError::NewerSchema { found: 99, known: 12 })
     );
 }
 
