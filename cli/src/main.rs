@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn start_logging(global: &GlobalArgs) -> anyhow::Result<()> {
-    let filter = global.log.parse();
+    let filter = global.log.parse::<logging::LogFilter>();
     let filter =
         filter.map_err(|why| Failure::usage(format!("--log (or LONGSHORE_LOG) is not a filter: {why}")))?;
     logging::start(filter, global.log_format, output::LogWriter::default).map_err(anyhow::Error::msg)
