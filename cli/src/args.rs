@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reqwest::Url;
+use shared::settings::LogFormat;
 
 mod convert;
 mod up;
@@ -13,8 +14,8 @@ mod up;
 pub(crate) use self::convert::ConvertFilesArgs;
 pub(crate) use self::up::UpArgs;
 use crate::commands::{
-    approvals, approve, audit, completions, document, files, history, index, instance, keys, plan, retry,
-    run, runs, search, status, usage, why,
+    approvals, approve, audit, completions, document, files, history, index, instance, keys, logging, plan,
+    retry, run, runs, search, status, usage, why,
 };
 use crate::exit;
 use crate::failure::Failure;
@@ -66,7 +67,8 @@ pub(crate) struct GlobalArgs {
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 
-    /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
+    /// What to log to standard error: error, warn, info, debug, or a filter such as "warn,control_plane=debug". Of what is not
+    /// Longshore's own, nothing below info is written.
     #[arg(
         long,
         env = "LONGSHORE_LOG",
@@ -75,6 +77,16 @@ pub(crate) struct GlobalArgs {
         global = true
     )]
     pub(crate) log: String,
+
+    /// How to log.
+    #[arg(
+        long,
+        env = "LONGSHORE_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        global = true
+    )]
+    pub(crate) log_format: LogFormat,
 }
 
 /// The commands, those that one begins with first.
@@ -121,6 +133,9 @@ pub(crate) enum Command {
     Keys(keys::KeysCommand),
     /// Show who changed what, newest first.
     Audit(audit::AuditArgs),
+    /// Show, set and reset what every process logs, for a while.
+    #[command(subcommand)]
+    Logging(logging::LoggingCommand),
     /// Show what the processes depend on, and how that is.
     Dependencies,
     /// Show what is to be done, by index.

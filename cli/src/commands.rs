@@ -15,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod index;
 pub(crate) mod instance;
 pub(crate) mod keys;
+pub(crate) mod logging;
 pub(crate) mod mcp;
 pub(crate) mod openapi;
 pub(crate) mod plan;
@@ -72,6 +73,7 @@ async fn ask(client: &Client, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::run(client, command).await,
         Command::Audit(args) => audit::run(client, &args).await,
         Command::Dependencies => dependencies::run(client).await,
+        Command::Logging(command) => logging::run(client, command).await,
         Command::Backlog => backlog::run(client).await,
         Command::DeadLetters => dead_letters::run(client).await,
         Command::Openapi => openapi::run(client).await,

@@ -16,9 +16,10 @@ mod up;
 
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
+use shared::service::logging;
 
-use crate::args::Cli;
+use crate::args::{Cli, GlobalArgs};
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     if let Some(ended) = convert::child::run_if_asked() {
@@ -26,7 +27,6 @@ fn main() -> ExitCode {
     }
     let cli = Cli::from_command_line();
     let json = cli.global.json;
-    start_logging(&cli.global.log);
     if cli.global.quiet {
         output::be_quiet();
     }
@@ -34,6 +34,9 @@ fn main() -> ExitCode {
         output::error(error, json);
         failure::exit(error).into()
     };
+    if let Err(error) = start_logging(&cli.global) {
+        return failed(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot start")),
@@ -47,13 +50,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_logging(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(output::LogWriter::default)
-        .finish();
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
-        // Only possible when a test harness has set one: that one then shows the logs.
-    }
+fn start_logging(global: &GlobalArgs) -> anyhow::Result<()> {
+    let filter = global.log.parse::<logging::LogFilter>();
+    let filter =
+        filter.map_err(|why| Failure::usage(format!("--log (or LONGSHORE_LOG) is not a filter: {why}")))?;
+    logging::start(filter, global.log_format, output::LogWriter::default).map_err(anyhow::Error::msg)
 }

@@ -33,7 +33,7 @@ use index_processor::worker::{Worker, WorkerSettings};
 use shared::circuit::report;
 use shared::ledger::{Role, SweepPolicy};
 use shared::queue::Queue;
-use shared::service::stop_on_signal;
+use shared::service::{logging, stop_on_signal};
 use shared::settings::SourceOptions;
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
@@ -256,6 +256,10 @@ impl Up {
             embedded.circuits.clone(),
             Arc::clone(&embedded.ledger) as _,
             embedded.reporter.clone(),
+            tasks.stopping(),
+        ));
+        tasks.spawn(logging::follow(
+            Arc::clone(&embedded.ledger) as _,
             tasks.stopping(),
         ));
         let url = match listener {

@@ -154,7 +154,7 @@ impl Dispatcher {
         match self.queue.publish(file.lane, &message).await {
             Ok(()) => Some(message),
             Err(error) => {
-                tracing::warn!(%error, file.id = %message.file_id, "wake-up of {} was not confirmed", message.path);
+                tracing::warn!(%error, index.id = %message.index, file.id = %message.file_id, "wake-up of {} was not confirmed", message.path);
                 None
             }
         }

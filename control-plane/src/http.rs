@@ -19,6 +19,7 @@ pub mod health;
 pub mod index_settings;
 pub mod indexes;
 pub mod keys;
+pub mod logging;
 pub mod mcp;
 mod openapi;
 pub mod plan;
@@ -140,6 +141,7 @@ fn describe() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(keys::one, keys::revoke))
         .routes(routes!(keys::rotate))
         .routes(routes!(audit::list))
+        .routes(routes!(logging::show, logging::set, logging::reset))
 }
 
 #[cfg(test)]

@@ -244,6 +244,10 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
         reporter,
         tasks.stopping(),
     ));
+    tasks.spawn(service::logging::follow(
+        Arc::clone(&ledger) as _,
+        tasks.stopping(),
+    ));
     tasks.spawn(old_audit::run(
         Arc::clone(&ledger),
         settings.http.audit_kept(),

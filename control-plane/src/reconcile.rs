@@ -156,7 +156,7 @@ pub fn plan(
     // What somebody decided to keep is not asked about again, until somebody asks.
     let asked = reason == ASKED;
     let (kept, mut gone): (Vec<&KnownFile>, Vec<&KnownFile>) = gone
-        .filter(|file| removal_is_news(file.state))
+        .filter(|file| removal_is_news(file))
         .partition(|file| file.kept && !asked);
     let mut gone_by_tag: BTreeMap<&str, &BlobPath> = gone
         .iter()
@@ -199,9 +199,11 @@ pub fn plan(
         .iter()
         .filter(|file| file.state == FileState::AwaitingApproval)
         .count();
-    let hold = policy.guard.holds(gone.len() + waiting, index_size);
+    let guarded = gone.iter().filter(|file| takes_something(file)).count();
+    let hold = policy.guard.holds(guarded + waiting, index_size);
     let removals = gone.iter().map(|file| Change {
-        hold,
+        hold: hold && takes_something(file),
+        gone: true,
         ..Change::new(file.path.clone(), reason, lane)
     });
 
@@ -209,7 +211,7 @@ pub fn plan(
     plan.changed = edits.len();
     plan.renamed = renames.len();
     plan.removed = gone.len();
-    plan.held = if hold { gone.len() } else { 0 };
+    plan.held = if hold { guarded } else { 0 };
     plan.kept = kept.len();
     plan.changes = renames
         .iter()
@@ -221,17 +223,23 @@ pub fn plan(
     plan
 }
 
-/// Does the absence of a file in this state have to be reported?
+/// Does the absence of a file have to be reported?
 #[deny(clippy::wildcard_enum_match_arm)]
-fn removal_is_news(state: FileState) -> bool {
-    match state {
+fn removal_is_news(file: &KnownFile) -> bool {
+    match file.state {
         FileState::Indexed | FileState::Failed | FileState::Skipped => true,
         // A running attempt may have read the file before it vanished.
         FileState::Processing | FileState::Publishing => true,
-        // The attempt will look for itself.
-        FileState::Pending => false,
+        // The attempt will look for itself; one that waits for midnight, or out a long backoff, is woken for that. Once: a removal
+        // that was told or approved goes the way of its attempts, with their backoff.
+        FileState::Pending => file.rests,
         FileState::Deleted | FileState::AwaitingApproval => false,
     }
+}
+
+/// Would the removal of a vanished file be a loss that the guard is there for? Not of one that never got as far as to be shown.
+fn takes_something(file: &KnownFile) -> bool {
+    file.state != FileState::Pending || file.shown
 }
 
 /// Does a file that exists with this tag have to be reported?

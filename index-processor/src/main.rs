@@ -155,6 +155,10 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
         reporter,
         health.stopping(),
     ));
+    health.spawn(service::logging::follow(
+        Arc::clone(&ledger) as _,
+        health.stopping(),
+    ));
     health.spawn(health::serve(listener, ready, registry, health.stopping()));
     tracing::info!("{owner} takes up to {} files at a time", settings.work.slots);
     worker.run(tasks.stopping()).await;

@@ -20,6 +20,7 @@ use shared::work_message::Lane;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::gate::{Gate, Wake};
 use crate::indexes::Pipelines;
@@ -185,15 +186,25 @@ impl Worker {
         };
         let lease = self.leases.keep(claim.hold.claim_id, asked_at);
         self.metrics.in_flight.inc();
-        let outcome = tokio::select! {
-            biased;
-            () = lease.lost() => {
-                self.leases.loosen(request);
-                "lost"
+        // Whatever is logged within, however deep, has these fields.
+        let span = tracing::info_span!(
+            "file",
+            index.id = %claim.hold.index,
+            file.id = %claim.hold.file_id,
+            claim.id = %claim.hold.claim_id,
+        );
+        let attempt = async {
+            tokio::select! {
+                biased;
+                () = lease.lost() => {
+                    self.leases.loosen(request);
+                    "lost"
+                }
+                () = hurry.cancelled() => self.give_back(&claim, "stopping", "longshore stopped before the file was done").await,
+                outcome = Box::pin(self.attempt(&claim, asked_at)) => outcome,
             }
-            () = hurry.cancelled() => self.give_back(&claim, "stopping", "longshore stopped before the file was done").await,
-            outcome = Box::pin(self.attempt(&claim, asked_at)) => outcome,
         };
+        let outcome = attempt.instrument(span).await;
         self.metrics.in_flight.dec();
         self.metrics.attempts.with_label_values(&[outcome]).inc();
         self.settled.notify_one();
@@ -220,7 +231,7 @@ impl Worker {
         {
             return Some((wake, None));
         }
-        tracing::debug!(file.id = %message.file_id, "{} is not begun: {refused}", message.path);
+        tracing::debug!(index.id = %message.index, file.id = %message.file_id, "{} is not begun: {refused}", message.path);
         gate.keep(needs, message.clone());
         ack(wake).await;
         None
@@ -248,10 +259,10 @@ impl Worker {
             tries += 1;
             let delay = self.settings.retry.delay(tries, rand::random());
             if asked_at.elapsed() + delay >= request.lease {
-                tracing::warn!(%error, file.id = %request.file_id, "claim failed, the wake-up goes back");
+                tracing::warn!(%error, index.id = %request.index, file.id = %request.file_id, claim.id = %request.claim_id, "claim failed, the wake-up goes back");
                 return None;
             }
-            tracing::warn!(%error, file.id = %request.file_id, "claim failed, asking again in {delay:?}");
+            tracing::warn!(%error, index.id = %request.index, file.id = %request.file_id, claim.id = %request.claim_id, "claim failed, asking again in {delay:?}");
             tokio::select! {
                 biased;
                 () = hurry.cancelled() => return None,
@@ -263,6 +274,7 @@ impl Worker {
     /// One attempt, from claim to settlement; the answer names how it ended.
     async fn attempt(&self, claim: &Claim, started: Instant) -> &'static str {
         let mut report = Report::default();
+        tracing::debug!("{} is begun, attempt {}", claim.path, claim.attempts);
         self.metrics.step(Step::Claim, report.time("claim_ms", started));
         let pipeline = match self.pipelines.of(&claim.hold.index, claim.revision).await {
             Ok(pipeline) => pipeline,

@@ -30,6 +30,7 @@ mod detail;
 mod index_settings;
 mod instances;
 mod keys;
+mod logging;
 mod migrations;
 pub mod model;
 mod order;
@@ -57,6 +58,7 @@ pub use control::*;
 pub use index_settings::*;
 pub use instances::*;
 pub use keys::*;
+pub use logging::*;
 pub use migrations::SCHEMA_VERSION;
 pub use runs::*;
 pub use types::*;
@@ -101,7 +103,7 @@ fn asked(needs: Option<i64>) -> String {
 
 /// Files, runs and history of every index. All calls are atomic; none holds a lock across calls.
 #[async_trait]
-pub trait Ledger: UsageLedger + Breakers + Send + Sync + 'static {
+pub trait Ledger: UsageLedger + Breakers + Logging + Send + Sync + 'static {
     /// Adds the index if it is not there (ACTIVE); returns what is stored, of its live generation, and whether this call
     /// added it. An existing record is left as it is.
     async fn add_index(

@@ -2,6 +2,7 @@
 
 mod alive;
 pub mod health;
+pub mod logging;
 mod run;
 mod signals;
 

@@ -43,7 +43,8 @@ pub struct ServiceArgs {
     #[arg(long)]
     pub health: bool,
 
-    /// What to log to standard error: error, warn, info, debug, or a filter such as "control_plane=debug,warn".
+    /// What to log to standard error: error, warn, info, debug, or a filter such as "warn,control_plane=debug". Of what is not
+    /// Longshore's own, nothing below info is written.
     #[arg(long, env = "LONGSHORE_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
 

@@ -96,7 +96,7 @@ def made(summary: str) -> str:
             text, count=1, flags=re.S,
         )
 
-    summary = section("runbooks", "runbooks", "Watch", summary, [DOCS / "metrics.md"])
+    summary = section("runbooks", "runbooks", "Watch", summary, [DOCS / "metrics.md", DOCS / "logs.md"])
     return section("decisions", "decisions", "Decisions", summary, [])
 
 

@@ -10,6 +10,7 @@ mod embedder_trouble;
 mod embedding;
 mod folder_trouble;
 mod index_settings;
+mod logs;
 mod lossy_queue;
 mod main_job;
 mod mcp;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use tests::fleet::{ADMIN_KEY, Fleet, INDEX, text};
 use tests::longshore::{Longshore, Ran};
 use tests::random::seed;
+use tests::wait;
 
 #[test]
 fn a_fleet_is_run_from_anywhere() -> anyhow::Result<()> {
@@ -48,5 +49,27 @@ fn a_fleet_is_run_from_anywhere() -> anyhow::Result<()> {
         ensure!(dependencies.contains(name), "{name} is not in {dependencies}");
     }
     run(&one, &["status", "docs/nowhere.md", "--index", INDEX], 4)?;
+
+    // One call has every process say more, and another one ends that.
+    let says = |text: &str| {
+        wait::until(&format!("every process to say {text:?}"), || {
+            let processes = fleet.control.iter().chain(&fleet.processors);
+            let all = processes
+                .map(|process| process.log())
+                .all(|log| log.contains(text));
+            Ok(all.then_some(()))
+        })
+    };
+    run(
+        &one,
+        &["logging", "set", "info,index_processor=debug", "--for", "1h"],
+        0,
+    )?;
+    says("logging goes by the filter \"info,index_processor=debug\"")?;
+    run(&other, &["run", "--full", "--watch", "--index", INDEX], 0)?;
+    let worked = fleet.processors[0].log();
+    ensure!(worked.contains(" DEBUG index_processor::worker"), "{worked}");
+    run(&other, &["logging", "reset"], 0)?;
+    says("logging goes by its own filter \"info\" again")?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use shared::ledger::SCHEMA_VERSION;
 pub const NEXT: i64 = SCHEMA_VERSION + 1;
 
 /// Every table of the ledger.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 16] = [
     "files",
     "history",
     "dead_claims",
@@ -22,6 +22,7 @@ pub const TABLES: [&str; 15] = [
     "indexes",
     "api_keys",
     "audit",
+    "logging",
 ];
 
 /// The additions that a next build could make, each a migration's statements: columns of every table, indexes, a table.

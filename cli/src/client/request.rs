@@ -52,6 +52,11 @@ impl Request {
         Self::new(Method::PATCH, path)
     }
 
+    /// Puts something in place of what is there.
+    pub(crate) fn put<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     /// Removes something.
     pub(crate) fn delete<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
         Self::new(Method::DELETE, path)

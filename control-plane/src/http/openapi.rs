@@ -16,7 +16,7 @@ use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder};
 use super::errors::Problem;
 
 /// What each tag is about, in the order of the document.
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 18] = [
     (
         "indexes",
         "Indexes: a source and a prefix, and how its files are made searchable.",
@@ -38,6 +38,7 @@ const TAGS: [(&str, &str); 17] = [
     ("events", "Where sources report what changed."),
     ("keys", "API keys: who may do what."),
     ("audit", "Who changed what."),
+    ("logging", "What every process logs, for a while."),
     (
         "mcp",
         "Search as tools for language models (Model Context Protocol).",

@@ -40,6 +40,8 @@ fn row(name: &str, state: FileState, etag: &str) -> KnownFile {
         etag: Some(etag.to_owned()),
         pipeline: Some(PIPELINE.to_owned()),
         kept: false,
+        shown: true,
+        rests: false,
     }
 }
 
@@ -152,6 +154,57 @@ fn decisions_by_state() {
         let gone = !planned(&[], &known).changes.is_empty();
         assert_eq!([same, edited, gone], expected, "{state}");
     }
+}
+
+/// A shown file whose next attempt is far ahead.
+fn resting(name: &str) -> KnownFile {
+    KnownFile {
+        rests: true,
+        ..row(name, FileState::Pending, &format!("{name}-1"))
+    }
+}
+
+#[test]
+fn a_file_that_rests_is_woken_when_it_is_gone_and_only_then() {
+    let known = [resting("rests"), row("due", FileState::Pending, "due-1")];
+    let there = [there("rests", "rests", 2), there("due", "due", 2)];
+    assert!(planned(&there, &known).changes.is_empty());
+    let plan = planned(&[], &known);
+    assert_eq!(words(&plan), ["rests"]);
+    assert!(plan.changes[0].gone);
+    assert_eq!((plan.removed, plan.held), (1, 0));
+}
+
+#[test]
+fn a_file_that_rests_and_has_moved_is_a_rename() {
+    assert_eq!(words(&planned(&[there("b", "a", 2)], &[resting("a")])), ["a>b"]);
+}
+
+#[test]
+fn the_guard_counts_files_that_rest_like_others_and_leaves_out_what_was_never_shown() {
+    let never_shown = |name: &str| KnownFile {
+        shown: false,
+        etag: None,
+        ..resting(name)
+    };
+    let with = |resting_files: usize, waiting: usize| -> Plan {
+        let mut known: Vec<_> = (0..resting_files).map(|n| resting(&format!("r{n:02}"))).collect();
+        known.extend((0..waiting).map(|n| row(&format!("w{n:02}"), FileState::AwaitingApproval, "w-1")));
+        // Their approval has passed, or their next attempt is near: neither asked about nor counted.
+        known.extend((0..20).map(|n| row(&format!("p{n:02}"), FileState::Pending, "p-1")));
+        known.extend((0..20).map(|n| never_shown(&format!("n{n:02}"))));
+        planned(&[], &known)
+    };
+    assert_eq!((with(10, 0).removed, with(10, 0).held), (30, 0));
+    assert_eq!((with(11, 0).removed, with(11, 0).held), (31, 11));
+    // One that waits counts once, and is not among those that are asked for.
+    assert_eq!((with(6, 4).removed, with(6, 4).held), (26, 0));
+    assert_eq!((with(6, 5).removed, with(6, 5).held), (26, 6));
+    let held: Vec<_> = words(&with(6, 5))
+        .into_iter()
+        .filter(|word| word.starts_with("held "))
+        .collect();
+    assert!(held.iter().all(|word| word.starts_with("held r")), "{held:?}");
 }
 
 #[test]

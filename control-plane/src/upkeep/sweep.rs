@@ -80,6 +80,7 @@ impl Sweeper {
 
 fn report(swept: &Swept) {
     tracing::info!(
+        index.id = %swept.index,
         file.id = %swept.file_id,
         claim.id = %swept.claim_id,
         "took {} from {}, which did not renew its lease; it is {} now",

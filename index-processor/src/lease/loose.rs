@@ -37,10 +37,10 @@ impl Leases {
             match tokio::time::timeout(self.settings.margin, self.give_back_one(&request)).await {
                 Ok(Ok(())) => self.loose().retain(|loose| loose.claim_id != request.claim_id),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, claim.id = %request.claim_id, "a claim that nobody works on was not given back, trying again");
+                    tracing::warn!(%error, index.id = %request.index, file.id = %request.file_id, claim.id = %request.claim_id, "a claim that nobody works on was not given back, trying again");
                 }
                 Err(_elapsed) => {
-                    tracing::warn!(claim.id = %request.claim_id, "the ledger did not take a claim back in time, trying again");
+                    tracing::warn!(index.id = %request.index, file.id = %request.file_id, claim.id = %request.claim_id, "the ledger did not take a claim back in time, trying again");
                 }
             }
         }
@@ -61,7 +61,7 @@ impl Leases {
             standing: false,
         };
         if let FailOutcome::Given(state) = self.ledger.fail(&fail).await? {
-            tracing::warn!(claim.id = %request.claim_id, "gave {} back, which nobody worked on; it is {state} now", claim.path);
+            tracing::warn!(index.id = %request.index, file.id = %request.file_id, claim.id = %request.claim_id, "gave {} back, which nobody worked on; it is {state} now", claim.path);
         }
         Ok(())
     }

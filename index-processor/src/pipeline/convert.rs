@@ -250,11 +250,14 @@ pub(super) async fn compute_on<T: Send + 'static>(
     let done = if inline {
         std::panic::catch_unwind(AssertUnwindSafe(work))
     } else {
-        tokio::task::spawn_blocking(work).await.map_err(|ended| {
-            ended
-                .try_into_panic()
-                .unwrap_or_else(|ended| Box::new(ended.to_string()))
-        })
+        let span = tracing::Span::current();
+        tokio::task::spawn_blocking(move || span.in_scope(work))
+            .await
+            .map_err(|ended| {
+                ended
+                    .try_into_panic()
+                    .unwrap_or_else(|ended| Box::new(ended.to_string()))
+            })
     };
     done.map_err(|panic| panic_text(&*panic))
 }

@@ -57,9 +57,9 @@ impl Places {
             };
             tracing::debug!(
                 attempt = number,
-                error.code = error.code(),
+                code = error.code(),
                 wait_ms = wait.as_millis(),
-                "trying again"
+                "trying again in {wait:?}: {error}"
             );
             tokio::time::sleep(wait).await;
             number += 1;

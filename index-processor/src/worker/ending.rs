@@ -46,6 +46,12 @@ impl Worker {
             CommitOutcome::Committed(committed) => committed,
             CommitOutcome::Lost => return "lost",
         };
+        tracing::debug!(
+            outcome,
+            took_ms = took.as_millis(),
+            "{} is committed: {outcome}",
+            claim.path
+        );
         if let Some(histogram) = histogram {
             histogram.observe(took.as_secs_f64());
         }
@@ -165,14 +171,14 @@ impl Worker {
         match self.settled(claim, "fail", || self.ledger.fail(fail)).await {
             FailOutcome::Given(FileState::Failed) => {
                 tracing::error!(
-                    file.id = %claim.hold.file_id, claim.id = %claim.hold.claim_id,
+                    step = %step, code = failure.code,
                     "{} failed at {step} after {} attempts: {failure}", claim.path, claim.attempts,
                 );
                 "failed"
             }
             FailOutcome::Given(_) => {
                 tracing::warn!(
-                    file.id = %claim.hold.file_id, claim.id = %claim.hold.claim_id,
+                    step = %step, code = failure.code,
                     "{} is tried again in {delay:?}, {step} failed: {failure}", claim.path,
                 );
                 "retried"
@@ -195,7 +201,7 @@ impl Worker {
                 Err(error) => {
                     let delay = self.settings.retry.delay(tries, rand::random());
                     tracing::warn!(
-                        %error, file.id = %claim.hold.file_id, claim.id = %claim.hold.claim_id,
+                        %error,
                         "{what} of {} did not reach the ledger, trying again in {delay:?}", claim.path,
                     );
                     tokio::time::sleep(delay).await;

@@ -140,6 +140,7 @@ impl Batcher {
                 Some((
                     Order {
                         text: text.as_str().into(),
+                        origin: tracing::Span::current(),
                         reply,
                         room: room.split(1)?,
                     },

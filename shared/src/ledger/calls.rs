@@ -12,6 +12,7 @@ pub(super) mod control;
 pub(super) mod index_settings;
 pub(super) mod instances;
 pub(super) mod keys;
+pub(super) mod logging;
 mod notes;
 pub(super) mod queries;
 pub(super) mod requests;

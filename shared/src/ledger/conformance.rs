@@ -3,6 +3,7 @@
 //! A backend whose time can be set passes a manual clock; one that uses the database's clock passes an `advance` that
 //! sleeps. The times to advance are short for that reason, and leases that must not run out meanwhile are long.
 
+mod absences;
 mod approvals;
 mod breakers;
 mod catalog;
@@ -13,6 +14,7 @@ mod instances;
 mod keys;
 mod life;
 mod load;
+mod logging;
 mod renames;
 mod runs;
 mod upkeep;
@@ -84,6 +86,8 @@ where
             a_claim_can_be_repeated, a_claim_id_is_good_for_one_hold, a_commit_can_be_repeated,
             commits_change_what_is_live, missing_parts_are_shown_and_found, holds_must_match,
             unknown_indexes_are_refused;
+        absences: files_that_rest_are_known, an_absence_is_told_once_until_the_blob_is_seen,
+            an_absence_that_was_approved_is_not_asked_about_again;
         approvals: held_removals_wait_for_a_decision, one_of_two_decisions_counts, a_decision_has_a_ceiling,
             what_came_later_is_asked_again, nothing_is_asked_about_what_is_gone, a_timer_waits, nothing_held_is_withdrawn, the_webhook_is_told_each_state;
         wakes: a_burst_is_one_piece_of_work, debounce_delays_but_not_for_ever, due_is_fair_and_bounded,
@@ -114,6 +118,7 @@ where
         catalog: a_generation_is_built_beside_the_live_one, a_build_takes_over_when_nothing_is_lost,
             what_stands_in_the_way_is_named, a_build_is_rolled_back, a_swap_is_undone, a_retired_generation_goes_in_time,
             the_whole_family_is_paused_and_goes, progress_is_kept, one_of_many_decides_on_a_family;
+        logging: the_latest_filter_counts_until_it_is_reset, a_filter_ends_by_itself;
         load: one_of_two_claimers_wins, many_callers_at_once;
     }
 }

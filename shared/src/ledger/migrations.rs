@@ -48,7 +48,7 @@ impl Migration {
 }
 
 /// The migration that made room for [`Migration::needs`].
-const KEPT_SINCE: i64 = 12;
+const KEPT_SINCE: i64 = 11;
 
 macro_rules! migration {
     ($version:literal, $kind:expr, $name:literal) => {
@@ -61,7 +61,7 @@ macro_rules! migration {
     };
 }
 
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     migration!(1, Kind::Expand, "0001_initial"),
     migration!(2, Kind::Expand, "0002_missing_parts"),
     migration!(3, Kind::Expand, "0003_generations"),
@@ -72,8 +72,9 @@ const MIGRATIONS: [Migration; 12] = [
     migration!(8, Kind::Expand, "0008_usage"),
     migration!(9, Kind::Expand, "0009_breakers"),
     migration!(10, Kind::Expand, "0010_settings"),
-    migration!(11, Kind::Expand, "0011_reserved"),
-    migration!(12, Kind::Expand, "0012_compatibility"),
+    migration!(11, Kind::Expand, "0011_compatibility"),
+    migration!(12, Kind::Expand, "0012_absences"),
+    migration!(13, Kind::Expand, "0013_logging"),
 ];
 
 /// The version of the ledger's tables that this build makes.

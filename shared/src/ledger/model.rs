@@ -13,6 +13,7 @@ mod control;
 mod index_settings;
 mod instances;
 mod keys;
+mod logging;
 mod requests;
 mod row;
 mod runs;
@@ -35,7 +36,8 @@ use self::runs::Books;
 use super::{
     AuditEntry, Change, ClaimOutcome, ClaimRequest, Commit, CommitOutcome, DeadClaim, DeadLetter, DueFile,
     Enqueued, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexState,
-    IndexStats, KnownFile, Ledger, LedgerError, ReleaseOutcome, Role, SweepPolicy, Swept, Usage,
+    IndexStats, KnownFile, Ledger, LedgerError, LoggingChange, ReleaseOutcome, Role, SweepPolicy, Swept,
+    Usage,
 };
 use crate::blob_path::BlobPath;
 use crate::circuit::report::ReportedDependency;
@@ -64,6 +66,7 @@ struct Tables {
     /// By index and day.
     usage: BTreeMap<(IndexId, i64), Usage>,
     breakers: Vec<ReportedDependency>,
+    logging: Option<LoggingChange>,
     keys: BTreeMap<KeyId, StoredKey>,
     audit: BTreeMap<AuditId, AuditEntry>,
 }
@@ -252,7 +255,8 @@ impl Ledger for ModelLedger {
     }
 
     async fn known_files(&self, index: &IndexId, prefix: &str) -> Result<Vec<KnownFile>, LedgerError> {
-        Ok(self.enter().0.known_files(index, prefix))
+        let (tables, now) = self.enter();
+        Ok(tables.known_files(now, index, prefix))
     }
 
     async fn history(

@@ -18,6 +18,7 @@ mod explain;
 mod index_settings;
 mod instances;
 mod keys;
+mod logging;
 mod pool;
 mod runs;
 mod schema;

@@ -13,6 +13,7 @@ mod control;
 mod index_settings;
 mod instances;
 mod keys;
+mod logging;
 mod readers;
 mod runs;
 mod statements;

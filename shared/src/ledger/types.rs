@@ -190,6 +190,8 @@ pub struct Change {
     pub batch: bool,
     /// Make the file again although its content may be the same. When its run is cancelled, this is not wanted any more.
     pub again: bool,
+    /// The blob was looked for and is gone: no [`KnownFile`] that rests until the blob was seen again.
+    pub gone: bool,
 }
 
 impl Change {
@@ -207,6 +209,7 @@ impl Change {
             run: None,
             batch: false,
             again: false,
+            gone: false,
         }
     }
 
@@ -554,4 +557,12 @@ pub struct KnownFile {
     pub pipeline: Option<String>,
     /// Did somebody decide to keep it although the source does not have it?
     pub kept: bool,
+    /// Does search show a version of it?
+    pub shown: bool,
+    /// Does its next attempt lie further ahead than [`RESTS_AFTER`], so that nobody looks at the blob until then? Not of a file that
+    /// waits for another one or was suspended, nor of one whose absence was told already and not contradicted since.
+    pub rests: bool,
 }
+
+/// A pending file whose next attempt is further ahead than this rests, see [`KnownFile::rests`].
+pub const RESTS_AFTER: Duration = Duration::from_secs(60);

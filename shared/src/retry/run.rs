@@ -34,9 +34,9 @@ where
         };
         tracing::debug!(
             attempt,
-            error.code = failure.code,
+            code = failure.code,
             wait_ms = wait.as_millis(),
-            "trying again"
+            "trying again in {wait:?}: {failure}"
         );
         tokio::time::sleep(wait).await;
         attempt += 1;

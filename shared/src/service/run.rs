@@ -5,12 +5,10 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
-use tracing_subscriber::EnvFilter;
-
-use super::{alive, stop_on_signal};
-use crate::settings::{Loaded, LogFormat, ServiceArgs, SettingsError, load};
+use super::{alive, logging, stop_on_signal};
+use crate::settings::{Loaded, ServiceArgs, SettingsError, load};
 use crate::shutdown::Tasks;
+use clap::{CommandFactory, FromArgMatches};
 
 /// Exit code for settings that cannot be used.
 const USAGE: u8 = 2;
@@ -92,16 +90,9 @@ fn say(why: &str) {
 }
 
 fn log(args: &ServiceArgs) -> Result<(), String> {
-    let filter: EnvFilter = args
+    let filter = args
         .log
         .parse()
         .map_err(|error| format!("--log {:?} is not a filter: {error}", args.log))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = match args.log_format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|error| error.to_string())
+    logging::start(filter, args.log_format, std::io::stderr)
 }

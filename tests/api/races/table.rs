@@ -19,6 +19,8 @@ pub(crate) const RACES: &[(&str, Race)] = &[
     ("keys_create", keys_create),
     ("keys_revoke", keys_revoke),
     ("keys_rotate", keys_rotate),
+    ("logging_set", logging_set),
+    ("logging_reset", logging_reset),
     ("events_any", |ground| events(ground, "events_any", &blob_event())),
     ("events_azure", |ground| {
         events(ground, "events_azure", &blob_event())
@@ -126,6 +128,31 @@ fn keys_rotate(ground: &mut Ground<'_>) -> anyhow::Result<()> {
     let answers = ground.arena.race("keys_rotate", &[&key], nothing)?;
     answers.are(&[(200, 1), (409, OTHERS)])?;
     audited(ground, "keys_rotate", &key, &answers)
+}
+
+/// The latest one counts, whichever that is.
+fn logging_set(ground: &mut Ground<'_>) -> anyhow::Result<()> {
+    let filter = |client: usize| format!("info,control_plane::p{client}=debug");
+    let answers = ground.arena.race("logging_set", &[], |client| {
+        Request::of(json!({ "filter": filter(client) }))
+    })?;
+    answers.are(&[(200, CLIENTS)])?;
+    audited(ground, "logging_set", "/logging", &answers)?;
+    let set = answers.differ("/change/filter")?;
+    let now = ground.arena.get("/logging")?;
+    let now = now["change"]["filter"].as_str().context("none is set")?;
+    ensure!(set.contains(now), "{now} was set by nobody");
+    ground.arena.does(&Method::DELETE, "/logging", None, 200)?;
+    Ok(())
+}
+
+fn logging_reset(ground: &mut Ground<'_>) -> anyhow::Result<()> {
+    let wanted = json!({ "filter": "info", "for_seconds": 600 });
+    ground.arena.does(&Method::PUT, "/logging", Some(wanted), 200)?;
+    let answers = ground.arena.race("logging_reset", &[], nothing)?;
+    answers.are(&[(200, CLIENTS)])?;
+    ensure!(ground.arena.get("/logging")? == json!({}), "one is set");
+    Ok(())
 }
 
 /// About a container that no index is made from.

@@ -127,6 +127,7 @@ impl Pair {
                 run,
                 batch,
                 again,
+                gone,
             } => {
                 let lane = if *fast { Lane::Fast } else { Lane::Bulk };
                 // A run is an explicit question, which content that failed is tried again for.
@@ -137,6 +138,7 @@ impl Pair {
                     run: self.run(*run),
                     batch: *batch,
                     again: *again,
+                    gone: *gone,
                     sequencer: fast.then(|| "42".to_owned()),
                     ..Change::new(Self::path(*file), reason, lane)
                 };

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Span;
 
 use super::estimate_tokens;
 use crate::retry::Failure;
@@ -11,6 +12,8 @@ use crate::retry::Failure;
 /// A text that a caller wants embedded.
 pub(super) struct Order {
     pub(super) text: Arc<str>,
+    /// What the caller does, for the log.
+    pub(super) origin: Span,
     pub(super) reply: oneshot::Sender<Result<Piece, Failure>>,
     /// The caller's room in memory, given back with the reply or when the caller is found gone.
     pub(super) room: OwnedSemaphorePermit,
@@ -32,6 +35,7 @@ pub(super) struct Batch {
 }
 
 struct Waiter {
+    origin: Span,
     reply: oneshot::Sender<Result<Piece, Failure>>,
     _room: OwnedSemaphorePermit,
 }
@@ -46,10 +50,19 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Takes an order; returns whether the text was wanted by somebody else already.
     pub(super) fn add(&mut self, order: Order) -> bool {
-        let Order { text, reply, room } = order;
+        let Order {
+            text,
+            origin,
+            reply,
+            room,
+        } = order;
         let waiters = self.wanted.entry(Arc::clone(&text)).or_default();
         let shared = !waiters.is_empty();
-        waiters.push(Waiter { reply, _room: room });
+        waiters.push(Waiter {
+            origin,
+            reply,
+            _room: room,
+        });
         if !shared {
             self.queue.push_back(text);
         }
@@ -92,6 +105,22 @@ impl Backlog {
             }
             answer(first, Ok(Piece { vector, tokens }));
         }
+    }
+
+    /// What those who wait for a batch do, each once.
+    pub(super) fn origins(&self, batch: &Batch) -> Vec<Span> {
+        let waiters = batch
+            .texts
+            .iter()
+            .filter_map(|text| self.wanted.get(text))
+            .flatten();
+        let mut origins: Vec<Span> = Vec::new();
+        for waiter in waiters {
+            if origins.iter().all(|known| known.id() != waiter.origin.id()) {
+                origins.push(waiter.origin.clone());
+            }
+        }
+        origins
     }
 
     /// Fails everybody who waits for a batch.

@@ -222,13 +222,17 @@ impl Dispatcher {
             return self.backlog.fail(batch, failure);
         };
         self.counts.retries.fetch_add(1, Relaxed);
-        tracing::debug!(
-            model = self.embedder.model(),
-            error.code = failure.code,
-            attempt = batch.attempts,
-            wait_ms = wait.as_millis(),
-            "embedding again"
-        );
+        // A request has texts of several files: a line for each.
+        for origin in self.backlog.origins(&batch) {
+            tracing::debug!(
+                parent: &origin,
+                model = self.embedder.model(),
+                code = failure.code,
+                attempt = batch.attempts,
+                wait_ms = wait.as_millis(),
+                "embedding again in {wait:?}: {failure}"
+            );
+        }
         self.delayed.push((now + wait, batch));
     }
 

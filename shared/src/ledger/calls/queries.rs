@@ -13,7 +13,7 @@ use crate::ledger::database::{Columns, Database, DbResult, Value, number, values
 use crate::ledger::sql::{self, LIST, Sql};
 use crate::ledger::{
     DeadClaim, DueFile, FileFilter, FileRow, HistoryEntry, IndexRecord, IndexState, IndexStats, KnownFile,
-    millis, order::take_turns,
+    RESTS_AFTER, millis, order::take_turns,
 };
 use crate::work_message::Lane;
 
@@ -201,15 +201,21 @@ pub(in crate::ledger) async fn known_files<D: Database>(
 ) -> DbResult<Vec<KnownFile>> {
     let (first, last) = sql::range_of_prefix(prefix.trim_end_matches('/'));
     let mut files = db
-        .many(&sql::KNOWN_FILES, values![index, first, last], |c| {
-            Ok(KnownFile {
-                path: c.text()?,
-                state: c.text()?,
-                etag: c.value()?,
-                pipeline: c.value()?,
-                kept: c.value()?,
-            })
-        })
+        .many(
+            &sql::KNOWN_FILES,
+            values![index, first, last, millis(RESTS_AFTER)],
+            |c| {
+                Ok(KnownFile {
+                    path: c.text()?,
+                    state: c.text()?,
+                    etag: c.value()?,
+                    pipeline: c.value()?,
+                    kept: c.value()?,
+                    shown: c.value()?,
+                    rests: c.value()?,
+                })
+            },
+        )
         .await?;
     // The range has `docs-old/a` as well when the prefix is `docs`.
     files.retain(|file| file.path.is_under(prefix));

@@ -139,6 +139,7 @@ impl Key<'_> {
             self.change.run,
             self.change.batch,
             self.change.again,
+            self.change.gone,
         ]
     }
 }

@@ -142,7 +142,9 @@ impl Tables {
             return;
         };
         row.state = state;
-        if !approved {
+        if approved {
+            row.gone_seq = Some(row.desired);
+        } else {
             row.applied = row.desired;
             row.last_error = row.skip_error.clone();
         }

@@ -245,6 +245,9 @@ impl Tables {
             row.seen_etag = how.etag.cloned().or(row.seen_etag.take());
             row.failed = Some(row.claimed);
         }
+        if how.etag.is_some() {
+            row.gone_seq = None;
+        }
         row.not_before = now + millis(how.delay);
         row.woken_at = 0;
         row.newer_at = None;

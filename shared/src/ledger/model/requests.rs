@@ -93,6 +93,7 @@ impl Tables {
         if change.again {
             row.again_seq = row.desired;
         }
+        row.gone_seq = change.gone.then_some(row.desired);
         let gone = row.state == FileState::Deleted && row.desired > 1;
         let hold = hold && !gone;
         row.state = transition(row.state, Step::Enqueue { hold }).unwrap_or(row.state);

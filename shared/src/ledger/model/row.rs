@@ -6,7 +6,9 @@ use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::detail::Usage;
-use crate::ledger::{Claim, FileRow, HistoryEntry, Hold, RunOutcome, Suspended, Version, detail};
+use crate::ledger::{
+    Claim, FileRow, HistoryEntry, Hold, RESTS_AFTER, RunOutcome, Suspended, Version, detail, millis,
+};
 use crate::retry::Failure;
 use crate::work_message::Lane;
 
@@ -29,6 +31,8 @@ pub(super) struct Row {
     pub(super) run_open: bool,
     pub(super) back_to: Option<FileState>,
     pub(super) again_seq: i64,
+    /// The change that said that the blob is gone.
+    pub(super) gone_seq: Option<i64>,
     pub(super) enqueued_at: UnixMillis,
     pub(super) newer_at: Option<UnixMillis>,
     pub(super) claim: Option<ClaimId>,
@@ -79,6 +83,7 @@ impl Row {
             run_open: false,
             back_to: None,
             again_seq: 0,
+            gone_seq: None,
             enqueued_at: now,
             newer_at: None,
             claim: None,
@@ -124,6 +129,16 @@ impl Row {
             && self.waits_for.is_none()
             && self.suspended.is_none()
             && self.not_before <= now
+    }
+
+    /// See [`KnownFile::rests`](crate::ledger::KnownFile::rests).
+    pub(super) fn rests(&self, now: UnixMillis) -> bool {
+        self.state == FileState::Pending
+            && self.unapplied()
+            && self.waits_for.is_none()
+            && self.suspended.is_none()
+            && self.not_before > now + millis(RESTS_AFTER)
+            && self.gone_seq != Some(self.desired)
     }
 
     /// Ends the hold.

@@ -106,7 +106,7 @@ impl Tables {
         found
     }
 
-    pub(super) fn known_files(&self, index: &IndexId, prefix: &str) -> Vec<KnownFile> {
+    pub(super) fn known_files(&self, now: UnixMillis, index: &IndexId, prefix: &str) -> Vec<KnownFile> {
         let known = self
             .of(index)
             .filter(|(_, row)| row.state != FileState::Deleted && row.path.is_under(prefix));
@@ -117,6 +117,8 @@ impl Tables {
                 etag: row.seen_etag.clone(),
                 pipeline: row.version.as_ref().map(|version| version.pipeline.clone()),
                 kept: row.kept,
+                shown: row.live.is_some(),
+                rests: row.rests(now),
             })
             .collect();
         known.sort_by(|a, b| a.path.cmp(&b.path));

@@ -90,7 +90,8 @@ pub(in crate::ledger) static END_CARRY_OUT: Sql = Sql::new(concat!(
 ));
 
 /// **carry_out**: is the file AWAITING_APPROVAL since before the decision? Approved, it is PENDING; kept, it is what its live
-/// version is. A dirty one is PENDING either way, because its old points have to be removed.
+/// version is. A dirty one is PENDING either way, because its old points have to be removed. Nobody is asked again about the
+/// absence that was approved.
 ///
 /// $1 index, $2 approved (1) or kept (0), $3 when it was decided, $4 limit
 pub(in crate::ledger) static DECIDE: Sql = Sql::new(
@@ -99,6 +100,7 @@ pub(in crate::ledger) static DECIDE: Sql = Sql::new(
         applied_seq = CASE WHEN CAST($2 AS BIGINT) = 1 THEN applied_seq ELSE desired_seq END,
         last_error = CASE WHEN CAST($2 AS BIGINT) = 1 THEN last_error ELSE skip_error END,
         kept = CASE WHEN CAST($2 AS BIGINT) = 1 THEN 0 ELSE 1 END,
+        gone_seq = CASE WHEN CAST($2 AS BIGINT) = 1 THEN desired_seq ELSE gone_seq END,
         attempts = 0,
         woken_at = 0,
         not_before = now_ms(),

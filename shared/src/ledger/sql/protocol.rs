@@ -24,15 +24,16 @@ use super::{Sql, claim_columns};
 ///   an edge cannot close a cycle, and every other statement only removes edges.
 ///
 /// $1 index, $2 file, $3 path, $4 state if not running, $5 lane, $6 debounce, $7 reason, $8 sequencer, $9 renamed from,
-/// $10 waits for, $11 run, $12 belongs to a batch (1) or not (0), $13 make it again (1) or not (0)
+/// $10 waits for, $11 run, $12 belongs to a batch (1) or not (0), $13 make it again (1) or not (0),
+/// $14 gone (1) or not known (0)
 pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
     "INSERT INTO files (index_id, file_id, path, state, lane, desired_seq, not_before, enqueued_at, updated_at, reason,
-        sequencer, renamed_from, waits_for, run_id, run_joined, run_open, again_seq, entries, created_at)
+        sequencer, renamed_from, waits_for, run_id, run_joined, run_open, again_seq, gone_seq, entries, created_at)
      SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), 1, now_ms() + CAST($6 AS BIGINT), now_ms(), now_ms(), $7,
         $8, $9, $10, run,
         CASE WHEN run IS NOT NULL THEN 1 WHEN CAST($12 AS BIGINT) = 1 THEN 2 ELSE 0 END,
         CASE WHEN run IS NULL THEN 0 WHEN CAST($4 AS TEXT) = 'AWAITING_APPROVAL' THEN 2 ELSE 1 END,
-        CAST($13 AS BIGINT), 1, now_ms()
+        CAST($13 AS BIGINT), CASE WHEN CAST($14 AS BIGINT) = 1 THEN 1 END, 1, now_ms()
      FROM (SELECT CASE WHEN CAST($12 AS BIGINT) = 1
             THEN COALESCE(CAST($11 AS TEXT), (SELECT batch_run FROM indexes WHERE indexes.index_id = $1))
             ELSE CAST($11 AS TEXT) END AS run) AS of_run
@@ -73,6 +74,7 @@ pub(in crate::ledger) static ENQUEUE: Sql = Sql::new(
             WHEN files.state IN ('INDEXED', 'SKIPPED', 'DELETED', 'FAILED') THEN files.state
             WHEN files.state = 'PENDING' THEN files.back_to END END,
         again_seq = CASE WHEN CAST($13 AS BIGINT) = 1 THEN files.desired_seq + 1 ELSE files.again_seq END,
+        gone_seq = CASE WHEN CAST($14 AS BIGINT) = 1 THEN files.desired_seq + 1 END,
         failed_seq = CASE WHEN excluded.reason <> 'run' THEN files.failed_seq END,
         entries = files.entries + 1,
         updated_at = excluded.updated_at
@@ -227,7 +229,7 @@ macro_rules! overtaken {
 
 /// What giving up a claim does, for `fail` and `sweep`: the claim is cleared, which fences the attempt; `live_claim` stays.
 /// With something newer wanted the attempts start again; a throttled attempt is not charged, nor is one that found the
-/// content that had failed before.
+/// content that had failed before. One that saw the blob contradicts who said that it is gone.
 ///
 /// $1 class, or `standing`, $2 most attempts, $3 delay, $4 failure, $5 etag
 macro_rules! give_up {
@@ -247,6 +249,7 @@ macro_rules! give_up {
             " OR ",
             overtaken!(),
             " THEN claimed_seq ELSE failed_seq END,
+                gone_seq = CASE WHEN CAST($5 AS TEXT) IS NULL THEN gone_seq END,
                 attempts = CASE
                     WHEN desired_seq > claimed_seq THEN 0
                     WHEN CAST($1 AS TEXT) IN ('throttled', 'standing') AND attempts > 0 THEN attempts - 1

@@ -118,9 +118,13 @@ pub(in crate::ledger) static PARTIAL_FILES: Sql = Sql::new(concat!(
      ORDER BY state, path LIMIT $5"
 ));
 
-/// What the reconciler compares. $1 index, $2 and $3 first and last path
+/// What the reconciler compares. $1 index, $2 and $3 first and last path, $4 how far ahead the attempt of a file that rests is
 pub(in crate::ledger) static KNOWN_FILES: Sql = Sql::new(
-    "SELECT path, state, seen_etag, pipeline, kept FROM files
+    "SELECT path, state, seen_etag, pipeline, kept,
+        CASE WHEN live_claim IS NULL THEN 0 ELSE 1 END,
+        CASE WHEN state = 'PENDING' AND desired_seq > applied_seq AND waits_for IS NULL AND suspended IS NULL
+            AND not_before > now_ms() + CAST($4 AS BIGINT) AND gone_seq IS DISTINCT FROM desired_seq THEN 1 ELSE 0 END
+     FROM files
      WHERE index_id = $1 AND path >= $2 AND path <= $3 AND state <> 'DELETED'
      ORDER BY path",
 );

@@ -16,6 +16,7 @@ pub(super) enum Op {
         run: Option<u8>,
         batch: bool,
         again: bool,
+        gone: bool,
     },
     Rename {
         from: usize,
@@ -137,9 +138,10 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     let run = || prop::option::weighted(0.3, 0_u8..2);
     let wait = || prop_oneof![3 => Just(0_u64), 1 => Just(40), 1 => Just(700)];
     prop_oneof![
-        6 => (file(), any::<bool>(), wait(), prop::bool::weighted(0.15), run(), any::<bool>(), prop::bool::weighted(0.3))
-            .prop_map(|(file, fast, debounce, hold, run, batch, again)| {
-                Op::Enqueue { file, fast, debounce, hold, run, batch, again }
+        6 => (file(), any::<bool>(), wait(), prop::bool::weighted(0.15), run(), any::<bool>(), prop::bool::weighted(0.3),
+            prop::bool::weighted(0.3))
+            .prop_map(|(file, fast, debounce, hold, run, batch, again, gone)| {
+                Op::Enqueue { file, fast, debounce, hold, run, batch, again, gone }
             }),
         2 => (file(), file(), run()).prop_map(|(from, to, run)| Op::Rename { from, to, run }),
         2 => (0_u32..4, 0_usize..4).prop_map(|(window, confirm)| Op::Wake { window, confirm }),
@@ -149,7 +151,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..3).prop_map(|worker| Op::Renew { worker }),
         8 => (pick(), 0_u8..6, 0_u8..3).prop_map(|(hold, change, etag)| Op::Commit { hold, change, etag }),
         5 => (pick(), wait()).prop_map(|(hold, debounce)| Op::Release { hold, debounce }),
-        4 => (pick(), 0_u8..4, wait(), 1_u32..4, prop::option::of(0_u8..3)).prop_map(
+        4 => (pick(), 0_u8..4, prop_oneof![3 => wait(), 1 => Just(3_600_000)], 1_u32..4, prop::option::of(0_u8..3)).prop_map(
             |(hold, class, delay, max_attempts, etag)| Op::Fail { hold, class, delay, max_attempts, etag }),
         2 => (prop_oneof![Just(30_u64), Just(10_000)], 1_u32..4, prop_oneof![1 => Just(1_u32), 3 => Just(10)])
             .prop_map(|(stale_after, max_attempts, limit)| Op::Sweep { stale_after, max_attempts, limit }),

@@ -15,10 +15,10 @@ use shared::ledger::{
     Approval, ApprovalFilter, ApprovalState, Approvals, Backlog, Breakers, Change, ClaimOutcome,
     ClaimRequest, Commit, CommitOutcome, Comparison, ControlLedger, DeadClaim, DeadLetter, DueFile, Enqueued,
     Erased, Fail, FailOutcome, FileFilter, FileRow, HistoryEntry, Hold, IndexRecord, IndexStats,
-    InstancesLedger, KnownFile, Ledger, LedgerError, LiveFile, NewRun, Operation, OperationPage,
-    OperationRecord, ReleaseOutcome, Resolution, Resolved, Rewound, RunFilter, RunLedger, RunPage, RunRecord,
-    RunWork, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Terminate, Usage, UsageLedger,
-    UsageNote,
+    InstancesLedger, KnownFile, Ledger, LedgerError, LiveFile, Logging, LoggingChange, NewRun, Operation,
+    OperationPage, OperationRecord, ReleaseOutcome, Resolution, Resolved, Rewound, RunFilter, RunLedger,
+    RunPage, RunRecord, RunWork, SettingsChange, SettingsLedger, Spending, SweepPolicy, Swept, Terminate,
+    Usage, UsageLedger, UsageNote,
 };
 use shared::work_message::WorkMessage;
 
@@ -471,6 +471,27 @@ impl Breakers for LedgerClient {
 
     async fn dependencies(&self, fresh: Duration) -> Result<Vec<ReportedDependency>, LedgerError> {
         self.server.model.dependencies(fresh).await
+    }
+}
+
+/// The same.
+#[async_trait]
+impl Logging for LedgerClient {
+    async fn logging(&self) -> Result<Option<LoggingChange>, LedgerError> {
+        self.server.model.logging().await
+    }
+
+    async fn set_logging(
+        &self,
+        filter: &str,
+        lasts: Duration,
+        by: &str,
+    ) -> Result<LoggingChange, LedgerError> {
+        self.server.model.set_logging(filter, lasts, by).await
+    }
+
+    async fn reset_logging(&self) -> Result<(), LedgerError> {
+        self.server.model.reset_logging().await
     }
 }
 

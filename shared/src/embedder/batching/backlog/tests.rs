@@ -22,6 +22,7 @@ impl Desk {
         let (reply, receiver) = oneshot::channel();
         let room = Arc::clone(&self.room).try_acquire_owned().unwrap();
         self.backlog.add(Order {
+            origin: tracing::Span::none(),
             text: text.into(),
             reply,
             room,

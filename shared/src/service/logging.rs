@@ -1,0 +1,98 @@
+//! What a process logs, and in what form; the filter can be exchanged while it runs.
+//!
+//! The filter belongs to the layer that writes lines and to nothing else, so that whatever else listens to the same spans keeps
+//! its own.
+
+mod filter;
+mod follow;
+mod lines;
+
+pub use filter::{InvalidLogFilter, LONGEST_LOG_FILTER, LogFilter};
+pub use follow::{LOGGING_EVERY, follow};
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use self::lines::Lines;
+use crate::settings::LogFormat;
+
+/// The filter of this process: there is one, as there is one subscriber.
+static CONTROL: OnceLock<LogControl> = OnceLock::new();
+
+/// Exchanges the filter of a running process.
+pub struct LogControl {
+    /// What the process was started with.
+    own: LogFilter,
+    now: Mutex<LogFilter>,
+    exchange: Box<dyn Fn(LogFilter) + Send + Sync>,
+}
+
+impl LogControl {
+    /// Goes by another filter, or by the one that the process was started with; does nothing when it does already.
+    fn go_by(&self, other: Option<&LogFilter>) {
+        let wanted = other.unwrap_or(&self.own);
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if *now == *wanted {
+            return;
+        }
+        (self.exchange)(wanted.clone());
+        now.clone_from(wanted);
+        drop(now);
+        match other {
+            Some(filter) => tracing::info!("logging goes by the filter {:?} for a while", filter.text()),
+            None => tracing::info!("logging goes by its own filter {:?} again", self.own.text()),
+        }
+    }
+}
+
+/// The layer that writes lines, and what exchanges its filter.
+#[must_use]
+pub fn layer<S, W>(filter: LogFilter, format: LogFormat, writer: W) -> (impl Layer<S>, LogControl)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let (reloadable, handle) = reload::Layer::new(filter.clone());
+    let exchange = move |filter| {
+        // The subscriber is gone only when the process is.
+        handle.reload(filter).ok();
+    };
+    let control = LogControl {
+        own: filter.clone(),
+        now: Mutex::new(filter),
+        exchange: Box::new(exchange),
+    };
+    (Lines::new(format, writer).with_filter(reloadable), control)
+}
+
+/// Starts logging in this process.
+///
+/// # Errors
+/// When something else has started it already.
+pub fn start<W>(filter: LogFilter, format: LogFormat, writer: W) -> Result<(), String>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let (lines, control) = layer(filter, format, writer);
+    tracing_subscriber::registry()
+        .with(lines)
+        .try_init()
+        .map_err(|error| error.to_string())?;
+    keep(control);
+    Ok(())
+}
+
+/// Lets [`follow`] exchange the filter. For whoever puts the layer into a subscriber of its own.
+pub fn keep(control: LogControl) {
+    // A second one would belong to a subscriber that is not the global one.
+    CONTROL.set(control).ok();
+}
+
+#[cfg(test)]
+mod tests;
