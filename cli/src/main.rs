@@ -16,9 +16,11 @@ mod up;
 
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
+use shared::trace::layer::{self, Exporting};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     if let Some(ended) = convert::child::run_if_asked() {
@@ -26,7 +28,6 @@ fn main() -> ExitCode {
     }
     let cli = Cli::from_command_line();
     let json = cli.global.json;
-    start_logging(&cli.global.log);
     if cli.global.quiet {
         output::be_quiet();
     }
@@ -38,7 +39,17 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot start")),
     };
-    let done = runtime.block_on(Box::pin(commands::run(cli)));
+    let entered = runtime.enter();
+    let exporting = match start_logging(&cli) {
+        Ok(exporting) => exporting,
+        Err(why) => return failed(&anyhow::Error::msg(why)),
+    };
+    drop(entered);
+    let done = runtime.block_on(async {
+        let done = Box::pin(commands::run(cli)).await;
+        exporting.finish().await;
+        done
+    });
     // Converters that still compute are not waited for: nothing they do has an effect.
     runtime.shutdown_background();
     match done {
@@ -47,13 +58,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_logging(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Starts logging, and tracing where something is traced: each with a filter of its own.
+fn start_logging(cli: &Cli) -> Result<Exporting, String> {
+    let filter = EnvFilter::try_new(&cli.global.log).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let (traces, exporting) = match &cli.command {
+        Command::Up(args) => layer::start(&args.tracing, "longshore")?,
+        _ => (None, Exporting::nothing()),
+    };
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(output::LogWriter::default)
-        .finish();
+        .with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(traces).with(lines);
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         // Only possible when a test harness has set one: that one then shows the logs.
     }
+    Ok(exporting)
 }

@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::{alive, stop_on_signal};
 use crate::settings::{Loaded, LogFormat, ServiceArgs, SettingsError, load};
 use crate::shutdown::Tasks;
+use crate::trace::layer::{self, Exporting};
 
 /// Exit code for settings that cannot be used.
 const USAGE: u8 = 2;
@@ -51,23 +54,26 @@ where
     }
     // Clients are made while checking, and want a runtime around them.
     let entered = runtime.enter();
-    if let Err(why) = check(&loaded) {
+    if let Err(why) = common.tracing.check().and_then(|()| check(&loaded)) {
         return refuse(&why);
     }
     if common.check_config {
         std::io::stdout().write_all(loaded.listing.as_bytes()).ok();
         return ExitCode::SUCCESS;
     }
-    if let Err(why) = log(common) {
-        return refuse(&why);
-    }
+    let exporting = match log(common, S::command().get_name()) {
+        Ok(exporting) => exporting,
+        Err(why) => return refuse(&why),
+    };
     drop(entered);
     let ended = runtime.block_on(async {
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || {
             tracing::info!("stopping; a second signal stops at once")
         });
-        Box::pin(work(loaded, tasks)).await
+        let ended = Box::pin(work(loaded, tasks)).await;
+        exporting.finish().await;
+        ended
     });
     // Blocking calls that hang must not keep the process.
     runtime.shutdown_background();
@@ -91,17 +97,22 @@ fn say(why: &str) {
     writeln!(std::io::stderr(), "error: {why}").ok();
 }
 
-fn log(args: &ServiceArgs) -> Result<(), String> {
+/// Starts logging, and tracing where that is on. Each has its own filter: traces are complete whatever is logged.
+fn log(args: &ServiceArgs, service: &str) -> Result<Exporting, String> {
     let filter: EnvFilter = args
         .log
         .parse()
         .map_err(|error| format!("--log {:?} is not a filter: {error}", args.log))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = match args.log_format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let (traces, exporting) = layer::start(&args.tracing, service)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match args.log_format {
+        LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
-    started.map_err(|error| error.to_string())
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(lines)
+        .try_init()
+        .map_err(|error| error.to_string())?;
+    Ok(exporting)
 }

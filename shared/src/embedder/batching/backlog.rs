@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use opentelemetry::trace::SpanContext;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::estimate_tokens;
@@ -14,6 +15,8 @@ pub(super) struct Order {
     pub(super) reply: oneshot::Sender<Result<Piece, Failure>>,
     /// The caller's room in memory, given back with the reply or when the caller is found gone.
     pub(super) room: OwnedSemaphorePermit,
+    /// The caller's span.
+    pub(super) caller: SpanContext,
 }
 
 /// What a caller gets for one text.
@@ -34,6 +37,7 @@ pub(super) struct Batch {
 struct Waiter {
     reply: oneshot::Sender<Result<Piece, Failure>>,
     _room: OwnedSemaphorePermit,
+    caller: SpanContext,
 }
 
 /// The texts that are wanted. Each is either in the queue or in one batch.
@@ -46,10 +50,19 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Takes an order; returns whether the text was wanted by somebody else already.
     pub(super) fn add(&mut self, order: Order) -> bool {
-        let Order { text, reply, room } = order;
+        let Order {
+            text,
+            reply,
+            room,
+            caller,
+        } = order;
         let waiters = self.wanted.entry(Arc::clone(&text)).or_default();
         let shared = !waiters.is_empty();
-        waiters.push(Waiter { reply, _room: room });
+        waiters.push(Waiter {
+            reply,
+            _room: room,
+            caller,
+        });
         if !shared {
             self.queue.push_back(text);
         }
@@ -101,6 +114,18 @@ impl Backlog {
                 answer(waiter, Err(failure.clone()));
             }
         }
+    }
+
+    /// The spans of those who wait for a batch, each once; none while tracing is off.
+    pub(super) fn callers(&self, batch: &Batch) -> Vec<SpanContext> {
+        let mut callers: Vec<SpanContext> = Vec::new();
+        let waiters = batch.texts.iter().filter_map(|text| self.wanted.get(text));
+        for caller in waiters.flatten().map(|waiter| &waiter.caller) {
+            if caller.is_valid() && callers.last() != Some(caller) && !callers.contains(caller) {
+                callers.push(caller.clone());
+            }
+        }
+        callers
     }
 
     /// Takes the texts that nobody waits for any more out of a batch that is not under way.

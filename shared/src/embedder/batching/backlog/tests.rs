@@ -25,6 +25,7 @@ impl Desk {
             text: text.into(),
             reply,
             room,
+            caller: SpanContext::NONE,
         });
         receiver
     }
