@@ -61,7 +61,7 @@ impl Exporting {
 /// When a setting cannot be right.
 pub fn start<S>(settings: &TracingArgs, service: &str) -> Result<(Traces<S>, Exporting), String>
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let Some(url) = settings.url()? else {
         return Ok((None, Exporting::nothing()));
