@@ -23,6 +23,7 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use shared::ledger::ControlLedger;
 use shared::secret::Secret;
+use shared::trace::spans;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use utoipa_axum::router::OpenApiRouter;
