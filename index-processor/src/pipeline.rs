@@ -258,8 +258,7 @@ impl Pipeline {
             let cut = self.chunk(document, chunking, inline, report);
             (within(trace_span!(target: TARGET, "chunk"), cut).await?, missing)
         };
-        let by_meaning = self.chunk_by_meaning(cut, report);
-        let cut = within(trace_span!(target: TARGET, "chunk by meaning"), by_meaning).await?;
+        let cut = self.chunk_by_meaning(cut, report).await?;
         if cut.chunks.is_empty() {
             return Err(Stop::Skip(Failure::permanent(
                 "empty",

@@ -362,7 +362,7 @@ impl Fleet {
             .header("traceparent", traceparent)
             .bearer_auth(EVENTS_KEY)
             .json(events);
-        let status = self.runtime.block_on(request.send())?.status();
+        let status = self.runtime.block_on(async { request.send().await })?.status();
         ensure!(status == 200, "events were answered by {status}");
         Ok(())
     }
