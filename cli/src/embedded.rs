@@ -21,6 +21,7 @@ use shared::models::Models as NamedModels;
 use shared::secret::Secret;
 use shared::settings::SourceOptions;
 use shared::shutdown::Tasks;
+use shared::trace::metrics::TraceMetrics;
 use tokio::sync::Notify;
 
 use crate::backends::{self, BackendArgs};
@@ -108,6 +109,7 @@ pub(crate) fn assemble(
 ) -> anyhow::Result<Embedded> {
     let tasks = Tasks::new();
     let registry = Registry::new();
+    TraceMetrics::register(&registry)?;
     let metrics = Arc::new(control_plane::metrics::Metrics::register(&registry)?);
     let circuits = Circuits::new(breakers).counted(&registry)?;
     let collections = backends.open_collections(&data, main)?;

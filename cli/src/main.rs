@@ -17,8 +17,9 @@ mod up;
 use std::process::ExitCode;
 
 use shared::service::logging;
+use shared::trace::layer::{self, Exporting};
 
-use crate::args::{Cli, GlobalArgs};
+use crate::args::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -34,14 +35,21 @@ fn main() -> ExitCode {
         output::error(error, json);
         failure::exit(error).into()
     };
-    if let Err(error) = start_logging(&cli.global) {
-        return failed(&error);
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot start")),
     };
-    let done = runtime.block_on(Box::pin(commands::run(cli)));
+    let entered = runtime.enter();
+    let exporting = match start_logging(&cli) {
+        Ok(exporting) => exporting,
+        Err(error) => return failed(&error),
+    };
+    drop(entered);
+    let done = runtime.block_on(async {
+        let done = Box::pin(commands::run(cli)).await;
+        exporting.finish().await;
+        done
+    });
     // Converters that still compute are not waited for: nothing they do has an effect.
     runtime.shutdown_background();
     match done {
@@ -50,9 +58,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_logging(global: &GlobalArgs) -> anyhow::Result<()> {
+/// Starts logging, and tracing where something is traced: each with a filter of its own.
+fn start_logging(cli: &Cli) -> anyhow::Result<Exporting> {
+    let global = &cli.global;
     let filter = global.log.parse::<logging::LogFilter>();
     let filter =
         filter.map_err(|why| Failure::usage(format!("--log (or LONGSHORE_LOG) is not a filter: {why}")))?;
-    logging::start(filter, global.log_format, output::LogWriter::default).map_err(anyhow::Error::msg)
+    let (traces, exporting) = match &cli.command {
+        Command::Up(args) => layer::start(&args.tracing, "longshore").map_err(Failure::usage)?,
+        _ => (None, Exporting::nothing()),
+    };
+    logging::start(filter, global.log_format, output::LogWriter::default, traces)
+        .map_err(anyhow::Error::msg)?;
+    Ok(exporting)
 }

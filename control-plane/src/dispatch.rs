@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use shared::ledger::{ControlLedger, DueFile};
 use shared::queue::Queue;
+use shared::trace::ids::VersionTrace;
+use shared::trace::{TARGET, spans};
 use shared::work_message::{WORK_MESSAGE_VERSION, WorkMessage};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -151,7 +153,16 @@ impl Dispatcher {
             path: file.path,
             seq: file.seq,
         };
-        match self.queue.publish(file.lane, &message).await {
+        let span = tracing::trace_span!(
+            target: TARGET, "publish", otel.kind = "producer", messaging.operation.type = "send",
+            messaging.destination.name = file.lane.name(), index.id = %message.index, file.id = %message.file_id,
+            file.seq = message.seq,
+        );
+        if !span.is_disabled() {
+            let trace = VersionTrace::of(&message.index, message.file_id, message.seq);
+            spans::below(&span, trace.parent());
+        }
+        match spans::within(span, self.queue.publish(file.lane, &message)).await {
             Ok(()) => Some(message),
             Err(error) => {
                 tracing::warn!(%error, index.id = %message.index, file.id = %message.file_id, "wake-up of {} was not confirmed", message.path);

@@ -23,5 +23,6 @@ pub mod reconciler;
 pub mod runs;
 pub mod search;
 pub mod settings;
+mod traced;
 pub mod upkeep;
 pub mod why;

@@ -33,6 +33,7 @@ use shared::queue::rabbit::FeedSettings;
 use shared::service;
 use shared::settings::Loaded;
 use shared::shutdown::Tasks;
+use shared::trace::metrics::TraceMetrics;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -83,6 +84,7 @@ async fn run(loaded: Loaded<ControlPlaneSettings>, tasks: Tasks) -> Result<(), B
     } = loaded;
     let registry = Registry::new();
     let metrics = Arc::new(Metrics::register(&registry)?);
+    TraceMetrics::register(&registry)?;
     let ledger: Arc<dyn ControlLedger> = settings.ledger.open().await?;
     let dedicated = settings.dispatch.dedicated_indexes.iter().cloned().collect();
     let queue = settings.queue.open(dedicated, None)?;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::metrics::Metrics;
 use crate::reconcile::{ASKED, Plan, Policy, plan};
 use crate::runs::{LEASE, PAGE};
+use crate::traced;
 
 /// Why a comparison was not possible. Nothing was concluded from it.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +91,7 @@ impl Reconciler {
             change.batch = true;
         }
         for batch in plan.changes.chunks(PAGE as usize) {
-            self.ledger.enqueue(&self.index, batch).await?;
+            traced::enqueue(&*self.ledger, &self.index, batch).await?;
             self.nudge.notify_one();
         }
         self.count(&plan);

@@ -23,6 +23,7 @@ use shared::queue::Queue;
 use shared::service::{self, health};
 use shared::settings::Loaded;
 use shared::shutdown::Tasks;
+use shared::trace::metrics::TraceMetrics;
 use shared::vectors::Collections;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -69,6 +70,7 @@ async fn run(loaded: Loaded<ProcessorSettings>, tasks: Tasks) -> Result<(), Box<
     } = loaded;
     let registry = Registry::new();
     let metrics = Arc::new(Metrics::register(&registry)?);
+    TraceMetrics::register(&registry)?;
     let ledger = settings.ledger.open().await?;
     let queue = settings
         .queue

@@ -24,8 +24,11 @@ use shared::embedder::bm25::Bm25;
 use shared::index_settings::RetrySettings;
 use shared::ledger::{Claim, CommitChange, Version};
 use shared::retry::{Failure, Step};
+use shared::trace::TARGET;
+use shared::trace::spans::{Coded, within};
 use shared::vectors::Vectors;
 use tokio::time::Instant;
+use tracing::{Instrument as _, trace_span};
 
 pub use self::capacity::Capacity;
 pub use self::rules::Rules;
@@ -141,6 +144,16 @@ impl From<Failure> for Stop {
     }
 }
 
+impl Coded for Stop {
+    fn code(&self) -> Option<&str> {
+        match self {
+            // A result like others.
+            Self::Skip(_) => None,
+            Self::Fail(failure) => Some(&failure.code),
+        }
+    }
+}
+
 impl Pipeline {
     /// A pipeline. Semantic chunking needs an embedder: without one it cuts recursively.
     #[must_use]
@@ -177,7 +190,8 @@ impl Pipeline {
     pub async fn look(&self, claim: &Claim, report: &mut Report) -> Session {
         report.begin(Step::Fetch);
         let head = if self.rules.scope.owns(&claim.path) {
-            self.blobs.head(&claim.path).await
+            let span = trace_span!(target: TARGET, "look", otel.kind = "client");
+            self.blobs.head(&claim.path).instrument(span).await
         } else {
             // What the index leaves out is treated as if the source did not have it.
             Err(BlobError::NotFound)
@@ -209,7 +223,8 @@ impl Pipeline {
         report.begin(Step::Fetch);
         let _memory = self.capacity.reserve(meta.size).await?;
         let started = Instant::now();
-        let fetched = self.fetch(meta).await?;
+        let span = trace_span!(target: TARGET, "fetch", otel.kind = "client", file.size = meta.size);
+        let fetched = within(span, self.fetch(meta)).await?;
         self.metrics.step(Step::Fetch, report.time("fetch_ms", started));
         if let Some(kept) = session::same_content(
             claim,
@@ -232,14 +247,16 @@ impl Pipeline {
         let (cut, missing) = {
             let _turn = self.capacity.turn(claim.attempts).await;
             report.begin(Step::Convert);
-            let (document, file_type) = self.convert(fetched.blob, &version.content_hash, report).await?;
+            let convert = self.convert(fetched.blob, &version.content_hash, report);
+            let (document, file_type) = within(trace_span!(target: TARGET, "convert"), convert).await?;
             let missing = convert::missing(&document);
             if !missing.is_empty() {
                 report.note("missing", serde_json::json!(missing));
             }
             let chunking = self.rules.chunk_of(file_type);
             report.begin(Step::Chunk);
-            (self.chunk(document, chunking, inline, report).await?, missing)
+            let cut = self.chunk(document, chunking, inline, report);
+            (within(trace_span!(target: TARGET, "chunk"), cut).await?, missing)
         };
         let cut = self.chunk_by_meaning(cut, report).await?;
         if cut.chunks.is_empty() {
@@ -249,10 +266,15 @@ impl Pipeline {
             )));
         }
         report.begin(Step::Embed);
-        let dense = self.embed(&cut, version.size, report).await?;
+        let span = trace_span!(target: TARGET, "embed", chunks = cut.chunks.len());
+        let dense = within(span, self.embed(&cut, version.size, report)).await?;
         let chunks = u32::try_from(cut.chunks.len()).unwrap_or(u32::MAX);
         report.begin(Step::Upsert);
-        self.upsert(claim, &read, cut, dense, report).await?;
+        let span = trace_span!(
+            target: TARGET, "upsert", otel.kind = "client", db.system.name = "qdrant",
+            db.operation.name = "upsert", db.operation.batch.size = cut.chunks.len(),
+        );
+        within(span, self.upsert(claim, &read, cut, dense, report)).await?;
         Ok(CommitChange::Replace(Version {
             chunks,
             missing,

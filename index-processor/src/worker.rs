@@ -16,11 +16,12 @@ use shared::ledger::{Claim, ClaimOutcome, ClaimRequest, Ledger};
 use shared::queue::{Queue, QueueError};
 use shared::retry::{Failure, RetryPolicy, Step, StepPolicies};
 use shared::shutdown::Tasks;
+use shared::trace::{TARGET, spans};
 use shared::work_message::Lane;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::Instrument as _;
 
 use self::gate::{Gate, Wake};
 use crate::indexes::Pipelines;
@@ -165,6 +166,11 @@ impl Worker {
         let Some((wake, _scouts)) = self.admit(wake, gate).await else {
             return;
         };
+        let span = tracing::trace_span!(
+            target: TARGET, "process", otel.kind = "consumer", messaging.operation.type = "process",
+            index.id = %wake.message().index, file.id = %wake.message().file_id,
+        );
+        let asked = self.clock.now();
         let request = ClaimRequest {
             index: wake.message().index.clone(),
             file_id: wake.message().file_id,
@@ -175,15 +181,43 @@ impl Worker {
         let asked_at = Instant::now();
         let Some(outcome) = self.claim(&request, asked_at, &hurry).await else {
             self.leases.loosen(request);
+            wake.continue_in(&span, &ClaimOutcome::NotClaimable);
+            span.in_scope(|| spans::failed("ledger_unavailable"));
             wake.requeue();
             return;
         };
+        wake.continue_in(&span, &outcome);
         // Held until the attempt has ended: it may be the one that finds out whether something is back.
         let _scouts = ack(wake).await;
         let ClaimOutcome::Claimed(claim) = outcome else {
             self.metrics.idle_wakeups.inc();
+            span.in_scope(|| spans::note("outcome", "idle"));
             return;
         };
+        let held = Box::pin(self.held(&claim, request, asked_at, &hurry));
+        async {
+            spans::past("claim", asked);
+            spans::note("claim.id", claim.hold.claim_id.to_string());
+            spans::note("file.seq", claim.seq);
+            spans::note("attempt", i64::from(claim.attempts));
+            spans::note("outcome", held.await);
+        }
+        .instrument(span)
+        .await;
+        self.settled.notify_one();
+        if claim.renamed_from.is_some() {
+            self.nudge.notify_one();
+        }
+    }
+
+    /// Works on a file for as long as it is held; the answer names how that ended.
+    async fn held(
+        &self,
+        claim: &Claim,
+        request: ClaimRequest,
+        asked_at: Instant,
+        hurry: &CancellationToken,
+    ) -> &'static str {
         let lease = self.leases.keep(claim.hold.claim_id, asked_at);
         self.metrics.in_flight.inc();
         // Whatever is logged within, however deep, has these fields.
@@ -200,17 +234,14 @@ impl Worker {
                     self.leases.loosen(request);
                     "lost"
                 }
-                () = hurry.cancelled() => self.give_back(&claim, "stopping", "longshore stopped before the file was done").await,
-                outcome = Box::pin(self.attempt(&claim, asked_at)) => outcome,
+                () = hurry.cancelled() => self.give_back(claim, "stopping", "longshore stopped before the file was done").await,
+                outcome = Box::pin(self.attempt(claim, asked_at)) => outcome,
             }
         };
         let outcome = attempt.instrument(span).await;
         self.metrics.in_flight.dec();
         self.metrics.attempts.with_label_values(&[outcome]).inc();
-        self.settled.notify_one();
-        if claim.renamed_from.is_some() {
-            self.nudge.notify_one();
-        }
+        outcome
     }
 
     /// Is it worth beginning? While something is down that the file needs, its wake-up is kept instead, and nothing is

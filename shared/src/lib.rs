@@ -28,6 +28,7 @@ pub mod secret;
 pub mod service;
 pub mod settings;
 pub mod shutdown;
+pub mod trace;
 pub mod vectors;
 pub mod version;
 pub mod work_message;

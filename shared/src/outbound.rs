@@ -17,6 +17,8 @@ use http::HeaderMap;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Response, StatusCode};
 
+use crate::trace::context;
+
 pub use said::Said;
 pub use waits::asked_wait;
 
@@ -97,7 +99,8 @@ impl Transport {
     /// # Errors
     ///
     /// A [`Refusal`] for every status that is not one of success, and for whatever else keeps the answer away.
-    pub async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Refusal> {
+    pub async fn exchange(&self, mut request: reqwest::Request) -> Result<Answer, Refusal> {
+        context::send_along(request.headers_mut());
         let response = self.http.execute(request).await.map_err(Refusal::from)?;
         let status = response.status();
         if status.is_success() {

@@ -28,7 +28,7 @@ pub enum QueueError {
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
     /// Puts a wake-up on a lane. Returns only when the queue has confirmed it; after an error it may have got through
-    /// all the same.
+    /// all the same. The span that runs travels along as `traceparent`.
     async fn publish(&self, lane: Lane, message: &WorkMessage) -> Result<(), QueueError>;
 
     /// Starts to take wake-ups of a lane. At most `prefetch` deliveries are unsettled at a time.
@@ -49,6 +49,8 @@ pub struct Delivery {
     pub message: WorkMessage,
     /// It was delivered before.
     pub redelivered: bool,
+    /// The span that sent it, as `traceparent`, if its sender said so.
+    pub traceparent: Option<String>,
     settle: Option<Box<dyn Settle>>,
 }
 
@@ -68,8 +70,16 @@ impl Delivery {
         Self {
             message,
             redelivered,
+            traceparent: None,
             settle: Some(settle),
         }
+    }
+
+    /// Sent by this span.
+    #[must_use]
+    pub fn sent_by(mut self, traceparent: Option<String>) -> Self {
+        self.traceparent = traceparent;
+        self
     }
 
     /// Removes the wake-up from the queue; call it once the claim's outcome is in the ledger.

@@ -8,6 +8,7 @@ mod embedding;
 mod listing;
 mod models;
 pub mod reference;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ pub use backends::{LedgerArgs, QueueArgs, VectorArgs};
 pub use embedding::EmbeddingArgs;
 pub use listing::listing;
 pub use models::MODEL_ENTRIES;
+pub use traces::TracingArgs;
 
 /// Options of sources by name, from the tables `[sources."…"]` of the settings file; see
 /// [`open`](crate::blobs::objects::open).
@@ -51,6 +53,10 @@ pub struct ServiceArgs {
     /// How to log.
     #[arg(long, env = "LONGSHORE_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
+
+    /// Where traces go.
+    #[command(flatten)]
+    pub tracing: TracingArgs,
 }
 
 /// Form of a log line.

@@ -19,3 +19,4 @@ mod search;
 mod several_indexes;
 mod suspended;
 mod tokens;
+mod tracing;

@@ -6,4 +6,5 @@ mod generations;
 mod index_settings;
 mod outages;
 mod survival;
+mod tracing;
 mod up_on_servers;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use prometheus::Registry;
 use shared::circuit::metrics::DependencyMetrics;
 use shared::declare::{Declare, Declared};
+use shared::trace::metrics::TraceMetrics;
 use tests::prometheus::repository;
 
 const PAGE: &str = "docs/metrics.md";
@@ -41,7 +42,10 @@ fn declared() -> [(&'static str, Vec<Declared>); 3] {
         ),
         (
             "both",
-            declared_by(|list| drop(DependencyMetrics::declare(list).unwrap())),
+            declared_by(|list| {
+                drop(DependencyMetrics::declare(list).unwrap());
+                drop(TraceMetrics::declare(list).unwrap());
+            }),
         ),
     ]
 }
@@ -78,11 +82,12 @@ fn page() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
          <!-- Made from the declarations in control-plane/src/metrics.rs, index-processor/src/metrics.rs and\n     \
-         shared/src/circuit/metrics.rs; LONGSHORE_BLESS=1 with the test `monitoring` writes it anew. -->\n\n\
+         shared/src/circuit/metrics.rs and shared/src/trace/metrics.rs; LONGSHORE_BLESS=1 with the test `monitoring` writes it anew. -->\n\n\
          `GET /metrics` of a control plane (port 7700, with a key that sees every index) and of an index processor (port 7701) answers them in\n\
          the text format of Prometheus; `longshore up` has all of them. Units are base units. A label whose values are listed has no others, and\n\
          its series are there from the start; `index` is as many as there are indexes, `dependency` as many as the settings name, `code` at most\n\
-         a hundred and `other`. The text format has no place for exemplars: a slow file is found by its history, which has the time of each step.\n\n\
+         a hundred and `other`. The text format has no place for exemplars: a slow file is found by its history, which\n\
+         has the time of each step, and by its [trace](tracing.md).\n\n\
          Gauges of files, backlog, runs, approvals and budgets are read from the ledger when somebody asks. A reading stands for twenty times as\n\
          long as it took, so that scraping takes at most a twentieth of one connection, also with a million files. Every control plane\n\
          shows the same ones: take the `max`, not the `sum`, over replicas.\n\n\
@@ -99,7 +104,7 @@ fn page() -> String {
     }
     for (who, metrics) in declared() {
         let title = match who {
-            "both" => "Both: what a process depends on",
+            "both" => "Both: what a process depends on, and traces",
             "control-plane" => "Control plane",
             _ => "Index processor",
         };

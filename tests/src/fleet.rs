@@ -99,6 +99,14 @@ impl Fleet {
     /// # Errors
     /// When something is not installed or does not start.
     pub fn start(seed: u64) -> anyhow::Result<Self> {
+        Self::start_with(seed, &[])
+    }
+
+    /// The same with more variables in the environment of every service.
+    ///
+    /// # Errors
+    /// When something is not installed or does not start.
+    pub fn start_with(seed: u64, variables: &[(&'static str, String)]) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -123,6 +131,7 @@ impl Fleet {
             ("LONGSHORE_LOG", "info".to_owned()),
         ];
         environment.extend(azurite.environment());
+        environment.extend(variables.iter().cloned());
         let mut fleet = Self {
             postgres,
             rabbit,
@@ -339,6 +348,22 @@ impl Fleet {
     pub fn report(&mut self, events: &[Value]) -> anyhow::Result<()> {
         let (status, answer) = self.post("/events/azure", &Value::Array(events.to_vec()))?;
         ensure!(status == 200, "events were answered by {status}: {answer}");
+        Ok(())
+    }
+
+    /// Reports events as a sender does that traces; they must be accepted.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn report_traced(&mut self, events: &[Value], traceparent: &str) -> anyhow::Result<()> {
+        let request = self
+            .http
+            .post(format!("{}/events/azure", self.control[0].url()?))
+            .header("traceparent", traceparent)
+            .bearer_auth(EVENTS_KEY)
+            .json(events);
+        let status = self.runtime.block_on(async { request.send().await })?.status();
+        ensure!(status == 200, "events were answered by {status}");
         Ok(())
     }
 

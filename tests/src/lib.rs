@@ -3,6 +3,7 @@
 
 pub mod arena;
 pub mod azurite;
+pub mod collector;
 pub mod embedding_server;
 pub mod fleet;
 pub mod folder;

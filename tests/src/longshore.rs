@@ -104,6 +104,7 @@ impl Longshore {
                 "ARTIFACT_",
                 "REMOTE_CONVERTER",
                 "VISION_",
+                "OTEL_",
             ]
             .iter()
             .any(|p| name.starts_with(p))

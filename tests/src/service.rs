@@ -10,7 +10,7 @@ use crate::longshore::built;
 use crate::wait;
 
 /// Variables of the surrounding environment that could change a service.
-const OWN: [&str; 14] = [
+const OWN: [&str; 15] = [
     "EMBEDDING_",
     "LONGSHORE_",
     "CHUNK_",
@@ -25,6 +25,7 @@ const OWN: [&str; 14] = [
     "EVENTS_",
     "DISPATCH_",
     "RECONCILE_",
+    "OTEL_",
 ];
 
 /// A running service; killed when dropped.

@@ -11,7 +11,7 @@ use shared::circuit::CircuitArgs;
 use shared::ids::IndexId;
 use shared::retry::StepRetryArgs;
 use shared::secret::Secret;
-use shared::settings::EmbeddingArgs;
+use shared::settings::{EmbeddingArgs, TracingArgs};
 
 use crate::backends::BackendArgs;
 
@@ -83,6 +83,9 @@ pub(crate) struct UpArgs {
 
     #[command(flatten)]
     pub(crate) circuits: CircuitArgs,
+
+    #[command(flatten)]
+    pub(crate) tracing: TracingArgs,
 
     /// Longest time that one attempt at a file may take.
     #[arg(long, env = "INDEXER_STALE_FILE_TIMEOUT_MINUTES", default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]

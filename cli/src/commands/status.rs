@@ -76,6 +76,9 @@ fn file(status: &FileStatus) {
     for waiting in &status.waiting_for {
         shown.push(("waits for", waiting.dependency.to_string()));
     }
+    if !status.trace_id.is_empty() {
+        shown.push(("trace", status.trace_id.clone()));
+    }
     fields(&shown);
     line("history");
     for entry in &status.history {

@@ -11,6 +11,7 @@ use shared::circuit::report::FRESH;
 use shared::file_state::FileState;
 use shared::ids::{FileId, IndexId};
 use shared::ledger::{FileFilter, FileRow, HistoryEntry};
+use shared::trace::ids::VersionTrace;
 use utoipa::{IntoParams, ToSchema};
 
 use super::errors::{ApiError, ErrorCode, Problem};
@@ -68,6 +69,11 @@ pub struct FileStatus {
     pub file: FileRow,
     /// What happened.
     pub history: Vec<HistoryEntry>,
+    /// The trace of its version, to be looked up where traces are collected: 32 hexadecimal digits. What happened to other
+    /// versions is in traces of their own.
+    #[serde(default)]
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    pub trace_id: String,
     /// What the file waits for while it is PENDING: things that are down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting_for: Vec<WaitingFor>,
@@ -277,7 +283,9 @@ pub(super) async fn one(
         FileState::Pending => waiting_for(&record, &api.ledger.dependencies(FRESH).await?),
         _ => Vec::new(),
     };
+    let trace = VersionTrace::of(&record.id, file.file_id, file.desired_seq);
     Ok(Json(FileStatus {
+        trace_id: trace.id(),
         file,
         history,
         waiting_for,

@@ -8,6 +8,7 @@ mod audited;
 mod limits;
 mod place;
 mod request_id;
+mod traced;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use shared::ledger::ControlLedger;
 use shared::secret::Secret;
+use shared::trace::spans;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -115,8 +117,9 @@ pub(super) fn around(routes: OpenApiRouter, guard: Guard) -> Router {
 async fn pass(State(post): State<Arc<Post>>, request: Request, next: Next) -> Response {
     let id = request_id::of(request.headers());
     let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.path = request.uri().path());
-    let answered = post.answer(request, next).instrument(span);
-    let mut response = request_id::within(id.clone(), answered).await;
+    let traced = traced::of(&request);
+    let answered = traced::answered(post.answer(request, next)).instrument(span);
+    let mut response = request_id::within(id.clone(), answered.instrument(traced)).await;
     let status = response.status();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -150,6 +153,7 @@ impl Post {
             Found::Operation { operation, .. } => operation.id.clone(),
             Found::Nothing | Found::OtherMethods(_) => "none".to_owned(),
         };
+        spans::name(&name);
         let response = match self.admit(found, request, next).await {
             Ok(response) => response,
             Err(refused) => {

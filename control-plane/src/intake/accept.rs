@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::events::{self, Batch, BlobEvent, Unreadable, Why};
 use super::router::{Entry, IndexPlace, Outcome, route};
 use crate::metrics::Metrics;
+use crate::traced;
 
 /// Changes recorded per transaction: bounds the ledger's longest write.
 const ENQUEUE_BATCH: usize = 1000;
@@ -144,7 +145,7 @@ async fn enqueue(
 ) -> Result<(), LedgerError> {
     let (numbers, changes): (Vec<usize>, Vec<Change>) = waiting.drain(..).unzip();
     if !changes.is_empty() {
-        ledger.enqueue(index, &changes).await?;
+        traced::enqueue(ledger, index, &changes).await?;
     }
     for number in numbers {
         outcomes[number] = Outcome::Accepted;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use shared::queue::QueueError;
 use shared::queue::rabbit::{EventFeed, FeedMessage, FeedSettings};
+use shared::trace::{TARGET, TRACEPARENT, context, spans};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::accept::{Intake, NotTaken};
 
@@ -34,7 +36,15 @@ async fn take_all(settings: &FeedSettings, intake: &Intake) -> Result<(), QueueE
     let mut feed = EventFeed::open(settings).await?;
     loop {
         let message = feed.next().await?;
-        take(&settings.queue, &message, intake).await;
+        let span = tracing::trace_span!(
+            target: TARGET, "receive events", otel.kind = "consumer", messaging.system = "rabbitmq",
+            messaging.operation.type = "process", messaging.destination.name = settings.queue,
+        );
+        if !span.is_disabled() {
+            let sender = message.headers[TRACEPARENT].as_str().and_then(context::sender);
+            spans::below_all(&span, sender.into_iter().collect());
+        }
+        take(&settings.queue, &message, intake).instrument(span).await;
         message.ack().await?;
     }
 }

@@ -9,6 +9,8 @@ use shared::work_message::Lane;
 
 use super::{Upkeep, UpkeepError};
 
+use crate::traced;
+
 /// Files looked at per page.
 const PAGE: u32 = 1000;
 
@@ -65,7 +67,7 @@ impl Upkeep {
             let changes: Vec<Change> = gone.iter().map(change).collect();
             // In this order: a crash in between leaves them to the next comparison.
             self.ledger.spoil(&self.index, &claims).await?;
-            self.ledger.enqueue(&self.index, &changes).await?;
+            traced::enqueue(&*self.ledger, &self.index, &changes).await?;
             self.nudge.notify_one();
             lost += gone.len();
         }

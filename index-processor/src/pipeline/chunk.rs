@@ -8,8 +8,11 @@ use shared::embedder::bm25::Bm25;
 use shared::ids::ChunkHash;
 use shared::place::Place;
 use shared::retry::{Failure, Step};
+use shared::trace::TARGET;
+use shared::trace::spans::within;
 use shared::vectors::SparseVector;
 use tokio::time::Instant;
+use tracing::trace_span;
 
 use super::convert::{compute_on, place_of};
 use super::{Pipeline, Report, Stop};
@@ -74,7 +77,8 @@ impl Pipeline {
         let embedded = if texts.is_empty() {
             Vec::new()
         } else {
-            let answer = embedder.embed(&texts).await?;
+            let span = trace_span!(target: TARGET, "embed sentences", sentences = texts.len());
+            let answer = within(span, embedder.embed(&texts)).await?;
             self.metrics.embedding_tokens.inc_by(answer.tokens);
             answer.vectors
         };

@@ -10,7 +10,9 @@ use shared::ledger::{
     Claim, Commit, CommitChange, CommitOutcome, Fail, FailOutcome, LedgerError, ReleaseOutcome,
 };
 use shared::retry::{Failure, FailureClass, Planned, Step};
+use shared::trace::{TARGET, spans};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Worker;
 use crate::pipeline::{Pipeline, Report};
@@ -39,8 +41,12 @@ impl Worker {
             debounce: self.settings.debounce,
             detail: report.into_json(),
         };
+        let span = tracing::trace_span!(
+            target: TARGET, "commit", otel.kind = "client", db.operation.name = "commit", change = outcome,
+        );
         let committed = match self
             .settled(claim, "commit", || self.ledger.commit(&commit))
+            .instrument(span)
             .await
         {
             CommitOutcome::Committed(committed) => committed,
@@ -63,6 +69,7 @@ impl Worker {
             let mut report = Report::default();
             let ended = self
                 .clean_up(pipeline, claim, committed.prev_claim, &mut report)
+                .instrument(tracing::trace_span!(target: TARGET, "sweep"))
                 .await;
             if ended != "cleaned" {
                 return ended;
@@ -167,6 +174,7 @@ impl Worker {
     async fn fail(&self, claim: &Claim, fail: &Fail) -> &'static str {
         let Fail { failure, delay, .. } = fail;
         let step = failure.step.unwrap_or(Step::Claim);
+        spans::failed(&failure.code);
         self.metrics.failure(step, &failure.code);
         match self.settled(claim, "fail", || self.ledger.fail(fail)).await {
             FailOutcome::Given(FileState::Failed) => {

@@ -11,10 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus::IntGauge;
 use shared::circuit::{Circuits, Dependency, Scouts};
 use shared::ids::{FileId, IndexId};
+use shared::ledger::ClaimOutcome;
 use shared::queue::{Delivery, QueueError};
+use shared::trace::ids::VersionTrace;
+use shared::trace::{context, spans};
 use shared::work_message::WorkMessage;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::Span;
 
 /// Most wake-ups that are kept; the ledger repeats the others.
 const MOST: usize = 10_000;
@@ -33,6 +37,25 @@ impl Wake {
             Self::Delivered(delivery) => &delivery.message,
             Self::Kept(message, _) => message,
         }
+    }
+
+    /// Puts the span of the attempt where it belongs: into the trace of the version that was claimed, which may be a later one
+    /// than its sender knew, below what sent the wake-up.
+    pub(super) fn continue_in(&self, span: &Span, outcome: &ClaimOutcome) {
+        if span.is_disabled() {
+            return;
+        }
+        let sender = match self {
+            Self::Delivered(delivery) => delivery.traceparent.as_deref().and_then(context::sender),
+            Self::Kept(..) => None,
+        };
+        let message = self.message();
+        let seq = match outcome {
+            ClaimOutcome::Claimed(claim) => claim.seq,
+            ClaimOutcome::NotClaimable => message.seq,
+        };
+        let trace = VersionTrace::of(&message.index, message.file_id, seq);
+        spans::received(span, trace.parent_near(sender.as_ref()), sender);
     }
 
     /// Its outcome is in the ledger. What is left are the scouts, to be dropped when the attempt has ended.

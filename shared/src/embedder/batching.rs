@@ -27,6 +27,7 @@ use super::openai::EmbeddingSettings;
 use super::{Embedded, Embedder, codes};
 use crate::retry::{Failure, RetryPolicy};
 use crate::shutdown::Tasks;
+use crate::trace::context;
 
 pub use self::counts::{Counts, CountsNow};
 
@@ -133,6 +134,7 @@ impl Batcher {
             .await
             .map_err(|_| stopped())?;
         let leaving = Leaving(&self.gone);
+        let caller = context::running();
         let (orders, pieces): (Vec<_>, Vec<_>) = texts
             .iter()
             .filter_map(|text| {
@@ -143,6 +145,7 @@ impl Batcher {
                         origin: tracing::Span::current(),
                         reply,
                         room: room.split(1)?,
+                        caller: caller.clone(),
                     },
                     piece,
                 ))

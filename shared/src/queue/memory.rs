@@ -12,6 +12,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{Consumer, Delivery, Queue, QueueError, Settle};
+use crate::trace::context;
 use crate::work_message::{Lane, WorkMessage};
 
 /// Wake-ups that a lane holds before it refuses more. The dispatcher's window keeps it far below.
@@ -46,6 +47,7 @@ impl Faults {
 struct Entry {
     message: WorkMessage,
     redelivered: bool,
+    traceparent: Option<String>,
 }
 
 #[derive(Default)]
@@ -139,6 +141,7 @@ impl Queue for MemoryQueue {
         } else {
             1
         };
+        let traceparent = context::traceparent();
         let state = self.lane(lane);
         {
             let mut entries = state.entries();
@@ -149,6 +152,7 @@ impl Queue for MemoryQueue {
                 let entry = Entry {
                     message: message.clone(),
                     redelivered: false,
+                    traceparent: traceparent.clone(),
                 };
                 if self.happens(self.faults.reorder) {
                     let place = self.random_place(entries.len());
@@ -202,9 +206,11 @@ impl Consumer for MemoryConsumer {
                 let settle = MemorySettle {
                     lane: Arc::clone(&self.lane),
                     message: entry.message.clone(),
+                    traceparent: entry.traceparent.clone(),
                     _permit: permit,
                 };
-                return Ok(Delivery::new(entry.message, entry.redelivered, Box::new(settle)));
+                let delivery = Delivery::new(entry.message, entry.redelivered, Box::new(settle));
+                return Ok(delivery.sent_by(entry.traceparent));
             }
             arrived.await;
         }
@@ -214,6 +220,7 @@ impl Consumer for MemoryConsumer {
 struct MemorySettle {
     lane: Arc<LaneState>,
     message: WorkMessage,
+    traceparent: Option<String>,
     /// Room for the consumer's next delivery, given back when this is dropped.
     _permit: OwnedSemaphorePermit,
 }
@@ -228,6 +235,7 @@ impl Settle for MemorySettle {
         self.lane.entries().push_back(Entry {
             message: self.message,
             redelivered: true,
+            traceparent: self.traceparent,
         });
         self.lane.arrived.notify_one();
     }

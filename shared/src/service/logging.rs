@@ -16,11 +16,12 @@ use tracing::Subscriber;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use self::lines::Lines;
 use crate::settings::LogFormat;
+use crate::trace::layer::Traces;
 
 /// The filter of this process: there is one, as there is one subscriber.
 static CONTROL: OnceLock<LogControl> = OnceLock::new();
@@ -71,16 +72,22 @@ where
     (Lines::new(format, writer).with_filter(reloadable), control)
 }
 
-/// Starts logging in this process.
+/// Starts logging in this process, and tracing beside it where there are `traces`.
 ///
 /// # Errors
 /// When something else has started it already.
-pub fn start<W>(filter: LogFilter, format: LogFormat, writer: W) -> Result<(), String>
+pub fn start<W>(
+    filter: LogFilter,
+    format: LogFormat,
+    writer: W,
+    traces: Traces<Registry>,
+) -> Result<(), String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (lines, control) = layer(filter, format, writer);
     tracing_subscriber::registry()
+        .with(traces)
         .with(lines)
         .try_init()
         .map_err(|error| error.to_string())?;

@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use clap::{CommandFactory, FromArgMatches};
+
 use super::{alive, logging, stop_on_signal};
 use crate::settings::{Loaded, ServiceArgs, SettingsError, load};
 use crate::shutdown::Tasks;
-use clap::{CommandFactory, FromArgMatches};
+use crate::trace::layer::{self, Exporting};
 
 /// Exit code for settings that cannot be used.
 const USAGE: u8 = 2;
@@ -49,23 +51,26 @@ where
     }
     // Clients are made while checking, and want a runtime around them.
     let entered = runtime.enter();
-    if let Err(why) = check(&loaded) {
+    if let Err(why) = common.tracing.check().and_then(|()| check(&loaded)) {
         return refuse(&why);
     }
     if common.check_config {
         std::io::stdout().write_all(loaded.listing.as_bytes()).ok();
         return ExitCode::SUCCESS;
     }
-    if let Err(why) = log(common) {
-        return refuse(&why);
-    }
+    let exporting = match log(common, S::command().get_name()) {
+        Ok(exporting) => exporting,
+        Err(why) => return refuse(&why),
+    };
     drop(entered);
     let ended = runtime.block_on(async {
         let tasks = Tasks::new();
         stop_on_signal(&tasks, || {
             tracing::info!("stopping; a second signal stops at once")
         });
-        Box::pin(work(loaded, tasks)).await
+        let ended = Box::pin(work(loaded, tasks)).await;
+        exporting.finish().await;
+        ended
     });
     // Blocking calls that hang must not keep the process.
     runtime.shutdown_background();
@@ -89,10 +94,13 @@ fn say(why: &str) {
     writeln!(std::io::stderr(), "error: {why}").ok();
 }
 
-fn log(args: &ServiceArgs) -> Result<(), String> {
+/// Starts logging, and tracing where that is on. Each has its own filter: traces are complete whatever is logged.
+fn log(args: &ServiceArgs, service: &str) -> Result<Exporting, String> {
     let filter = args
         .log
         .parse()
         .map_err(|error| format!("--log {:?} is not a filter: {error}", args.log))?;
-    logging::start(filter, args.log_format, std::io::stderr)
+    let (traces, exporting) = layer::start(&args.tracing, service)?;
+    logging::start(filter, args.log_format, std::io::stderr, traces)?;
+    Ok(exporting)
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use opentelemetry::trace::SpanContext;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Span;
 
@@ -17,6 +18,8 @@ pub(super) struct Order {
     pub(super) reply: oneshot::Sender<Result<Piece, Failure>>,
     /// The caller's room in memory, given back with the reply or when the caller is found gone.
     pub(super) room: OwnedSemaphorePermit,
+    /// The caller's span.
+    pub(super) caller: SpanContext,
 }
 
 /// What a caller gets for one text.
@@ -38,6 +41,7 @@ struct Waiter {
     origin: Span,
     reply: oneshot::Sender<Result<Piece, Failure>>,
     _room: OwnedSemaphorePermit,
+    caller: SpanContext,
 }
 
 /// The texts that are wanted. Each is either in the queue or in one batch.
@@ -55,6 +59,7 @@ impl Backlog {
             origin,
             reply,
             room,
+            caller,
         } = order;
         let waiters = self.wanted.entry(Arc::clone(&text)).or_default();
         let shared = !waiters.is_empty();
@@ -62,6 +67,7 @@ impl Backlog {
             origin,
             reply,
             _room: room,
+            caller,
         });
         if !shared {
             self.queue.push_back(text);
@@ -130,6 +136,18 @@ impl Backlog {
                 answer(waiter, Err(failure.clone()));
             }
         }
+    }
+
+    /// The spans of those who wait for a batch, each once; none while tracing is off.
+    pub(super) fn callers(&self, batch: &Batch) -> Vec<SpanContext> {
+        let mut callers: Vec<SpanContext> = Vec::new();
+        let waiters = batch.texts.iter().filter_map(|text| self.wanted.get(text));
+        for caller in waiters.flatten().map(|waiter| &waiter.caller) {
+            if caller.is_valid() && callers.last() != Some(caller) && !callers.contains(caller) {
+                callers.push(caller.clone());
+            }
+        }
+        callers
     }
 
     /// Takes the texts that nobody waits for any more out of a batch that is not under way.

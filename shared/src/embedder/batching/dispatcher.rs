@@ -18,6 +18,7 @@ use crate::embedder::{Embedded, Embedder, codes};
 use crate::governor::{Gate, Governor};
 use crate::retry::{Failure, FailureClass};
 use crate::shutdown::Tasks;
+use crate::trace::{TARGET, spans};
 
 /// Orders that are taken at once, so that callers who come together share requests.
 const INTAKE: usize = 64;
@@ -139,9 +140,21 @@ impl Dispatcher {
         let was_full = self.in_flight.len() + 1 >= self.governor.limit();
         let embedder = Arc::clone(&self.embedder);
         let texts: Vec<String> = batch.texts.iter().map(|text| text.to_string()).collect();
+        let span = tracing::trace_span!(
+            target: TARGET, "embeddings", otel.kind = "client",
+            gen_ai.operation.name = "embeddings", gen_ai.request.model = embedder.model(),
+            texts = texts.len(), attempt = batch.attempts,
+        );
+        if !span.is_disabled() {
+            spans::below_all(&span, self.backlog.callers(&batch));
+        }
         // A task of its own, so that large replies are read side by side.
-        let request = self.tasks.spawn(async move {
+        let request = self.tasks.spawn(spans::within(span, async move {
             let embedded = embedder.embed(&texts).await?;
+            spans::note(
+                "gen_ai.usage.input_tokens",
+                i64::try_from(embedded.tokens).unwrap_or(i64::MAX),
+            );
             let (got, wanted) = (embedded.vectors.len(), texts.len());
             if got == wanted {
                 return Ok(embedded);
@@ -150,7 +163,7 @@ impl Dispatcher {
                 codes::BAD_REPLY,
                 format!("{got} vectors for {wanted} texts"),
             ))
-        });
+        }));
         let request = AbortOnDropHandle::new(request);
         let answer = async move {
             let result = request.await.unwrap_or_else(|_| {

@@ -16,7 +16,11 @@ impl Consumer for LaneConsumer {
         loop {
             let (delivery, receipt) = self.0.next().await.ok_or(QueueError::Closed)?;
             match wire::decode(&delivery.properties, &delivery.data) {
-                Ok(message) => return Ok(Delivery::new(message, delivery.redelivered, Box::new(receipt))),
+                Ok(message) => {
+                    let sender = wire::traceparent(&delivery.properties);
+                    let delivery = Delivery::new(message, delivery.redelivered, Box::new(receipt));
+                    return Ok(delivery.sent_by(sender));
+                }
                 Err(why) => {
                     tracing::warn!(
                         "a message with the key {} goes to the dead letters: {why}",

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::QueueError;
 use crate::clock::UnixMillis;
+use crate::trace::{TRACEPARENT, context};
 use crate::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
 
 /// The message type that this build writes and reads.
@@ -26,6 +27,9 @@ pub(super) fn encode(
         "x-longshore-reason".into(),
         AMQPValue::LongString(reason(lane).into()),
     );
+    if let Some(sender) = context::traceparent() {
+        headers.insert(TRACEPARENT.into(), AMQPValue::LongString(sender.into()));
+    }
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_type(TYPE.into())
@@ -44,6 +48,16 @@ fn reason(lane: Lane) -> &'static str {
     match lane {
         Lane::Fast => "event",
         Lane::Bulk => "backfill",
+    }
+}
+
+/// The span that sent a message, if it says so. Builds without tracing pass the header over, and send none.
+pub(super) fn traceparent(properties: &BasicProperties) -> Option<String> {
+    let headers = properties.headers().as_ref()?;
+    match headers.inner().get(TRACEPARENT)? {
+        AMQPValue::LongString(value) => std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned),
+        AMQPValue::ShortString(value) => Some(value.as_str().to_owned()),
+        _ => None,
     }
 }
 
@@ -100,6 +114,27 @@ mod tests {
             super::super::headers::to_json(&headers),
             serde_json::json!({ "x-longshore-seq": 7, "x-longshore-reason": "backfill" })
         );
+    }
+
+    #[test]
+    fn the_senders_span_travels_beside_the_body() {
+        use opentelemetry::Context;
+        use opentelemetry::trace::TraceContextExt as _;
+
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let span = context::sender(text).unwrap();
+        let (old_properties, old_body) = encode(Lane::Fast, &message(1), 0).unwrap();
+        let (properties, body) = {
+            let _running = Context::new().with_remote_span_context(span).attach();
+            encode(Lane::Fast, &message(1), 0).unwrap()
+        };
+        assert_eq!(traceparent(&properties).as_deref(), Some(text));
+        assert_eq!(traceparent(&old_properties), None);
+        assert_eq!(body, old_body, "what older builds read is as it was");
+        assert_eq!(decode(&properties, &body), Ok(message(1)));
+        let mut odd = FieldTable::default();
+        odd.insert(TRACEPARENT.into(), AMQPValue::Boolean(true));
+        assert_eq!(traceparent(&BasicProperties::default().with_headers(odd)), None);
     }
 
     #[test]

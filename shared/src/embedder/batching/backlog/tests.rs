@@ -26,6 +26,7 @@ impl Desk {
             text: text.into(),
             reply,
             room,
+            caller: SpanContext::NONE,
         });
         receiver
     }
