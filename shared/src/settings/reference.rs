@@ -159,7 +159,6 @@ mod tests {
     use crate::secret::Secret;
 
     #[derive(Parser)]
-    #[expect(dead_code, reason = "only its description is of interest")]
     struct Settings {
         /// How many.
         #[arg(long, env = "SLOTS", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
