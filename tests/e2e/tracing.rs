@@ -7,6 +7,7 @@ use tests::collector::{Collector, Manners};
 use tests::folder::Docs;
 use tests::longshore::Longshore;
 use tests::model::Model;
+use tests::wait;
 
 /// The trace of a file's version, as the command line shows it.
 fn trace_of(longshore: &Longshore, path: &str) -> anyhow::Result<String> {
@@ -27,10 +28,12 @@ fn a_file_is_one_trace() -> anyhow::Result<()> {
     longshore.once_ok(&docs)?;
     let id = trace_of(&longshore, "one.md")?;
     let trace = collector.trace(&id);
-    let root = trace.one("enqueue")?;
-    ensure!(root.parent.is_empty(), "the root has a parent:\n{trace}");
-    ensure!(root.attributes["service.name"] == "longshore" && root.attributes["team"] == "harbour works");
-    let publish = trace.child("publish", root)?;
+    // A run records its files within the ledger: their root is known, and nobody sent it.
+    let publish = trace.one("publish")?;
+    ensure!(!publish.parent.is_empty() && trace.0.iter().all(|span| span.id != publish.parent));
+    ensure!(
+        publish.attributes["service.name"] == "longshore" && publish.attributes["team"] == "harbour works"
+    );
     let process = trace.child("process", publish)?;
     ensure!((publish.kind, process.kind) == (4, 5), "{trace}");
     for step in [
@@ -41,7 +44,7 @@ fn a_file_is_one_trace() -> anyhow::Result<()> {
     }
     ensure!(process.attributes["outcome"] == "indexed", "{trace}");
     ensure!(
-        process.attributes["file.seq"] == root.attributes["file.seq"],
+        process.attributes["file.seq"] == publish.attributes["file.seq"],
         "{trace}"
     );
     let embeddings = trace.child("embeddings", trace.one("embed")?)?;
@@ -58,13 +61,17 @@ fn a_file_is_one_trace() -> anyhow::Result<()> {
         "text of a document was sent"
     );
 
-    // Another version is another trace, and what fails says how.
+    // Another version is another trace, from what noticed it to what removed the version before.
+    let _up = longshore.up(&docs, &[])?;
     docs.write("one.md", "# Cranes\n\nNow another text.\n")?;
-    longshore.once_ok(&docs)?;
-    let next = trace_of(&longshore, "one.md")?;
-    ensure!(next != id);
-    let trace = collector.trace(&next);
-    trace.child("remove", trace.child("sweep", trace.one("process")?)?)?;
+    let next = wait::until("another version", || {
+        Ok(Some(trace_of(&longshore, "one.md")?).filter(|next| *next != id))
+    })?;
+    let trace = collector.trace_with(&next, "process", Some(("outcome", "indexed")))?;
+    let root = trace.one("enqueue")?;
+    ensure!(root.parent.is_empty(), "the root has a parent:\n{trace}");
+    let process = trace.child("process", trace.child("publish", root)?)?;
+    trace.child("remove", trace.child("sweep", process)?)?;
     Ok(())
 }
 
