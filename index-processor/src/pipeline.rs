@@ -206,7 +206,7 @@ impl Pipeline {
             missing: Vec::new(),
             ..session::without_chunks(meta.etag.clone(), &self.fingerprint, meta.size)
         };
-        match self.steps(claim, meta, report).await {
+        match Box::pin(self.steps(claim, meta, report)).await {
             Ok(change) => Attempt::Ready(change),
             Err(Stop::Skip(failure)) => {
                 Attempt::Ready(CommitChange::Skip(version(0), failure.at(report.step())))

@@ -119,7 +119,7 @@ async fn pass(State(post): State<Arc<Post>>, request: Request, next: Next) -> Re
     let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.path = request.uri().path());
     let traced = traced::of(&request);
     let answered = traced::answered(post.answer(request, next)).instrument(span);
-    let mut response = request_id::within(id.clone(), answered.instrument(traced)).await;
+    let mut response = Box::pin(request_id::within(id.clone(), answered.instrument(traced))).await;
     let status = response.status();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {

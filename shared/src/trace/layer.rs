@@ -39,7 +39,6 @@ pub struct Exporting(Option<Tasks>);
 
 impl Exporting {
     /// Tracing is off.
-    #[must_use]
     pub fn nothing() -> Self {
         Self(None)
     }
