@@ -64,7 +64,7 @@ async fn what_makes_no_sense_is_refused_with_what_to_do() {
         (json!({ "filter": "x".repeat(501) }), "at most 500"),
         (json!({ "filter": "debug", "for_seconds": 0 }), "for_seconds"),
         (json!({ "filter": "debug", "for_seconds": 86_401 }), "a day"),
-        (json!({ "filter": "debug\u{0}" }), "no level"),
+        (json!({ "filter": "debug\u{7}" }), "no level"),
     ] {
         let (status, problem) = ask(&desk, Method::PUT, Some(wanted)).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
