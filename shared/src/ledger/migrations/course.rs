@@ -29,13 +29,19 @@ pub(super) fn course(known: i64, found: i64, newer: &[Newer]) -> Result<(), Ledg
 mod tests {
     use super::*;
 
-    /// The case in words, what the build knows, what the database is at and keeps, and the answer.
-    type Case<'a> = (&'a str, i64, i64, &'a [Newer], Result<(), (i64, Option<i64>)>);
+    /// What it is about, the version that is known, the one that is found, what the database says, and what is refused.
+    type Case = (
+        &'static str,
+        i64,
+        i64,
+        &'static [Newer],
+        Result<(), (i64, Option<i64>)>,
+    );
 
     #[test]
     fn additions_are_gone_along_with_and_all_else_is_refused() {
         let refused = |needs| Err((14, needs));
-        let cases: [Case<'_>; 11] = [
+        let cases: [Case; 11] = [
             ("an empty database", 12, 0, &[], Ok(())),
             ("an older one", 12, 5, &[], Ok(())),
             ("the same", 12, 12, &[], Ok(())),
