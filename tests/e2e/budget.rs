@@ -123,7 +123,8 @@ fn a_budget_is_not_overspent_and_can_be_raised() -> anyhow::Result<()> {
     })?;
     let edited = done[1]["path"].as_str().context("no path")?;
     let its = number_of(edited)?;
-    docs.write(edited, Docs::text(its.parse()?, 1, 1))?;
+    // Larger than what may be left, smaller than a day's budget.
+    docs.write(edited, Docs::text(its.parse()?, 5, 1))?;
     wait::until("the edited file to wait for the budget", || {
         let waiting = files(&up, "PENDING")?;
         let waits = |file: &Value| file["path"] == edited && file["last_error"]["code"] == "budget_spent";

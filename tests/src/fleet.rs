@@ -63,8 +63,6 @@ const CONTROL: &[&str] = &[
     "1",
     "--rewake-seconds",
     "2",
-    "--reconcile-seconds",
-    "5",
     "--orphan-age-seconds",
     "5",
     "--max-retries",
@@ -102,7 +100,7 @@ impl Fleet {
         Self::start_with(seed, &[])
     }
 
-    /// The same with more variables in the environment of every service.
+    /// The same with more variables in the environment of every service, or others than it would have.
     ///
     /// # Errors
     /// When something is not installed or does not start.
@@ -129,6 +127,7 @@ impl Fleet {
             ("EVENTS_KEY", EVENTS_KEY.to_owned()),
             ("LONGSHORE_ADMIN_KEY", ADMIN_KEY.to_owned()),
             ("LONGSHORE_LOG", "info".to_owned()),
+            ("RECONCILE_SECONDS", "5".to_owned()),
         ];
         environment.extend(azurite.environment());
         environment.extend(variables.iter().cloned());

@@ -1,5 +1,6 @@
 //! A service of the fleet as a child process.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,7 +126,7 @@ impl Service {
     /// # Errors
     /// When it is gone.
     pub fn freeze(&self) -> anyhow::Result<()> {
-        signal(&self.child, "-STOP")
+        freeze(&self.child)
     }
 
     /// Lets it go on.
@@ -145,6 +146,23 @@ impl Drop for Service {
 }
 
 /// Sends a signal to a child process.
+/// Stops a process where it is, and waits until none of its threads does anything any more.
+pub(crate) fn freeze(child: &Child) -> anyhow::Result<()> {
+    signal(child, "-STOP")?;
+    let threads = format!("/proc/{}/task", child.id());
+    wait::until("all threads to stand still", || {
+        for thread in fs::read_dir(&threads)? {
+            let stat = fs::read_to_string(thread?.path().join("stat"))?;
+            // The state follows the name, which may have anything in it.
+            let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+            if state != Some('T') {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    })
+}
+
 pub(crate) fn signal(child: &Child, signal: &str) -> anyhow::Result<()> {
     let status = Command::new("kill")
         .args([signal, &child.id().to_string()])

@@ -2,7 +2,7 @@
 //!
 //! Builds before and after a migration share a ledger while a fleet is replaced, and a build may be taken back. So a
 //! migration says whom it leaves behind ([`Kind`]), the database keeps that beside the version, and a build that finds
-//! migrations that it does not know asks the database whether it may go on ([`course`]). What a migration may do, and why, is in
+//! migrations that it does not know asks the database whether it may go on ([`course()`]). What a migration may do, and why, is in
 //! `docs/decisions/migrations.md`; `migrations/tests.rs` holds it to that.
 
 mod course;

@@ -95,7 +95,7 @@ where
     Ok(())
 }
 
-/// Lets [`follow`] exchange the filter. For whoever puts the layer into a subscriber of its own.
+/// Lets [`follow()`] exchange the filter. For whoever puts the layer into a subscriber of its own.
 pub fn keep(control: LogControl) {
     // A second one would belong to a subscriber that is not the global one.
     CONTROL.set(control).ok();

@@ -88,7 +88,9 @@ impl Ground<'_> {
         for number in 0..FILES {
             (self.remove)(&format!("{name}/{number}.md"))?;
         }
-        self.arena.run(&name, "")?;
+        // Over, so that no comparison is under way that has read the files before they were decided on.
+        let run = self.arena.run(&name, "")?;
+        self.arena.over(&run, "COMPLETED")?;
         let path = format!("/approvals?index={name}&state=WAITING");
         let asked = self.arena.until("the removals to wait", &path, |approvals| {
             approvals[0]["files"] == FILES

@@ -467,6 +467,8 @@ impl Pair {
             delay: Duration::ZERO,
             max_attempts: 3,
         };
+        // Beyond every backoff.
+        self.advance(Duration::from_hours(2)).await;
         for round in 0.. {
             self.advance(Duration::from_secs(5)).await;
             both!(self, sweep(&policy, 100));

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
-use crate::service::signal;
+use crate::service::{freeze, signal};
 
 /// A running front; killed when dropped.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl FrontProcess {
     /// # Errors
     /// When it is gone.
     pub fn suspend(&self) -> anyhow::Result<()> {
-        signal(&self.child, "-STOP")
+        freeze(&self.child)
     }
 
     /// Lets it go on.
