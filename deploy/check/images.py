@@ -28,7 +28,8 @@ def compose_problems(compose, binaries):
         if name == "control-plane" and not any(re.search(rf"127\.0\.0\.1:\d+:{port}\b", entry) for entry in published):
             yield f"Compose: control-plane is not published: {published}"
     for name, service in services.items():
-        if "test" not in service.get("healthcheck", {}):
+        # What only a profile starts is waited for by nothing.
+        if "test" not in service.get("healthcheck", {}) and not service.get("profiles"):
             yield f"Compose: {name} has no health check"
         for other, how in service.get("depends_on", {}).items():
             if other not in services or how["condition"] != "service_healthy":
