@@ -1,22 +1,24 @@
 //! A whole fleet on this machine: PostgreSQL, RabbitMQ, Azurite, a vector server, a model, and the services as processes.
 
+mod interface;
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use serde_json::{Value, json};
+use rand::{SeedableRng, rngs::SmallRng};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::azurite::{ACCOUNT, Azurite, Container};
+pub use self::source::text;
+use crate::azurite::{Azurite, Container};
 use crate::model::Model;
 use crate::postgres::Postgres;
 use crate::qdrant_front::process::FrontProcess;
 use crate::rabbitmq::RabbitMq;
 use crate::service::Service;
-use crate::wait;
 
 /// The index that tests work with.
 pub const INDEX: &str = "docs";
@@ -213,241 +215,6 @@ impl Fleet {
         ))
     }
 
-    /// Reads from the first control plane.
-    ///
-    /// # Errors
-    /// When it does not answer with JSON.
-    pub fn get(&mut self, path: &str) -> anyhow::Result<Value> {
-        let url = format!("{}{path}", self.control[0].url()?);
-        Ok(self.runtime.block_on(async {
-            self.http
-                .get(url)
-                .bearer_auth(ADMIN_KEY)
-                .send()
-                .await?
-                .error_for_status()?
-                .json()
-                .await
-        })?)
-    }
-
-    /// Runs the index and waits until each file of the run is done.
-    ///
-    /// # Errors
-    /// When the run is not begun, or is not over in time.
-    pub fn run(&mut self, query: &str) -> anyhow::Result<()> {
-        let (status, answer) = self.post(&format!("/indexes/{INDEX}/run?{query}"), &Value::Null)?;
-        ensure!(status == 202, "{status} {answer}");
-        let run = answer["run"].as_str().context("no run")?.to_owned();
-        wait::until("a run to be over", || {
-            let run = self.get(&format!("/runs/{run}"))?;
-            Ok((run["state"] == "COMPLETED").then_some(()))
-        })
-    }
-
-    /// Posts to the first control plane; status and answer.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
-        self.send(reqwest::Method::POST, path, "application/json", body.to_string())
-    }
-
-    /// Sends anything to the first control plane; status and answer.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn send(
-        &mut self,
-        method: reqwest::Method,
-        path: &str,
-        content_type: &str,
-        body: String,
-    ) -> anyhow::Result<(u16, Value)> {
-        let url = format!("{}{path}", self.control[0].url()?);
-        let key = if path.starts_with("/events") {
-            EVENTS_KEY
-        } else {
-            ADMIN_KEY
-        };
-        let request = self
-            .http
-            .request(method, url)
-            .header("content-type", content_type)
-            .bearer_auth(key)
-            .body(body);
-        self.runtime.block_on(async {
-            let answer = request.send().await?;
-            let status = answer.status().as_u16();
-            let text = answer.text().await?;
-            Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
-        })
-    }
-
-    /// Paths that a search of the whole index shows, with the revision of each.
-    ///
-    /// # Errors
-    /// When the search fails, or shows two revisions of a file.
-    pub fn search(&mut self, query: &str) -> anyhow::Result<BTreeMap<String, String>> {
-        let query = query.replace(' ', "%20");
-        let answer = self.get(&format!(
-            "/indexes/{INDEX}/search?mode=full_text&limit=100&q={query}"
-        ))?;
-        let mut shown: BTreeMap<String, String> = BTreeMap::new();
-        for hit in answer["hits"].as_array().context("no hits")? {
-            let path = hit["path"].as_str().unwrap_or_default().to_owned();
-            let etag = hit["etag"].as_str().unwrap_or_default().to_owned();
-            if let Some(other) = shown.get(&path) {
-                ensure!(
-                    *other == etag,
-                    "{path} is shown in two versions, {other} and {etag}"
-                );
-            }
-            shown.insert(path, etag);
-        }
-        Ok(shown)
-    }
-
-    /// An Event Grid event about a blob.
-    pub fn event(&mut self, kind: &str, path: &str) -> Value {
-        self.events += 1;
-        let account = format!(
-            "/subscriptions/s/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}"
-        );
-        let name = self.container.name();
-        json!({
-            "topic": account,
-            "subject": format!("/blobServices/default/containers/{name}/blobs/{path}"),
-            "eventType": format!("Microsoft.Storage.{kind}"),
-            "id": format!("event-{}", self.events),
-            "eventTime": "2026-01-01T00:00:00Z",
-            "dataVersion": "", "metadataVersion": "1",
-            "data": {
-                "api": "PutBlob",
-                "sequencer": format!("{:032}", self.events),
-                "url": format!("https://{ACCOUNT}.blob.core.windows.net/{name}/{path}"),
-            }
-        })
-    }
-
-    /// An Event Grid event about a rename of a blob or directory.
-    pub fn rename_event(&mut self, kind: &str, from: &str, to: &str) -> Value {
-        let mut event = self.event(kind, to);
-        let name = self.container.name().to_owned();
-        let url = |path: &str| format!("https://{ACCOUNT}.dfs.core.windows.net/{name}/{path}");
-        event["data"]["sourceUrl"] = json!(url(from));
-        event["data"]["destinationUrl"] = json!(url(to));
-        event
-    }
-
-    /// Reports events, which must be accepted.
-    ///
-    /// # Errors
-    /// When they are not.
-    pub fn report(&mut self, events: &[Value]) -> anyhow::Result<()> {
-        let (status, answer) = self.post("/events/azure", &Value::Array(events.to_vec()))?;
-        ensure!(status == 200, "events were answered by {status}: {answer}");
-        Ok(())
-    }
-
-    /// Reports events as a sender does that traces; they must be accepted.
-    ///
-    /// # Errors
-    /// When they are not.
-    pub fn report_traced(&mut self, events: &[Value], traceparent: &str) -> anyhow::Result<()> {
-        let request = self
-            .http
-            .post(format!("{}/events/azure", self.control[0].url()?))
-            .header("traceparent", traceparent)
-            .bearer_auth(EVENTS_KEY)
-            .json(events);
-        let status = self.runtime.block_on(async { request.send().await })?.status();
-        ensure!(status == 200, "events were answered by {status}");
-        Ok(())
-    }
-
-    /// Writes a blob, without telling anybody.
-    ///
-    /// # Errors
-    /// When the emulator refuses.
-    pub fn write(&mut self, path: &str, text: &str) -> anyhow::Result<()> {
-        self.runtime.block_on(self.container.put(path, text.to_owned()))?;
-        self.truth.insert(path.to_owned(), text.to_owned());
-        Ok(())
-    }
-
-    /// Writes a blob that is no text, without telling anybody. `word` is in it, and in no other one.
-    ///
-    /// # Errors
-    /// When the emulator refuses.
-    pub fn write_document(&mut self, path: &str, content: Vec<u8>, word: &str) -> anyhow::Result<()> {
-        self.runtime.block_on(self.container.put(path, content))?;
-        self.truth.insert(path.to_owned(), format!("# {word} {word}"));
-        Ok(())
-    }
-
-    /// Removes a blob, without telling anybody.
-    ///
-    /// # Errors
-    /// When the emulator refuses.
-    pub fn remove(&mut self, path: &str) -> anyhow::Result<()> {
-        self.runtime.block_on(self.container.remove(path))?;
-        self.truth.remove(path);
-        Ok(())
-    }
-
-    /// Makes a random change and returns the events about it.
-    ///
-    /// # Errors
-    /// When the emulator refuses.
-    pub fn change_something(&mut self) -> anyhow::Result<Vec<Value>> {
-        self.changes += 1;
-        let round = self.changes;
-        let known: Vec<String> = self.truth.keys().cloned().collect();
-        let pick = |random: &mut SmallRng| known[random.random_range(0..known.len())].clone();
-        let choice = if known.len() < 5 {
-            0
-        } else {
-            self.random.random_range(0..10)
-        };
-        match choice {
-            0..=3 => {
-                let path = format!("docs/new-{round}.md");
-                self.write(&path, &text(&path, round))?;
-                Ok(vec![self.event("BlobCreated", &path)])
-            }
-            4..=6 => {
-                let path = pick(&mut self.random);
-                self.write(&path, &text(&path, round))?;
-                Ok(vec![self.event("BlobCreated", &path)])
-            }
-            7 => {
-                let path = pick(&mut self.random);
-                self.remove(&path)?;
-                Ok(vec![self.event("BlobDeleted", &path)])
-            }
-            _ => {
-                let from = pick(&mut self.random);
-                let to = format!("moved/{round}.md");
-                let body = self.truth[&from].clone();
-                self.write(&to, &body)?;
-                self.remove(&from)?;
-                Ok(vec![self.rename_event("BlobRenamed", &from, &to)])
-            }
-        }
-    }
-
-    /// Repeats some events and changes their order.
-    pub fn shuffle(&mut self, events: &mut Vec<Value>) {
-        let again: Vec<Value> = events
-            .iter()
-            .filter(|_| self.random.random_bool(0.3))
-            .cloned()
-            .collect();
-        events.extend(again);
-        events.shuffle(&mut self.random);
-    }
-
     /// Waits until nothing is left to do, then checks that the index is true to the container, whatever way one looks
     /// at it.
     ///
@@ -578,18 +345,4 @@ impl Fleet {
         );
         Ok(())
     }
-}
-
-/// A document of several chunks with a word of its own and one of its revision.
-#[must_use]
-pub fn text(path: &str, revision: usize) -> String {
-    let word: String = path.chars().filter(char::is_ascii_alphanumeric).collect();
-    let mut text = format!("# {word}x{revision} rev{revision}end\n\n");
-    for paragraph in 0..3 {
-        let line =
-            format!("{word}x{revision} rev{revision}end paragraph {paragraph} about cranes and quays. ");
-        text.push_str(&line.repeat(4));
-        text.push_str("\n\n");
-    }
-    text
 }

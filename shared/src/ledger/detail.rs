@@ -91,7 +91,7 @@ pub(super) fn lease_lost(policy: &SweepPolicy) -> Failure {
 
 /// What an attempt cost, of the detail of its commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Usage {
+pub(super) struct AttemptCost {
     /// Counted by the embedding model.
     pub(super) tokens: i64,
     /// Chunks sent to it.
@@ -100,7 +100,7 @@ pub(super) struct Usage {
     pub(super) reused: i64,
 }
 
-impl Usage {
+impl AttemptCost {
     /// Reads the words that the pipeline writes.
     pub(super) fn of(detail: &Value) -> Self {
         let of = |name: &str| detail.get(name).and_then(Value::as_i64).unwrap_or(0).max(0);

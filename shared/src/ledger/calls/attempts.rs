@@ -12,7 +12,8 @@ use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::database::{Columns, Database, DbResult, Value, values};
 use crate::ledger::{
     Claim, ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, FailOutcome,
-    Hold, LedgerError, ReleaseOutcome, RunOutcome, SweepPolicy, Swept, detail, detail::Usage, millis, sql,
+    Hold, LedgerError, ReleaseOutcome, RunOutcome, SweepPolicy, Swept, detail, detail::AttemptCost, millis,
+    sql,
 };
 use crate::retry::FailureClass;
 
@@ -118,7 +119,7 @@ pub(in crate::ledger) async fn commit<D: Database>(db: &D, commit: &Commit) -> D
         detail: &commit.detail,
         n,
     }];
-    let usage = Usage::of(&commit.detail);
+    let usage = AttemptCost::of(&commit.detail);
     let released = if prev_claim.is_none() {
         let kept = matches!(commit.change, CommitChange::Keep(_));
         let ((), outcome) = try_join!(
@@ -145,7 +146,7 @@ pub(in crate::ledger) async fn release<D: Database>(
     hold: &Hold,
     debounce: Duration,
 ) -> DbResult<ReleaseOutcome> {
-    release_with(db, hold, debounce, false, Usage::default()).await
+    release_with(db, hold, debounce, false, AttemptCost::default()).await
 }
 
 /// `kept`: the commit kept what was shown. A commit that keeps is always released in its own transaction.
@@ -154,7 +155,7 @@ async fn release_with<D: Database>(
     hold: &Hold,
     debounce: Duration,
     kept: bool,
-    usage: Usage,
+    usage: AttemptCost,
 ) -> DbResult<ReleaseOutcome> {
     let mut values = held_by(hold);
     values.push(millis(debounce).into());
@@ -263,7 +264,7 @@ pub(super) async fn lay_down<D: Database>(
     let mut account = Account::default();
     for it in given_up {
         if let Some(run) = it.run {
-            account.left(run, it.file, RunOutcome::Failed, code, Usage::default());
+            account.left(run, it.file, RunOutcome::Failed, code, AttemptCost::default());
         }
     }
     let lines: Vec<_> = given_up

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::file_state::FileState;
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
 use crate::ledger::database::{Database, DbResult, Value, values};
-use crate::ledger::detail::Usage;
+use crate::ledger::detail::AttemptCost;
 use crate::ledger::runs::{COMMITTED, JOINED};
 use crate::ledger::{RunOutcome, sql};
 
@@ -69,7 +69,7 @@ pub(super) struct Account(BTreeMap<(RunId, char, &'static str, String), Tally>);
 pub(super) struct Tally {
     files: i64,
     /// Of the model.
-    pub(super) usage: Usage,
+    pub(super) usage: AttemptCost,
 }
 
 impl Account {
@@ -85,18 +85,25 @@ impl Account {
 
     /// A file joined a run. A batch of files names one of them for all, so that they are one count.
     pub(super) fn joined(&mut self, run: RunId, file: FileId) {
-        let usage = Usage::default();
+        let usage = AttemptCost::default();
         self.add(run, file, JOINED, "", Tally { files: 1, usage });
     }
 
     /// A file left a run.
-    pub(super) fn left(&mut self, run: RunId, file: FileId, outcome: RunOutcome, code: &str, usage: Usage) {
+    pub(super) fn left(
+        &mut self,
+        run: RunId,
+        file: FileId,
+        outcome: RunOutcome,
+        code: &str,
+        usage: AttemptCost,
+    ) {
         self.add(run, file, outcome.name(), code, Tally { files: 1, usage });
     }
 
     /// Something was spent for a file that is not done yet.
-    pub(super) fn spent(&mut self, run: RunId, file: FileId, usage: Usage) {
-        if usage != Usage::default() {
+    pub(super) fn spent(&mut self, run: RunId, file: FileId, usage: AttemptCost) {
+        if usage != AttemptCost::default() {
             self.add(run, file, COMMITTED, "", Tally { files: 0, usage });
         }
     }
@@ -107,7 +114,7 @@ impl Account {
             .0
             .into_iter()
             .map(|((run, stripe, what, code), sum)| {
-                let Usage {
+                let AttemptCost {
                     tokens,
                     embedded,
                     reused,

@@ -10,7 +10,7 @@ use crate::blob_path::BlobPath;
 use crate::file_state::FileState;
 use crate::ids::{FileId, IndexId, RunId};
 use crate::ledger::database::{Columns, Database, DbError, DbResult, Value, values};
-use crate::ledger::detail::{self, Usage};
+use crate::ledger::detail::{self, AttemptCost};
 use crate::ledger::{Change, Enqueued, LedgerError, RunOutcome, millis, sql};
 use crate::work_message::WorkMessage;
 
@@ -249,14 +249,20 @@ impl Membership {
 
     pub(super) fn count(&self, account: &mut Account, file: FileId, run: Option<RunId>) {
         if let Some(left) = self.left {
-            account.left(left, file, RunOutcome::Superseded, "", Usage::default());
+            account.left(left, file, RunOutcome::Superseded, "", AttemptCost::default());
         }
         if let Some(run) = run {
             if self.joined == 1 {
                 account.joined(run, file);
             }
             if self.open == 2 {
-                account.left(run, file, RunOutcome::AwaitingApproval, "", Usage::default());
+                account.left(
+                    run,
+                    file,
+                    RunOutcome::AwaitingApproval,
+                    "",
+                    AttemptCost::default(),
+                );
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::clock::UnixMillis;
 use crate::file_state::FileState;
 use crate::ids::{FileId, IndexId, RunId};
 use crate::ledger::database::{Columns, Database, DbError, DbResult, values};
-use crate::ledger::detail::{self, Usage};
+use crate::ledger::detail::{self, AttemptCost};
 use crate::ledger::runs::{BATCH_GRACE, COMMITTED, ERRORS_SHOWN, JOINED, batch_id, lately};
 use crate::ledger::{
     Change, NewRun, RunError, RunFilter, RunKind, RunOutcome, RunPage, RunPhase, RunRecord, RunState,
@@ -194,7 +194,7 @@ pub(in crate::ledger) async fn give_back<D: Database>(db: &D, run: RunId, limit:
     let mut account = Account::default();
     if let Some((_, counted, ..)) = rows.first() {
         for _ in &rows {
-            account.left(run, *counted, RunOutcome::Cancelled, "", Usage::default());
+            account.left(run, *counted, RunOutcome::Cancelled, "", AttemptCost::default());
         }
     }
     let files = rows.iter().map(|(index, file, state, ..)| (index, *file, *state));

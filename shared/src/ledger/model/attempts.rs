@@ -7,7 +7,7 @@ use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::{ClaimId, RunId};
-use crate::ledger::detail::Usage;
+use crate::ledger::detail::AttemptCost;
 use crate::ledger::{
     ClaimOutcome, ClaimRequest, Commit, CommitChange, CommitOutcome, Committed, Fail, Hold, IndexState,
     RunOutcome, SweepPolicy, Swept, detail, millis,
@@ -150,7 +150,7 @@ impl Tables {
             commit.detail.clone(),
         );
         let prev_claim = row.prev;
-        let usage = Usage::of(&commit.detail);
+        let usage = AttemptCost::of(&commit.detail);
         let released = if prev_claim.is_none() {
             let kept = matches!(commit.change, CommitChange::Keep(_));
             self.release_with(now, hold, commit.debounce, kept, usage)
@@ -165,7 +165,7 @@ impl Tables {
     }
 
     pub(super) fn release(&mut self, now: UnixMillis, hold: &Hold, debounce: Duration) -> Option<FileState> {
-        self.release_with(now, hold, debounce, false, Usage::default())
+        self.release_with(now, hold, debounce, false, AttemptCost::default())
     }
 
     fn release_with(
@@ -174,7 +174,7 @@ impl Tables {
         hold: &Hold,
         debounce: Duration,
         kept: bool,
-        usage: Usage,
+        usage: AttemptCost,
     ) -> Option<FileState> {
         let row = held(self, hold)?;
         let (outcome, newer_wanted) = (row.outcome?, row.unapplied());
@@ -266,7 +266,7 @@ impl Tables {
         if let Some(run) = left {
             let code = &how.failure.code;
             self.books
-                .left(now, run, RunOutcome::Failed, code, Usage::default());
+                .left(now, run, RunOutcome::Failed, code, AttemptCost::default());
         }
         if may_have_points {
             self.dead_claims

@@ -8,7 +8,7 @@ use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
 use crate::ledger::calls::instances::KEPT_CLAIMS;
-use crate::ledger::detail::Usage;
+use crate::ledger::detail::AttemptCost;
 use crate::ledger::{
     DueFile, FileRow, HistoryEntry, InstancesLedger, LedgerError, Rewound, RunOutcome, Suspended,
     SuspendedBy, Terminate, detail, millis,
@@ -39,7 +39,13 @@ impl Tables {
         let words = detail::terminated(&terminate.failure);
         row.record(now, "terminated", row.desired, claim, words);
         let code = &terminate.failure.code;
-        row.leave(now, RunOutcome::Failed, code, Usage::default(), &mut self.books);
+        row.leave(
+            now,
+            RunOutcome::Failed,
+            code,
+            AttemptCost::default(),
+            &mut self.books,
+        );
         if let Some(claim) = claim.filter(|claim| row.live != Some(*claim)) {
             let (index, file) = key;
             self.dead_claims.insert((index, claim), (file, now));

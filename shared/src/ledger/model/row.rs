@@ -5,7 +5,7 @@ use crate::blob_path::BlobPath;
 use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Outcome};
 use crate::ids::{ClaimId, FileId, IndexId, RunId};
-use crate::ledger::detail::Usage;
+use crate::ledger::detail::AttemptCost;
 use crate::ledger::{
     Claim, FileRow, HistoryEntry, Hold, RESTS_AFTER, RunOutcome, Suspended, Version, detail, millis,
 };
@@ -154,14 +154,20 @@ impl Row {
         let was_open = self.open_run();
         if let Some(run) = run.filter(|run| was_open != Some(*run)) {
             if let Some(left) = was_open {
-                books.left(now, left, RunOutcome::Superseded, "", Usage::default());
+                books.left(now, left, RunOutcome::Superseded, "", AttemptCost::default());
             }
             books.joined(now, run);
             self.run = Some(run);
             self.run_open = true;
         }
         if awaits {
-            self.leave(now, RunOutcome::AwaitingApproval, "", Usage::default(), books);
+            self.leave(
+                now,
+                RunOutcome::AwaitingApproval,
+                "",
+                AttemptCost::default(),
+                books,
+            );
         }
     }
 
@@ -191,7 +197,7 @@ impl Row {
         now: UnixMillis,
         outcome: RunOutcome,
         code: &str,
-        usage: Usage,
+        usage: AttemptCost,
         books: &mut Books,
     ) {
         if let Some(run) = self.open_run() {

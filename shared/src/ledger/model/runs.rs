@@ -11,7 +11,7 @@ use crate::clock::UnixMillis;
 use crate::file_state::{FileState, Step, transition};
 use crate::ids::{FileId, IndexId, RunId};
 use crate::ledger::calls::runs::{changes_of, finish};
-use crate::ledger::detail::{self, Usage};
+use crate::ledger::detail::{self, AttemptCost};
 use crate::ledger::runs::{BATCH_GRACE, batch_id};
 use crate::ledger::{
     LedgerError, NewRun, RunCounts, RunError, RunFilter, RunKind, RunLedger, RunOutcome, RunPage, RunRecord,
@@ -43,7 +43,7 @@ struct StoredRun {
 struct Entry {
     at: UnixMillis,
     what: What,
-    usage: Usage,
+    usage: AttemptCost,
 }
 
 enum What {
@@ -53,7 +53,7 @@ enum What {
 }
 
 impl Books {
-    fn note(&mut self, at: UnixMillis, run: RunId, what: What, usage: Usage) {
+    fn note(&mut self, at: UnixMillis, run: RunId, what: What, usage: AttemptCost) {
         self.entries
             .entry(run)
             .or_default()
@@ -61,14 +61,21 @@ impl Books {
     }
 
     pub(super) fn joined(&mut self, at: UnixMillis, run: RunId) {
-        self.note(at, run, What::Joined, Usage::default());
+        self.note(at, run, What::Joined, AttemptCost::default());
     }
 
-    pub(super) fn left(&mut self, at: UnixMillis, run: RunId, outcome: RunOutcome, code: &str, usage: Usage) {
+    pub(super) fn left(
+        &mut self,
+        at: UnixMillis,
+        run: RunId,
+        outcome: RunOutcome,
+        code: &str,
+        usage: AttemptCost,
+    ) {
         self.note(at, run, What::Left(outcome, code.to_owned()), usage);
     }
 
-    pub(super) fn spent(&mut self, at: UnixMillis, run: RunId, usage: Usage) {
+    pub(super) fn spent(&mut self, at: UnixMillis, run: RunId, usage: AttemptCost) {
         self.note(at, run, What::Spent, usage);
     }
 
@@ -244,7 +251,7 @@ impl Tables {
             row.record(now, "cancelled", row.desired, None, detail::given_back(run));
             let state = row.state;
             self.books
-                .left(now, run, RunOutcome::Cancelled, "", Usage::default());
+                .left(now, run, RunOutcome::Cancelled, "", AttemptCost::default());
             self.settled(now, &key.0, key.1, state);
         }
         keys.len() as u64
