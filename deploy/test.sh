@@ -34,7 +34,11 @@ trap 'rm -rf "$work"' EXIT
 fetch_kustomize() {
   local apt=$tools/apt
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-  echo "deb http://deb.debian.org/debian trixie main" >"$apt/sources.list"
+  # From where this machine has its packages.
+  local mirror
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' | awk 'NR == 1')
+  [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' | awk '!/security/ && !found++')
+  echo "deb ${mirror:?apt has no source of packages} trixie main" >"$apt/sources.list"
   local options=(-qq -o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$apt/lists"
     -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none)
   apt-get "${options[@]}" update </dev/null
