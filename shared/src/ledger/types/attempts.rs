@@ -113,7 +113,7 @@ pub struct Commit {
     pub change: CommitChange,
     /// Timings and counts for the history, as a JSON object.
     pub detail: serde_json::Value,
-    /// Wait before a newer change is taken on, when the release follows at once; as in [`Ledger::release`](super::Ledger::release).
+    /// Wait before a newer change is taken on, when the release follows at once; as in [`Ledger::release`](crate::ledger::Ledger::release).
     pub debounce: Duration,
 }
 
