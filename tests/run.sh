@@ -49,6 +49,8 @@ docs/check.sh
 
 step "dependencies that nothing uses"
 python3 tests/unused.py
+# It looks for the same, where it is installed: compiling it takes longer than all other checks of this kind.
+if have cargo-machete; then cargo machete; fi
 
 step "format"
 cargo fmt --all --check
