@@ -7,8 +7,8 @@ mod filter;
 mod follow;
 mod lines;
 
-pub use filter::{InvalidLogFilter, LONGEST_LOG_FILTER, LogFilter};
-pub use follow::{LOGGING_EVERY, follow};
+pub use filter::{InvalidLogFilter, LogFilter};
+pub use follow::follow;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -27,7 +27,7 @@ use crate::trace::layer::Traces;
 static CONTROL: OnceLock<LogControl> = OnceLock::new();
 
 /// Exchanges the filter of a running process.
-pub struct LogControl {
+struct LogControl {
     /// What the process was started with.
     own: LogFilter,
     now: Mutex<LogFilter>,
@@ -53,8 +53,7 @@ impl LogControl {
 }
 
 /// The layer that writes lines, and what exchanges its filter.
-#[must_use]
-pub fn layer<S, W>(filter: LogFilter, format: LogFormat, writer: W) -> (impl Layer<S>, LogControl)
+fn layer<S, W>(filter: LogFilter, format: LogFormat, writer: W) -> (impl Layer<S>, LogControl)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -91,14 +90,9 @@ where
         .with(lines)
         .try_init()
         .map_err(|error| error.to_string())?;
-    keep(control);
-    Ok(())
-}
-
-/// Lets [`follow()`] exchange the filter. For whoever puts the layer into a subscriber of its own.
-pub fn keep(control: LogControl) {
-    // A second one would belong to a subscriber that is not the global one.
+    // There is one global subscriber, and this is its filter.
     CONTROL.set(control).ok();
+    Ok(())
 }
 
 #[cfg(test)]

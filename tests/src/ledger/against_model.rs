@@ -5,6 +5,7 @@
 //! `LONGSHORE_TEST_SEED` replays it.
 
 mod ops;
+mod promises;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use shared::work_message::{Lane, WORK_MESSAGE_VERSION, WorkMessage};
 use uuid::Uuid;
 
 use self::ops::{Op, Pick, op};
+use self::promises::{check_row, check_step};
 use crate::random;
 
 /// The time at which every ledger under test starts, and stands still until it is advanced.
@@ -522,51 +524,6 @@ impl Pair {
             assert!(row.state.is_settled(), "waits for ever: {row:?}");
         }
     }
-}
-
-/// Promises about two states of one row.
-fn check_step(op: &Op, before: &FileRow, after: &FileRow) {
-    assert!(after.fence >= before.fence, "a fence went back");
-    assert!(
-        after.applied_seq >= before.applied_seq,
-        "an older change replaced a newer one"
-    );
-    if after.live_claim != before.live_claim {
-        assert!(
-            matches!(op, Op::Commit { .. }),
-            "search changed without a commit: {op:?}"
-        );
-    }
-    if before.prev_claim.is_some() && after.prev_claim != before.prev_claim {
-        assert!(
-            matches!(op, Op::Release { .. }),
-            "old points are forgotten: {op:?}"
-        );
-    }
-    if after.fence > before.fence {
-        assert!(
-            before.claim_id.is_none() && after.fence == before.fence + 1,
-            "taken from its holder"
-        );
-    }
-}
-
-/// Promises about one row.
-fn check_row(row: &FileRow) {
-    let forgotten = matches!(
-        row.state,
-        FileState::Indexed | FileState::Skipped | FileState::Deleted
-    );
-    assert!(
-        row.desired_seq == row.applied_seq || !forgotten,
-        "an accepted change is forgotten: {row:?}"
-    );
-    assert_eq!(row.claim_id.is_some(), row.state.is_running(), "{row:?}");
-    assert_eq!(row.lease_until.is_some(), row.state.is_running(), "{row:?}");
-    assert!(
-        row.live_claim.is_none() || row.prev_claim != row.live_claim,
-        "live points wait for removal: {row:?}"
-    );
 }
 
 /// Runs `cases` interleavings (or `PROPTEST_CASES`), each on an empty ledger that `make` gives, at the time [`START`].

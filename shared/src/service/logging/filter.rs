@@ -8,7 +8,7 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::layer::{Context, Filter};
 
 /// Longest filter that can be set for every process, in bytes.
-pub const LONGEST_LOG_FILTER: usize = 500;
+pub(super) const LONGEST_LOG_FILTER: usize = 500;
 
 /// The crates that are ours. What they log never holds a secret, at no level.
 const OWN: [&str; 5] = [

@@ -10,7 +10,7 @@ use super::{CONTROL, LogControl, LogFilter};
 use crate::ledger::{LedgerError, Logging, LoggingChange};
 
 /// Between two looks: a change is everywhere after this time.
-pub const LOGGING_EVERY: Duration = Duration::from_secs(3);
+pub(super) const LOGGING_EVERY: Duration = Duration::from_secs(3);
 
 /// What was heard last. It ends by itself, whether or not the ledger can be asked then.
 #[derive(Default)]

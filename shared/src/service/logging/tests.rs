@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::filter::LONGEST_LOG_FILTER;
+use super::follow::LOGGING_EVERY;
 use super::*;
 use crate::clock::ManualClock;
 use crate::ledger::Logging;
