@@ -156,7 +156,9 @@ impl Exporter {
             };
             // Said once for as long as it lasts.
             if !std::mem::replace(&mut self.failing, true) {
+                // Shown by every service and command as they log by default.
                 tracing::warn!(
+                    target: "longshore",
                     "traces are not taken by {}, the work goes on without: {}",
                     self.collector.url.origin().ascii_serialization(),
                     why.text
